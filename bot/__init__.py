@@ -1,0 +1,1 @@
+"""opsbot: the Slack app that an operations team runs production from when it hurts."""

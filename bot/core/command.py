@@ -1,0 +1,119 @@
+"""The shape of a command, and what it is told about the one who asks."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from bot.core.parse import option
+from bot.core.people import Actor, Role
+from bot.core.plan import Plan, Risk, Step
+from bot.core.results import Result
+
+
+class Root(StrEnum):
+    """The slash command that a path hangs under."""
+
+    OPS = "ops"
+    INCIDENT = "incident"
+
+
+class Args(BaseModel):
+    """Base of every command's arguments: what is not declared is a fault, not noise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServiceArgs(Args):
+    """Arguments of a command that is about one service."""
+
+    service: str = option("", "Service to act on; needed only where several are configured.")
+
+
+class ChangeArgs(ServiceArgs):
+    """Arguments of a command that changes something."""
+
+    dry_run: bool = option(default=False, description="Show the plan and stop there.")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who asks, where and when; `service` is the resolved name, empty for a command that is about none.
+
+    `trigger_id` is empty outside Slack. `thread_ts` is set when the request came from a thread.
+    """
+
+    actor: Actor
+    channel_id: str
+    now: datetime
+    service: str = ""
+    environment: str = ""
+    thread_ts: str = ""
+    trigger_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing a person can type: `/<root> <path> <args>`.
+
+    Either `run` (a read, or a change of the bot's own records) or `plan` (a change of the outside). Both are
+    `async def f(ctx, args, *, port: Port, ...)`; the first paragraph of the docstring is the command's summary.
+    `rows` names the rows of the runbook that it implements. `steps` are the kinds of effect that its plans use.
+    `direct` gives its first word a slash command of its own (`/ops-status`). `public` answers where all can read it.
+    """
+
+    path: tuple[str, ...]
+    args: type[BaseModel]
+    run: Callable[..., Awaitable[Result]] | None = None
+    plan: Callable[..., Awaitable[Plan]] | None = None
+    role: Role = Role.VIEWER
+    risk: Risk = Risk.READ
+    root: Root = Root.OPS
+    rows: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    examples: tuple[str, ...] = ()
+    direct: bool = False
+    public: bool = False
+
+    @property
+    def name(self) -> str:
+        """The words to type after the root."""
+        return " ".join(self.path)
+
+    @property
+    def function(self) -> Callable[..., Awaitable[Any]]:
+        """`run` or `plan`, whichever it has."""
+        function = self.run or self.plan
+        assert function is not None
+        return function
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one sentence."""
+        return (inspect.getdoc(self.function) or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """What a button's `verb` does: `async def f(ctx, row_id, *, port: Port, ...) -> Result | None`.
+
+    The result replaces the card that was clicked; None leaves it to the handler, which has updated it by itself.
+    """
+
+    verb: str
+    run: Callable[..., Awaitable[Result | None]]
+    role: Role = Role.VIEWER
+
+
+def needs(function: Callable[..., object]) -> dict[str, type]:
+    """Ports that a function asks for: its keyword-only parameters by the type of each."""
+    hints = typing.get_type_hints(function)
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: hints[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -1,0 +1,54 @@
+"""Every error that a person can act on, as one tree; anything else is a bug and is shown as a reference id.
+
+OpsbotError
+├── UsageError          what was typed cannot be understood
+├── NotAllowed          the person may not do this
+├── NotFound            the thing that was named does not exist
+├── Conflict            the state has moved on, or something else holds the lock
+├── NotConfigured       the configuration says nothing of the system that this needs
+├── Fenced              another replica has taken this work over: touch nothing more
+└── IntegrationError    an outside system refused, failed or was not understood
+    └── OutcomeUnknown  it did not answer in time, or the line broke: what it did is not known
+"""
+
+from __future__ import annotations
+
+
+class OpsbotError(Exception):
+    """Base of all; the message says what happened and to what, `hint` what to do next."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(OpsbotError):
+    """What was typed, or filled in, cannot be understood."""
+
+
+class NotAllowed(OpsbotError):
+    """The person may not do this."""
+
+
+class NotFound(OpsbotError):
+    """The thing that was named does not exist."""
+
+
+class Conflict(OpsbotError):
+    """The state has moved on since it was looked at, or something else holds the lock."""
+
+
+class NotConfigured(OpsbotError):
+    """The configuration says nothing of the system that this needs."""
+
+
+class Fenced(OpsbotError):
+    """Another replica has taken this work over: touch nothing more."""
+
+
+class IntegrationError(OpsbotError):
+    """An outside system refused, failed, or said something that was not understood."""
+
+
+class OutcomeUnknown(IntegrationError):
+    """An outside system did not answer in time or the line broke: what it did is not known."""

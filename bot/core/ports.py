@@ -1,0 +1,262 @@
+"""What the bot needs of the outside, as Protocols by kind of system; `integrations` and `bot.slack` implement them.
+
+Every method raises `IntegrationError` when the system refuses or is not understood and `OutcomeUnknown` when it gave no
+answer in time. No daemon, a wrong user or an unreadable file is such an error, never an empty answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from bot.core.results import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that has ended: exit code, and what it wrote (decoded with replacement, cut at the cap)."""
+
+    code: int
+    out: str
+    err: str
+    cut: bool = False
+
+
+class Host(Protocol):
+    """A machine to run things on: argv lists only, minimal environment, a timeout and an output cap on each call."""
+
+    name: str
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        within: timedelta = ...,
+        env: Mapping[str, str] = ...,
+        cwd: str | None = None,
+        lock: str | None = None,
+    ) -> Done:
+        """Run `argv` to its end. With `lock` it runs under that lock file, which the child holds until it ends.
+
+        A reading command that exceeds `within` is ended; a changing one (with `lock`) is left running under its lock
+        file. Both raise `OutcomeUnknown`. A lock that stays held raises `Conflict`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One process of the service: memory in bytes, CPU in percent of a core."""
+
+    id: int
+    pid: int
+    status: str
+    mode: str
+    restarts: int
+    started_at: datetime | None
+    memory: int
+    cpu: float
+
+
+class Processes(Protocol):
+    """The process manager of a service."""
+
+    async def workers(self) -> tuple[Worker, ...]:
+        """Every worker of the service, stopped and errored ones too; empty only when the manager says so itself."""
+        ...
+
+    async def reload(self) -> str:
+        """Replace the workers by new ones and say what was run; the answer proves nothing about the effect."""
+        ...
+
+    def reload_argv(self) -> tuple[str, ...]:
+        """The command line of `reload`, as people are shown it."""
+        ...
+
+    async def log_files(self) -> tuple[LogFile, ...]:
+        """Where the workers write their output."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A log file of the service; `errors` marks the one for standard error."""
+
+    path: str
+    errors: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogTail:
+    """The newest lines of a service's logs, oldest first, by time where lines carry one; not redacted yet."""
+
+    lines: tuple[str, ...]
+    left_out: str = ""
+
+
+class Logs(Protocol):
+    """The service's own logs."""
+
+    async def tail(self, count: int, *, errors_only: bool = False, containing: str = "") -> LogTail:
+        """The last `count` lines over all files; `containing` is a fixed string, compared without case."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EnvKey:
+    """One key of an environment file: its effective value (None when absent) and the numbers of all its lines."""
+
+    key: str
+    value: str | None
+    lines: tuple[int, ...]
+
+
+class EnvFile(Protocol):
+    """The environment file of a service. No method tells of any key but the one that is asked for."""
+
+    path: str
+
+    async def read(self, key: str) -> EnvKey:
+        """The key's value as dotenv would load it."""
+        ...
+
+    async def write(self, key: str, value: str | None, *, expected: str | None) -> None:
+        """Set one key (None removes it) and touch nothing else; `Conflict` when it no longer has `expected`."""
+        ...
+
+    async def secrets(self) -> tuple[str, ...]:
+        """Every value that must be redacted wherever it shows up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One answer of a health endpoint: latency in seconds; `body` holds allowed fields only."""
+
+    url: str
+    status: int
+    latency: float
+    body: Mapping[str, JsonValue]
+
+
+class Gateway(Protocol):
+    """The service as its users see it, over HTTP; each call is a new connection, so that any worker may answer."""
+
+    async def health(self, kind: str = "basic") -> Health:
+        """`basic`, `detailed` or `dependencies`; a non-200 answer is a Health too, no answer raises."""
+        ...
+
+    async def health_by_worker(self, pids: Sequence[int]) -> Mapping[int, Health]:
+        """Ask until each of `pids` has answered or patience is over; a pid that did not answer is missing."""
+        ...
+
+    async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
+        """What each worker says of maintenance mode; a pid that did not say is missing."""
+        ...
+
+    async def turns_customers_away(self) -> bool | None:
+        """Whether a customer's request is refused with the maintenance answer; None when no probe is configured."""
+        ...
+
+    async def metrics(self, pids: Sequence[int]) -> Mapping[str, float]:
+        """Metrics by name over all of `pids`: counters are summed, rates weighted; a missing one is missing."""
+        ...
+
+    async def pending_payments(self) -> int | None:
+        """How many payments wait for the provider; None when no probe is configured."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup: size in bytes; `fault` says why it cannot be one (empty, truncated archive)."""
+
+    path: str
+    size: int
+    made_at: datetime
+    fault: str = ""
+
+
+class Backups(Protocol):
+    """The folder where backups land."""
+
+    async def newest(self, count: int = 14) -> tuple[Backup, ...]:
+        """The newest backups, newest first, by their time of change."""
+        ...
+
+
+class Monitor(Protocol):
+    """The service's own health script."""
+
+    async def run(self) -> Done:
+        """Run it to its end."""
+        ...
+
+
+class Pingable(Protocol):
+    """Anything that `opsbot check` can try."""
+
+    async def ping(self) -> str:
+        """A line on what answered; raises `IntegrationError` with the reason otherwise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """A message in Slack."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """A message as read back from Slack: text unescaped, `user` the author's id, `edited_ts` empty if never edited."""
+
+    channel: str
+    ts: str
+    user: str
+    text: str
+    thread_ts: str = ""
+    edited_ts: str = ""
+    subtype: str = ""
+    bot_id: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What Slack says of a user; `trusted` is false for guests, bots, deactivated people and other teams."""
+
+    user_id: str
+    name: str
+    team_id: str
+    trusted: bool
+    zone: str = "UTC"
+
+
+class Chat(Protocol):
+    """Slack, as the middle of the bot sees it: results go out, references come back.
+
+    `key` travels as message metadata, so that a post whose record was lost is found again. Methods raise
+    `IntegrationError` with Slack's own code in `hint` when Slack refuses (`missing_scope`, `name_taken` ...).
+    """
+
+    async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef: ...
+    async def update(self, message: MessageRef, result: Result) -> None: ...
+    async def whisper(self, channel: str, user_id: str, result: Result) -> None: ...
+    async def direct(self, user_id: str) -> str: ...
+    async def upload(self, channel: str, name: str, content: str, *, title: str, thread: str = "") -> None: ...
+    async def find(self, channel: str, key: str, *, since: datetime) -> MessageRef | None: ...
+    async def permalink(self, message: MessageRef) -> str: ...
+    async def create_channel(self, name: str, *, private: bool) -> str: ...
+    async def set_topic(self, channel: str, topic: str) -> None: ...
+    async def invite(self, channel: str, user_ids: Sequence[str]) -> None: ...
+    async def pin(self, message: MessageRef) -> None: ...
+    async def profile(self, user_id: str) -> Profile: ...
+    async def group_members(self, group: str) -> tuple[str, ...]: ...
+    def history(self, channel: str, *, since: datetime) -> AsyncIterator[ChatMessage]: ...

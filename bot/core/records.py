@@ -1,0 +1,381 @@
+"""What is stored, row by row, and the unit of work through which it is read and changed.
+
+Everything inside one `async with store.transaction() as tx` commits together, jobs included, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from bot.core.plan import Call, Json, Plan
+from bot.core.ports import MessageRef
+from bot.core.results import Check, OperationState, PlanState, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A change from its plan to its end.
+
+    `plan_state` is ACCEPTED once it may run; `state` is QUEUED until then too. `epoch` rises with each take-over.
+    `card` is the progress card, None until it was posted. `why` says in words why it ended as it did.
+    """
+
+    id: str
+    call: Call
+    plan: Plan
+    plan_hash: str
+    service: str
+    environment: str
+    host: str
+    reason: str
+    requester: str
+    approver: str
+    channel: str
+    plan_state: PlanState
+    state: OperationState
+    epoch: int
+    proposed_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    card: MessageRef | None = None
+    why: str = ""
+    cancel_asked_by: str = ""
+    automatic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of an operation; `undo` marks those that put things back after a failure."""
+
+    operation_id: str
+    number: int
+    undo: bool
+    step: str
+    title: str
+    params: Json
+    before: Json | None
+    state: StepState
+    evidence: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Operations(Protocol):
+    """Operations and their steps."""
+
+    async def propose(self, operation: Operation) -> None: ...
+    async def get(self, operation_id: str) -> Operation: ...
+    async def steps(self, operation_id: str) -> tuple[StepRow, ...]: ...
+    async def recent(self, *, service: str = "", limit: int = 20) -> tuple[Operation, ...]: ...
+    async def running(self) -> tuple[Operation, ...]: ...
+
+    async def move_plan(self, operation_id: str, *, to: PlanState, frm: Sequence[PlanState], by: str = "") -> bool:
+        """Compare and swap of the plan's state; False when it was in none of `frm`."""
+        ...
+
+    async def take_over(self, operation_id: str) -> Operation:
+        """Raise the epoch and return the row; whoever held the former epoch is fenced from now on."""
+        ...
+
+    async def set_state(
+        self, operation_id: str, state: OperationState, *, epoch: int, at: datetime, why: str = ""
+    ) -> None:
+        """Move the operation; `Fenced` when the epoch is not `epoch` any more."""
+        ...
+
+    async def start_step(self, row: StepRow, *, epoch: int) -> None:
+        """Write a step as running with its `before`; `Fenced` as above."""
+        ...
+
+    async def end_step(self, row: StepRow, *, epoch: int) -> None:
+        """Write a step's final state with its evidence; `Fenced` as above."""
+        ...
+
+    async def plan_undo(self, operation_id: str, rows: Sequence[StepRow], *, epoch: int) -> None:
+        """Append the steps that put things back; `Fenced` as above."""
+        ...
+
+    async def ask_cancel(self, operation_id: str, *, by: str) -> bool: ...
+    async def set_card(self, operation_id: str, card: MessageRef) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What is "not normal", who holds it and why, until when, and what ends it; open while `ended_at` is None."""
+
+    id: str
+    kind: str
+    target: str
+    service: str
+    owner: str
+    by: str
+    reason: str
+    channel: str
+    operation_id: str
+    inverse: Call
+    since: datetime
+    until: datetime | None
+    ended_at: datetime | None = None
+    ended_by: str = ""
+
+
+class Leases(Protocol):
+    """Leases; opening and ending one keeps its due row in step."""
+
+    async def open(self, lease: Lease) -> None:
+        """Open it in place of an open one of the same (kind, target, owner)."""
+        ...
+
+    async def end(self, lease_id: str, *, at: datetime, by: str) -> bool: ...
+    async def get(self, lease_id: str) -> Lease: ...
+    async def active(self, *, service: str = "", kind: str = "") -> tuple[Lease, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something to be done later; `(kind, key)` is unique among those that wait."""
+
+    kind: str
+    key: str
+    due_at: datetime
+    args: Mapping[str, JsonValue]
+
+
+class DueRows(Protocol):
+    """Rows of what is due later; each replica's sweeper takes those whose time has come."""
+
+    async def put(self, due: Due) -> None: ...
+    async def drop(self, kind: str, key: str) -> None: ...
+
+    async def take(self, *, now: datetime, limit: int = 50) -> tuple[Due, ...]:
+        """Take rows whose time has come, each for one taker only (`for update skip locked`), and mark them taken."""
+        ...
+
+
+class Jobs(Protocol):
+    """Durable jobs, deferred inside the caller's transaction."""
+
+    async def defer(self, task: str, *, lock: str | None = None, args: Mapping[str, JsonValue]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One link of the audit chain; `data` is redacted before it gets here and never holds message text."""
+
+    seq: int
+    at: datetime
+    actor: str
+    kind: str
+    data: Json
+    mac: str
+
+
+class Audit(Protocol):
+    """The audit chain: HMAC over the former link and this row, with a key from outside the database."""
+
+    async def append(self, *, at: datetime, actor: str, kind: str, data: Json) -> AuditRow: ...
+    async def head(self) -> AuditRow | None: ...
+    async def recent(self, *, limit: int = 50) -> tuple[AuditRow, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident; `state` is open or resolved, severity one of Critical, High, Medium, Low."""
+
+    number: int
+    title: str
+    severity: str
+    state: str
+    channel: str
+    commander: str
+    opened_by: str
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    resolved_by: str = ""
+    impact: str = ""
+    service: str = ""
+    card: MessageRef | None = None
+
+
+class Incidents(Protocol):
+    """Incidents, numbered from 1 without a gap."""
+
+    async def declare(self, incident: Incident) -> Incident:
+        """Store it under the next number, which replaces the one given."""
+        ...
+
+    async def get(self, number: int) -> Incident: ...
+    async def in_channel(self, channel: str) -> Incident | None: ...
+    async def open(self) -> tuple[Incident, ...]: ...
+    async def set_channel(self, number: int, channel: str) -> None: ...
+    async def set_card(self, number: int, card: MessageRef) -> None: ...
+
+    async def resolve(self, number: int, *, at: datetime, by: str) -> bool:
+        """False when it was not open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A captured message as it stands now; `at` is its own time. A deleted one keeps its row as a tombstone."""
+
+    channel: str
+    ts: str
+    at: datetime
+    user: str
+    author: str
+    text: str
+    thread_ts: str = ""
+    subtype: str = ""
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An edit (`text` is the new text) or a deletion (`text` is None) of a message; `key` tells doubles."""
+
+    channel: str
+    ts: str
+    key: str
+    at: datetime
+    text: str | None
+    old_text: str = ""
+
+
+class Messages(Protocol):
+    """The record of channels: written in batches, doubles dropped by the message's own key."""
+
+    async def record(self, messages: Sequence[Message], changes: Sequence[Change]) -> None:
+        """Store what is new; a change that arrives before its message is kept and applied when that comes."""
+        ...
+
+    async def of_channel(self, channel: str, *, since: datetime | None = None) -> tuple[Message, ...]: ...
+    async def revisions(self, channel: str, ts: str) -> tuple[Change, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A timeline entry that did not come from a message of the channel: a note, or an act of the bot."""
+
+    id: str
+    incident: int
+    at: datetime
+    author: str
+    kind: str
+    text: str
+    operation_id: str = ""
+    message: MessageRef | None = None
+
+
+class Entries(Protocol):
+    """Timeline entries, kept once per `id`."""
+
+    async def add(self, entry: Entry) -> None: ...
+    async def of_incident(self, number: int) -> tuple[Entry, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One posting of a schedule: `slot` is its local date and time without offset."""
+
+    schedule: str
+    slot: str
+    due_at: datetime
+    state: str
+    message: MessageRef | None = None
+    checks: tuple[Check, ...] = ()
+
+
+class Slots(Protocol):
+    """Digest slots: claimed by one replica, then posted."""
+
+    async def last(self, schedule: str) -> Slot | None: ...
+
+    async def claim(self, slot: Slot) -> bool:
+        """False when the slot was claimed before."""
+        ...
+
+    async def settle(
+        self, schedule: str, slot: str, *, state: str, message: MessageRef | None, checks: Sequence[Check] = ()
+    ) -> None: ...
+
+
+class Claims(Protocol):
+    """Doubles: the first to claim a key has it."""
+
+    async def claim(self, key: str, *, at: datetime) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something a later payload refers to by `id` alone (a form that is open, a button's row)."""
+
+    id: str
+    kind: str
+    user_id: str
+    channel: str
+    data: Json
+    created_at: datetime
+
+
+class PendingRows(Protocol):
+    """Rows behind opaque ids in payloads."""
+
+    async def put(self, pending: Pending) -> None: ...
+    async def get(self, pending_id: str) -> Pending: ...
+
+    async def use(self, pending_id: str) -> bool:
+        """Compare and swap from waiting to used; False when it was used before."""
+        ...
+
+
+class Remembered(Protocol):
+    """Small answers of outside systems with the time they were given, for when the system is away."""
+
+    async def put(self, key: str, value: JsonValue, *, at: datetime) -> None: ...
+    async def get(self, key: str, *, within: timedelta, now: datetime) -> JsonValue | None: ...
+
+
+class Unit(Protocol):
+    """The repositories of one transaction."""
+
+    @property
+    def operations(self) -> Operations: ...
+    @property
+    def leases(self) -> Leases: ...
+    @property
+    def due(self) -> DueRows: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def incidents(self) -> Incidents: ...
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def entries(self) -> Entries: ...
+    @property
+    def slots(self) -> Slots: ...
+    @property
+    def claims(self) -> Claims: ...
+    @property
+    def pending(self) -> PendingRows: ...
+    @property
+    def remembered(self) -> Remembered: ...
+
+
+class Store(Protocol):
+    """The one store."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Unit]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        ...

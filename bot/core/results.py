@@ -1,0 +1,390 @@
+"""What a command, a digest or an incident has to say: plain values that know nothing of Slack.
+
+The set is closed: `bot.views` matches over `Result` with `assert_never`. All strings are plain text as it came; the
+views escape them. What is more than text (a person, a moment, a link) is a value of `bot.core.prose`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.core.prose import Line
+
+
+class State(StrEnum):
+    """How something is; `UNKNOWN` is a state of its own and never shown as good."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+    @staticmethod
+    def worst(states: tuple[State, ...]) -> State:
+        """The one to lead with: fail, then unknown, then warn, then ok; nothing checked is unknown."""
+        for state in (State.FAIL, State.UNKNOWN, State.WARN, State.OK):
+            if state in states:
+                return state
+        return State.UNKNOWN
+
+
+class Style(StrEnum):
+    """How a button looks; the words on it say what it does."""
+
+    PLAIN = "plain"
+    PRIMARY = "primary"
+    DANGER = "danger"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A click that the pipeline answers: `verb` names the handler, `row_id` the row in the store, and nothing else.
+
+    `confirm` is the question that Slack asks before the click counts.
+    """
+
+    label: str
+    verb: str
+    row_id: str
+    style: Style = Style.PLAIN
+    confirm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A few lines of prose."""
+
+    lines: tuple[Line, ...]
+    title: str = ""
+    state: State | None = None
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A name and what is known of it."""
+
+    name: str
+    value: Line
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Names with values: one thing described."""
+
+    title: str
+    fields: tuple[Field, ...]
+    state: State | None = None
+    notes: tuple[Line, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under columns; `empty` is said when there are none."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Line, ...], ...]
+    empty: str = "Nothing to show."
+    notes: tuple[Line, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """Lines of a log, oldest first, already redacted; `left_out` says what is not shown and why."""
+
+    title: str
+    lines: tuple[str, ...]
+    left_out: str = ""
+    empty: str = "No line matches."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: what was seen, against which limit; `evidence` says how or why not."""
+
+    name: str
+    state: State
+    value: str
+    limit: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Checks with a verdict in front; `note` says, for instance, that a digest is late."""
+
+    title: str
+    checks: tuple[Check, ...]
+    at: datetime
+    note: str = ""
+    buttons: tuple[Button, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """The worst of the checks."""
+        return State.worst(tuple(check.state for check in self.checks))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service on the status card."""
+
+    name: str
+    environment: str
+    state: State
+    fields: tuple[Field, ...]
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Every service, what runs on them now, and what could not be checked."""
+
+    services: tuple[ServiceStatus, ...]
+    at: datetime
+    active: tuple[Line, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+class PlanState(StrEnum):
+    """Where a plan card stands."""
+
+    DRY_RUN = "dry run"
+    PROPOSED = "proposed"
+    AWAITING_APPROVAL = "awaiting approval"
+    ACCEPTED = "accepted"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    OUTDATED = "outdated"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCard:
+    """A change before it is made: what will be touched, from live state."""
+
+    title: str
+    service: str
+    environment: str
+    state: PlanState
+    changes: tuple[Field, ...]
+    steps: tuple[str, ...]
+    warnings: tuple[Line, ...] = ()
+    reason: str = ""
+    requester: str = ""
+    note: Line = ""
+    expires_at: datetime | None = None
+    buttons: tuple[Button, ...] = ()
+
+
+class OperationState(StrEnum):
+    """Where an operation stands; the last five are final, and only an observation makes `DONE`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    UNVERIFIED = "unverified"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled back"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing more will happen to the operation."""
+        return self not in {OperationState.QUEUED, OperationState.RUNNING}
+
+
+class StepState(StrEnum):
+    """Where one step stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    UNVERIFIED = "unverified"
+    FAILED = "failed"
+    UNDONE = "undone"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """One line of a progress card; `evidence` is what was observed."""
+
+    title: str
+    state: StepState
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An operation while it runs and when it has ended."""
+
+    title: str
+    service: str
+    environment: str
+    state: OperationState
+    steps: tuple[StepProgress, ...]
+    requester: str = ""
+    reason: str = ""
+    notes: tuple[Line, ...] = ()
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentCard:
+    """The pinned summary of an incident."""
+
+    number: int
+    title: str
+    severity: str
+    state: str
+    commander: str
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    channel: str = ""
+    notes: tuple[Line, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing that happened: when, who, what, and where it is written."""
+
+    at: datetime
+    author: str
+    text: str
+    kind: str = "message"
+    permalink: str = ""
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What happened in an incident, in order of time."""
+
+    title: str
+    entries: tuple[TimelineEntry, ...]
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReport:
+    """All that the incident report's template needs; `None` and empty become a visible TODO, never a guess."""
+
+    title: str
+    number: int
+    severity: str
+    impact: str
+    started_at: datetime
+    started_how: str
+    ended_at: datetime | None
+    zone: str
+    summary: tuple[str, ...]
+    timeline: tuple[TimelineEntry, ...]
+    resolution: tuple[str, ...]
+    root_cause: tuple[str, ...] = ()
+    action_items: tuple[str, ...] = ()
+    lessons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHelp:
+    """One command explained."""
+
+    command: str
+    usage: str
+    summary: str
+    role: str
+    risk: str
+    examples: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HelpIndex:
+    """What there is to type, by family; commands that the reader may not run are left out."""
+
+    root: str
+    families: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    note: Line = ""
+
+
+class FormKind(StrEnum):
+    """How an answer is asked for."""
+
+    LINE = "line"
+    PARAGRAPH = "paragraph"
+    CHOICE = "choice"
+    TICK = "tick"
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One question of a form."""
+
+    name: str
+    label: str
+    kind: FormKind = FormKind.LINE
+    required: bool = True
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+    value: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The questions that a command asks when it was called with too little; shown as a modal."""
+
+    title: str
+    submit: str
+    row_id: str
+    fields: tuple[FormField, ...]
+    intro: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The App Home: what the bot does, what is open, what the reader may do."""
+
+    root: str
+    role: str
+    status: tuple[Line, ...]
+    incidents: tuple[Line, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, and what to do next; `reference` finds the stack trace in the log."""
+
+    message: str
+    hint: str = ""
+    reference: str = ""
+
+
+Result = (
+    Text
+    | Fields
+    | Table
+    | LogLines
+    | Checks
+    | Status
+    | PlanCard
+    | Progress
+    | IncidentCard
+    | Timeline
+    | IncidentReport
+    | CommandHelp
+    | HelpIndex
+    | Form
+    | Home
+    | Failure
+)
