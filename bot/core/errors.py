@@ -13,6 +13,8 @@ OpsbotError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class OpsbotError(Exception):
     """Base of all; the message says what happened and to what, `hint` what to do next."""
@@ -23,7 +25,11 @@ class OpsbotError(Exception):
 
 
 class UsageError(OpsbotError):
-    """What was typed, or filled in, cannot be understood."""
+    """What was typed, or filled in, cannot be understood; `faults` says it for each argument by its name."""
+
+    def __init__(self, message: str, *, hint: str = "", faults: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.faults = dict(faults or {})
 
 
 class NotAllowed(OpsbotError):

@@ -1,17 +1,214 @@
-"""Chat text to a command's arguments: one grammar everywhere, `positionals` then `--name value`."""
+"""Chat text to a command's arguments: one grammar everywhere, positionals, then `--name value`.
+
+A duration fills the first `timedelta` field, in front (`30m provider down`, `for 30m provider down`) or at the end
+(`provider down for 30m`); the words that remain fill the field made by `words`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError
+
+from bot.core.duration import format_duration, is_duration, parse_duration
+from bot.core.errors import UsageError
+from bot.core.parameters import Parameter, parameters
+
+M = TypeVar("M", bound=BaseModel)
+
+_SMART_QUOTES = str.maketrans(
+    {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " "}
+)
+_SMART_DASH = re.compile(r"(?<!\S)[\u2013\u2014](?=\w)")
+_QUOTED_OR_APOSTROPHE = re.compile(r"""(?<!\S)'[^']*'(?!\w)|"(?:[^"\\]|\\.)*"|(?<=\w)'(?=\w)""", re.DOTALL)
+
+_QUOTED = 40
+_BOUNDS = {
+    "ge": "at least",
+    "gt": "more than",
+    "le": "at most",
+    "lt": "less than",
+    "min_length": "of a length of at least",
+    "max_length": "of a length of at most",
+}
 
 
-def option(default: Any, description: str) -> Any:  # noqa: ANN401 - stands where a field's default stands, as pydantic's own Field
-    """A field that is given as `--name value` only, never by position."""
-    return Field(default, description=description, json_schema_extra={"option": True})
+def option(default: Any, description: str, *, alias: str = "") -> Any:  # noqa: ANN401 - stands where a field's default stands, as pydantic's own Field
+    """A field that is given as `--name value` only, never by position; `alias` is typed in place of its name."""
+    return Field(default, description=description, json_schema_extra={"option": True, "alias": alias})
 
 
-def words(default: str, description: str) -> Any:  # noqa: ANN401 - see option
-    """A text field that takes all the words that remain."""
+def words(default: Any, description: str) -> Any:  # noqa: ANN401 - see option
+    """A text field that takes all the words that remain; `...` makes it required."""
     return Field(default, description=description, json_schema_extra={"words": True})
+
+
+def parse(text: str, model: type[M]) -> M:
+    """The arguments that `text` gives; `UsageError` says what was typed and what would be valid."""
+    return validate(gather(text, model), model)
+
+
+def missing(text: str, model: type[BaseModel]) -> tuple[str, ...]:
+    """Names of the required fields that `text` does not give."""
+    given = gather(text, model)
+    return tuple(p.name for p in parameters(model) if p.required and p.name not in given)
+
+
+def usage(typed: str, model: type[BaseModel]) -> str:
+    """One line: `typed`, then `<needed>`, `[optional]` and `[--name VALUE]`."""
+    return " ".join([typed, *(p.usage for p in parameters(model))])
+
+
+def split(text: str) -> list[str]:
+    """Words as a POSIX shell splits them, except that an apostrophe inside a word is a letter: `can't` is one word."""
+    text = _SMART_DASH.sub("--", text.translate(_SMART_QUOTES))
+    text = _QUOTED_OR_APOSTROPHE.sub(lambda match: r"\'" if match[0] == "'" else match[0], text)
+    for quotes in ("'\"", '"'):
+        lexer = shlex.shlex(text, posix=True)
+        lexer.whitespace_split = True
+        lexer.commenters = ""
+        lexer.quotes = quotes
+        try:
+            return list(lexer)
+        except ValueError:
+            continue
+    raise UsageError("A quote is opened and never closed, or the text ends with a backslash.")
+
+
+def gather(text: str, model: type[BaseModel]) -> dict[str, str]:
+    """What `text` gives to each field by name, as text and not validated yet."""
+    known = parameters(model)
+    given: dict[str, str] = {}
+    free: list[str] = []
+    rest = iter(split(text))
+    for word in rest:
+        if word == "--":
+            free.extend(rest)
+        elif word.startswith("--"):
+            _take_option(word[2:], rest, known, given)
+        else:
+            free.append(word)
+    _take_free(free, known, given)
+    return given
+
+
+def validate(given: Mapping[str, str], model: type[M]) -> M:
+    """The model filled with `given`; every fault is told in one `UsageError`, by field in its `faults`."""
+    faults: dict[str, str] = {}
+    values: dict[str, object] = {}
+    known = parameters(model)
+    for parameter in known:
+        if parameter.name in given:
+            try:
+                values[parameter.name] = _value(given[parameter.name], parameter)
+            except UsageError as error:
+                faults[parameter.name] = f"{parameter.shown}: {error} {error.hint}".strip()
+    try:
+        result = model.model_validate(values)
+    except ValidationError as error:
+        shown = {parameter.name: parameter.shown for parameter in known}
+        for detail in error.errors(include_url=False):
+            name = str(detail["loc"][0]) if detail["loc"] else ""
+            faults.setdefault(name, _sentence(shown.get(name, ""), detail["type"], detail.get("ctx", {})))
+    else:
+        if not faults:
+            return result
+    raise UsageError(" ".join(faults.values()), faults=faults)
+
+
+def _take_option(word: str, rest: Iterator[str], known: tuple[Parameter, ...], given: dict[str, str]) -> None:
+    typed, equals, value = word.partition("=")
+    flag = typed.lower().replace("_", "-")
+    parameter = next((p for p in known if p.flag == flag), None)
+    if parameter is None:
+        near = get_close_matches(flag, [p.flag for p in known], 1)
+        there = ", ".join(f"--{p.flag}" for p in known)
+        raise UsageError(
+            f"I do not know --{_short(typed)}.",
+            hint=f"Did you mean --{near[0]}?" if near else there and f"There are: {there}.",
+        )
+    if parameter.name in given:
+        raise UsageError(f"--{flag} is given twice.")
+    if not equals:
+        value = "true" if parameter.kind is bool else next(rest, "--")
+        if value.startswith("--"):
+            raise UsageError(
+                f"--{flag} needs a value.",
+                hint=f"Write --{flag} {parameter.example}, or --{flag}=... if it starts with --.",
+            )
+    given[parameter.name] = value
+
+
+def _take_free(free: list[str], known: tuple[Parameter, ...], given: dict[str, str]) -> None:
+    lasts = next((p for p in known if p.kind is timedelta and p.name not in given), None)
+    if lasts:
+        _take_duration(free, lasts, given)
+    for parameter in known:
+        if parameter.is_positional and free and parameter.name not in given:
+            given[parameter.name] = free.pop(0)
+            if lasts:
+                _take_duration(free, lasts, given)
+    reason = next((p for p in known if p.words and p.name not in given), None)
+    if reason and free:
+        given[reason.name] = " ".join(free)
+    elif free:
+        raise UsageError(
+            f'I did not expect "{_short(" ".join(free))}".', hint="Put quotes around a value that has spaces in it."
+        )
+
+
+def _take_duration(free: list[str], lasts: Parameter, given: dict[str, str]) -> None:
+    """Move a duration from the front or, after the word "for", from the end of `free`."""
+    if lasts.name in given:
+        return
+    if free and is_duration(free[0]):
+        given[lasts.name] = free.pop(0)
+    elif len(free) > 1 and free[0].lower() == "for" and is_duration(free[1]):
+        given[lasts.name] = free[1]
+        del free[:2]
+    elif len(free) > 1 and free[-2].lower() == "for" and is_duration(free[-1]):
+        given[lasts.name] = free[-1]
+        del free[-2:]
+
+
+def _value(text: str, parameter: Parameter) -> object:
+    """What pydantic is given for `text`: durations and choices are read here, in any case of letters."""
+    if parameter.kind is timedelta:
+        return parse_duration(text)
+    if not parameter.choices:
+        return text
+    by_word = {choice.lower(): choice for choice in parameter.choices}
+    if text.lower() in by_word:
+        return by_word[text.lower()]
+    near = get_close_matches(text.lower(), by_word, 1)
+    said = f"Did you mean {by_word[near[0]]}?" if near else f"It can be {', '.join(parameter.choices)}."
+    raise UsageError(f'"{_short(text)}" is not one of its values.', hint=said)
+
+
+def _sentence(shown: str, kind: str, context: Mapping[str, object]) -> str:
+    """What pydantic found, in words that do not need its manual."""
+    for key, words_for in _BOUNDS.items():
+        if key in context:
+            return f"{shown} must be {words_for} {_bound(context[key])}."
+    known = {
+        "missing": f"{shown} is missing.",
+        "int_parsing": f"{shown} must be a whole number.",
+        "int_from_float": f"{shown} must be a whole number.",
+        "float_parsing": f"{shown} must be a number.",
+        "bool_parsing": f"{shown} must be yes or no.",
+        "string_pattern_mismatch": f"{shown} must match {context.get('pattern')}.",
+    }
+    return known.get(kind) or f"{shown}: {context.get('error', 'that is not valid')}.".removeprefix(": ")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…"
+
+
+def _bound(value: object) -> str:
+    return format_duration(value) if isinstance(value, timedelta) else str(value)

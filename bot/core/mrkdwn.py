@@ -1,0 +1,76 @@
+"""Slack's mrkdwn: the one place where foreign text is escaped, and where mentions, dates and links are made."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from typing import assert_never
+
+from bot.core.prose import Bold, Channel, Code, Inline, Line, Link, Person, When
+
+_ID = re.compile(r"[A-Z0-9]{2,40}", re.ASCII)
+_SAFE_URL = re.compile(r"(?:https?|mailto|slack):[^\s<>|\x00-\x1f]+", re.ASCII | re.IGNORECASE)
+
+
+def escape(text: str) -> str:
+    """Foreign text made inert: Slack reads mentions and links between `<` and `>`, in code blocks too.
+
+    https://docs.slack.dev/messaging/formatting-message-text/#escaping
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def unescape(text: str) -> str:
+    """Text as it was typed: Slack escapes what it sends."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def mrkdwn(line: Line) -> str:
+    """A line of prose as mrkdwn, fit for `text` and for blocks alike."""
+    return escape(line) if isinstance(line, str) else "".join(_inline(part) for part in line)
+
+
+def code(text: str) -> str:
+    """Inline code; a backtick in it becomes an apostrophe, a line break a space, because neither can be quoted."""
+    return f"`{escape(' '.join(text.replace('`', chr(39)).split()))}`" if text.strip() else ""
+
+
+def bold(text: str) -> str:
+    """Bold text; an asterisk in it would end it and is left out."""
+    text = text.replace("*", "").strip()
+    return f"*{escape(text)}*" if text else ""
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether a reader may be offered the address to click on."""
+    return _SAFE_URL.fullmatch(url) is not None
+
+
+def _inline(part: Inline) -> str:
+    match part:
+        case str():
+            return escape(part)
+        case Person(user_id=user):
+            return f"<@{user}>" if _ID.fullmatch(user) else escape(user)
+        case Channel(channel_id=channel):
+            return f"<#{channel}>" if _ID.fullmatch(channel) else escape(channel)
+        case When():
+            return _when(part)
+        case Code(text=text):
+            return code(text)
+        case Bold(text=text):
+            return bold(text)
+        case Link(url=url, text=text):
+            return f"<{escape(url)}|{escape(text or url)}>" if is_safe_url(url) else escape(f"{text} ({url})")
+        case _:
+            assert_never(part)
+
+
+def _when(when: When) -> str:
+    shown = "{date_short_pretty} at {time}" if when.date else "{time}"
+    return f"<!date^{int(when.at.timestamp())}^{shown}|{fallback(when)}>"
+
+
+def fallback(when: When) -> str:
+    """A moment for where Slack cannot put it into the reader's zone."""
+    return f"{when.at.astimezone(UTC):{'%Y-%m-%d %H:%M' if when.date else '%H:%M'}} UTC"
