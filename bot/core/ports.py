@@ -26,6 +26,36 @@ class Done:
     cut: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, whatever its status: latency in seconds, `body` decoded with replacement and cut at the cap."""
+
+    status: int
+    latency: float
+    body: str
+    cut: bool = False
+
+
+class Http(Protocol):
+    """HTTP with a timeout and an output cap on each call; no redirect is followed."""
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] = ...,
+        body: str = "",
+        within: timedelta = ...,
+        attempts: int = 1,
+    ) -> Answer:
+        """Send one request on a connection of its own; only GET and HEAD are tried again, up to `attempts` times.
+
+        `OutcomeUnknown` when there was no answer in time, `IntegrationError` when nobody was reached.
+        """
+        ...
+
+
 class Host(Protocol):
     """A machine to run things on: argv lists only, minimal environment, a timeout and an output cap on each call."""
 
@@ -75,6 +105,14 @@ class Processes(Protocol):
 
     def reload_argv(self) -> tuple[str, ...]:
         """The command line of `reload`, as people are shown it."""
+        ...
+
+    async def wait_idle(self) -> None:
+        """Return when no change runs any more that some replica, dead or alive, began; `Conflict` when one stays."""
+        ...
+
+    async def handed_value(self, key: str) -> str | None:
+        """What the manager itself puts into the workers' environment for `key`: dotenv does not override that."""
         ...
 
     async def log_files(self) -> tuple[LogFile, ...]:
@@ -135,7 +173,7 @@ class EnvFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One answer of a health endpoint: latency in seconds; `body` holds allowed fields only."""
+    """One answer of a health endpoint: latency in seconds; `body` holds allowed fields only, by dotted name."""
 
     url: str
     status: int
@@ -260,3 +298,11 @@ class Chat(Protocol):
     async def profile(self, user_id: str) -> Profile: ...
     async def group_members(self, group: str) -> tuple[str, ...]: ...
     def history(self, channel: str, *, since: datetime) -> AsyncIterator[ChatMessage]: ...
+
+
+class Documents(Protocol):
+    """Long prose, from the templates."""
+
+    def render(self, template: str, **values: object) -> str:
+        """The template called `template` filled in; foreign text is escaped for its suffix."""
+        ...

@@ -284,7 +284,7 @@ class Entries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One posting of a schedule: `slot` is its local date and time without offset."""
+    """One posting of a schedule: `slot` is its local date and time without offset; `state` is a word of the digests."""
 
     schedule: str
     slot: str
@@ -297,7 +297,13 @@ class Slot:
 class Slots(Protocol):
     """Digest slots: claimed by one replica, then posted."""
 
-    async def last(self, schedule: str) -> Slot | None: ...
+    async def last(self, schedule: str) -> Slot | None:
+        """The one furthest on by its `slot`, whatever its state."""
+        ...
+
+    async def recent(self, schedule: str, *, limit: int = 20) -> tuple[Slot, ...]:
+        """The last ones by their `slot`, newest first."""
+        ...
 
     async def claim(self, slot: Slot) -> bool:
         """False when the slot was claimed before."""

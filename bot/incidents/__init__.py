@@ -1,1 +1,1 @@
-"""incidents"""
+"""An incident from its declaration to its report."""
