@@ -1,0 +1,24 @@
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { parse } = require('dotenv');
+
+const env = parse(fs.readFileSync(path.join(__dirname, '.env')));
+
+module.exports = {
+  apps: [
+    {
+      name: 'crypto-payment-gateway',
+      script: 'server.js',
+      cwd: __dirname,
+      exec_mode: 'cluster',
+      instances: Number(env.WORKERS || 2),
+      wait_ready: true,
+      listen_timeout: 5000,
+      kill_timeout: 3000,
+      max_memory_restart: '512M',
+      env_production: { NODE_ENV: 'production' },
+    },
+  ],
+};
