@@ -1,0 +1,177 @@
+"""Everything that happens to messages: it is stored, shown to whoever waits, and told to the app."""
+
+from typing import TypedDict, Unpack
+
+from bot.demo.workspace.announcer import Announcer
+from bot.demo.workspace.objects import message_json, permalink
+from bot.demo.workspace.records import Channel, File, Message, Pin, User
+from bot.demo.workspace.store import SLACKBOT, Store
+from bot.demo.workspace.values import Json, SlackError
+
+
+class Content(TypedDict, total=False):
+    """What a message can carry besides its text."""
+
+    blocks: list[Json] | None
+    attachments: list[Json]
+    thread_ts: str | None
+    subtype: str | None
+    metadata: Json | None
+    files: list[File]
+    broadcast: bool
+
+
+class Feed:
+    """Posts, edits, deletes, reacts and pins on behalf of a user, with the events that Slack raises for it."""
+
+    def __init__(self, *, store: Store, announcer: Announcer) -> None:
+        self._store = store
+        self._announcer = announcer
+
+    def post(self, channel: Channel, user: User, text: str, **content: Unpack[Content]) -> Message:
+        """Posts a message and tells the app: a `message` event, and `app_mention` when it is addressed."""
+        message = self._message(channel, user, text, content)
+        self._store.add_message(message)
+        self._announcer.changed(message)
+        event = message_json(message, self._store, metadata=True)
+        self._announcer.message(event, channel)
+        mention = f"<@{self._store.bot.id}>"
+        if mention in text and user is not self._store.bot and message.subtype is None and channel.kind != "im":
+            self._announcer.mention(event, channel)
+        return message
+
+    def whisper(self, channel: Channel, user: User, text: str, *, to: str, **content: Unpack[Content]) -> Message:
+        """Shows a message to one person only; the app gets no event for it."""
+        message = self._message(channel, user, text, content)
+        message.seen_by = to
+        self._store.add_message(message)
+        self._announcer.changed(message)
+        return message
+
+    def notice(self, channel: Channel, text: str, *, to: str) -> Message:
+        """What Slack itself tells one person, such as that the app did not answer."""
+        return self.whisper(channel, self._store.users[SLACKBOT], text, to=to)
+
+    def _message(self, channel: Channel, user: User, text: str, content: Content) -> Message:
+        return Message(
+            channel.id, self._store.ids.ts(), user.id, text, bot_id=user.bot_id, app_id=user.app_id, **content
+        )
+
+    def revise(self, message: Message, *, by: str, text: str, content: Content) -> None:
+        """Changes a message; the event has the old message as `previous_message`."""
+        before = message_json(message, self._store)
+        message.text = text
+        if "blocks" in content:
+            message.blocks = content["blocks"]
+        message.attachments = content.get("attachments", message.attachments)
+        message.metadata = content.get("metadata", message.metadata)
+        if message.seen_by is None:
+            message.edited_ts, message.edited_by = self._store.ids.ts(), by
+        self._changed(message, before)
+
+    def unfurl(self, message: Message, attachments: list[Json]) -> None:
+        """Adds link previews: Slack raises message_changed for it although nobody edited the text."""
+        before = message_json(message, self._store)
+        message.attachments = attachments
+        self._changed(message, before)
+
+    def _changed(self, message: Message, before: Json) -> None:
+        self._announcer.changed(message)
+        if message.seen_by is None:
+            after = message_json(message, self._store, metadata=True)
+            self._announcer.hidden(
+                "message_changed", self._store.channels[message.channel], {"message": after, "previous_message": before}
+            )
+
+    def remove(self, message: Message) -> None:
+        """Deletes a message; a parent with replies becomes a tombstone, which is an edit in Slack's events."""
+        before = message_json(message, self._store)
+        self._store.drop_message(message)
+        if message.seen_by is not None:
+            self._announcer.changed(message)
+            return
+        channel = self._store.channels[message.channel]
+        if message.ts in channel.messages:
+            message.subtype, message.text, message.blocks = "tombstone", "This message was deleted.", []
+            message.user, message.bot_id, message.app_id = SLACKBOT, None, None
+            message.files, message.attachments, message.metadata = [], [], None
+            message.reactions.clear()
+            self._changed(message, before)
+            return
+        self._announcer.changed(message)
+        self._announcer.hidden("message_deleted", channel, {"previous_message": before, "deleted_ts": message.ts})
+
+    def react(self, message: Message, user: User, name: str) -> None:
+        """Adds an emoji, or `already_reacted`."""
+        users = message.reactions.setdefault(name, [])
+        if user.id in users:
+            raise SlackError("already_reacted")
+        users.append(user.id)
+        self._reaction("reaction_added", message, user, name)
+
+    def unreact(self, message: Message, user: User, name: str) -> None:
+        """Takes an emoji back, or `no_reaction`."""
+        users = message.reactions.get(name, [])
+        if user.id not in users:
+            raise SlackError("no_reaction")
+        users.remove(user.id)
+        if not users:
+            del message.reactions[name]
+        self._reaction("reaction_removed", message, user, name)
+
+    def _reaction(self, kind: str, message: Message, user: User, name: str) -> None:
+        self._announcer.changed(message)
+        event: Json = {
+            "type": kind,
+            "user": user.id,
+            "reaction": name,
+            "item": {"type": "message", "channel": message.channel, "ts": message.ts},
+            "item_user": message.user,
+        }
+        self._announcer.event(event, self._store.channels[message.channel], scope="reactions:read")
+
+    def pin(self, message: Message, user: User) -> None:
+        """Pins a message to its channel, or `already_pinned`."""
+        channel = self._store.channels[message.channel]
+        if any(pin.ts == message.ts for pin in channel.pins):
+            raise SlackError("already_pinned")
+        channel.pins.append(Pin(message.ts, user.id, self._store.ids.now()))
+        self._pinned("pin_added", channel, message, user)
+
+    def unpin(self, message: Message, user: User) -> None:
+        """Takes the pin off, or `no_pin`."""
+        channel = self._store.channels[message.channel]
+        if all(pin.ts != message.ts for pin in channel.pins):
+            raise SlackError("no_pin")
+        channel.pins = [pin for pin in channel.pins if pin.ts != message.ts]
+        self._pinned("pin_removed", channel, message, user)
+
+    def _pinned(self, kind: str, channel: Channel, message: Message, user: User) -> None:
+        self._announcer.changed(message)
+        event: Json = {
+            "type": kind,
+            "user": user.id,
+            "channel_id": channel.id,
+            "item": self.pinned_item(message, user),
+            "item_user": message.user,
+            "pin_count": len(channel.pins),
+        }
+        if kind == "pin_added":
+            event["pinned_info"] = {"channel": channel.id, "pinned_by": user.id, "pinned_ts": self._store.ids.now()}
+        else:
+            event["has_pins"] = bool(channel.pins)
+        self._announcer.event(event, channel, scope="pins:read")
+
+    def pinned_item(self, message: Message, user: User) -> Json:
+        """A pinned message as pins.list and the pin events have it."""
+        body = message_json(message, self._store) | {
+            "pinned_to": [message.channel],
+            "permalink": permalink(message, self._store.base_url),
+        }
+        return {
+            "type": "message",
+            "created": self._store.ids.now(),
+            "created_by": user.id,
+            "channel": message.channel,
+            "message": body,
+        }
