@@ -1,0 +1,311 @@
+"""What the operator configures: `opsbot.yaml` < environment (`OPSBOT_A__B`) < secrets files.
+
+All faults are told at once, each with its place. A service's section has one key for each integration that the scan of
+`integrations/` finds.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import importlib
+import pkgutil
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
+from pydantic import ValidationError as _ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bot.core.duration import Duration
+from bot.core.errors import OpsbotError, UsageError
+from bot.core.faults import Fault, faults, models
+from bot.core.integration import Integration, IntegrationConfig
+from bot.core.people import Role
+from bot.digests.cron import parse_when
+from bot.digests.schedules import Schedule
+
+
+class SettingsFault(OpsbotError):
+    """The configuration cannot be used; the message has one line for each fault, with its place."""
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        near = get_close_matches(name, available_timezones(), 1)
+        raise ValueError(f"is no time zone{f'; did you mean {near[0]}?' if near else ', write it like Europe/Berlin'}")
+    return name
+
+
+def _role(value: object) -> object:
+    words = {role.word: role for role in Role}
+    if isinstance(value, str) and value not in words:
+        raise ValueError(f"is no role; there are {', '.join(words)}")
+    return words[value] if isinstance(value, str) else value
+
+
+def _when(text: str) -> str:
+    try:
+        parse_when(text)
+    except UsageError as error:
+        raise ValueError(f"{error} {error.hint}".strip()) from error
+    return text
+
+
+When = Annotated[str, AfterValidator(_when)]
+Zone = Annotated[str, AfterValidator(_zone)]
+RoleName = Annotated[
+    Role, BeforeValidator(_role, json_schema_input_type=Literal["nobody", "viewer", "responder", "commander", "admin"])
+]
+
+
+class Section(BaseModel):
+    """Base of every part: a key that is not declared is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SlackSettings(Section):
+    """How the bot reaches Slack. The three secrets come from the environment or from secrets files."""
+
+    api_url: str = Field("https://slack.com/api/", description="Base of the Web API; another one for an emulator.")
+    transport: Literal["socket", "http"] = Field("socket", description="Socket Mode, or signed HTTP at /slack/events.")
+    command: str = Field("ops", pattern=r"^[a-z][a-z0-9-]{0,15}$", description="Root, and prefix of direct commands.")
+    incident_command: str = Field(
+        "incident", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Root of the incident family."
+    )
+    bot_token: SecretStr = Field(SecretStr(""), description="xoxb-..., from OPSBOT_SLACK__BOT_TOKEN.")
+    app_token: SecretStr = Field(SecretStr(""), description="xapp-... for Socket Mode, from OPSBOT_SLACK__APP_TOKEN.")
+    signing_secret: SecretStr = Field(SecretStr(""), description="For signed HTTP, from OPSBOT_SLACK__SIGNING_SECRET.")
+
+
+class WebSettings(Section):
+    """Where the bot itself answers HTTP: Slack's requests, health, readiness, metrics."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+
+class PeopleSettings(Section):
+    """Who may do what, by Slack user and by Slack user group; the higher role counts."""
+
+    default_role: RoleName = Field(Role.NOBODY, description="Role of every other full member of the workspace.")
+    users: Mapping[str, RoleName] = Field({}, description="Slack user id to role.")
+    groups: Mapping[str, RoleName] = Field({}, description="Slack user group id to role.")
+
+
+class ContactSettings(Section):
+    """One line of the emergency contacts."""
+
+    role: str = Field(description="What the contact is for, for instance Primary On-Call.")
+    contact: str = Field(description="An address, a number, or a Slack user id.")
+    when: str = Field("", description="When to turn to it.")
+
+
+class ChannelSettings(Section):
+    """Slack channels and people that the bot turns to by itself."""
+
+    operations: str = Field("", description="Channel id where automatic acts are told.")
+    responders: tuple[str, ...] = Field((), description="Slack user ids invited to every incident.")
+
+
+class ScheduleSettings(Section):
+    """A digest that is posted at set times."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}$", description="A name of its own.")
+    channel: str = Field(description="Channel id that receives it.")
+    service: str = Field("", description="Service that it tells of; needed only where there are several.")
+    when: When = Field(description="Five cron fields, or words like `weekdays 09:00`.")
+    zone: Zone = Field("UTC", description="Time zone of `when`.")
+    grace: Duration = Field("6h", validate_default=True, description="How late a missed one is still posted.")
+
+    def schedule(self) -> Schedule:
+        """The same, parsed."""
+        return Schedule(self.name, self.channel, self.service, self.when, self.zone, self.grace)
+
+
+class ServiceSettings(Section):
+    """A service in one environment; each further key configures the integration of that name."""
+
+    environment: str = Field("production", description="Shown on every plan and confirmation.")
+    maintenance_key: str = Field(
+        "ENABLE_MAINTENANCE_MODE",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Key of the env file that keeps customers out.",
+    )
+    limits: Mapping[str, float] = Field({}, description="Thresholds of checks by name; see docs/checks.md.")
+
+    def parts(self) -> Mapping[str, IntegrationConfig]:
+        """The integrations that are configured, by name."""
+        return {name: part for name, part in self if isinstance(part, IntegrationConfig)}
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OPSBOT_", env_nested_delimiter="__", extra="forbid", frozen=True, secrets_dir_missing="ok"
+    )
+
+    data_dir: Path = Field(Path(".opsbot"), description="Folder of the embedded database, keys and locks.")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="Postgres 14 or newer, from OPSBOT_DATABASE_URL; unset starts an embedded one."
+    )
+    zone: Zone = Field("UTC", description="Time zone of documents, which have no reader to ask.")
+    slack: SlackSettings = Field(SlackSettings(), description="How the bot reaches Slack.")
+    web: WebSettings = Field(WebSettings(), description="Where the bot answers HTTP.")
+    people: PeopleSettings = Field(PeopleSettings(), description="Who may do what.")
+    contacts: tuple[ContactSettings, ...] = Field((), description="Emergency contacts.")
+    channels: ChannelSettings = Field(ChannelSettings(), description="Channels that the bot turns to by itself.")
+    services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")
+    schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")
+
+
+def integrations() -> dict[str, Integration]:
+    """Every integration that `integrations/` has, by the key that configures it."""
+    package = importlib.import_module("integrations")
+    names = [found.name for found in pkgutil.iter_modules(package.__path__)]
+    modules = [importlib.import_module(f"integrations.{name}") for name in names]
+    return {module.INTEGRATION.name: module.INTEGRATION for module in modules if hasattr(module, "INTEGRATION")}
+
+
+def model(known: Mapping[str, Integration]) -> type[Settings]:
+    """`Settings` whose services have a key for each integration."""
+    parts: dict[str, Any] = {
+        name: (each.config | None, Field(None, description=(each.config.__doc__ or "").split("\n")[0]))
+        for name, each in known.items()
+    }
+    service: Any = create_model("ServiceSettings", __base__=ServiceSettings, __doc__=ServiceSettings.__doc__, **parts)
+    services: Any = (Mapping[str, service], Settings.model_fields["services"])
+    return create_model("Settings", __base__=Settings, __doc__=Settings.__doc__, services=services)
+
+
+def load(file: Path | None, *, known: Mapping[str, Integration], secrets: Path | None = None) -> Settings:
+    """Settings of `file`, the environment and the folder `secrets`; `SettingsFault` tells everything that is wrong."""
+    written, lines, wrong = _read(file) if file else ({}, {}, [])
+
+    sources = partial(_sources, written=written, secrets=secrets)
+    kind = type("Settings", (model(known),), {"settings_customise_sources": staticmethod(sources)})
+    settings: Settings | None = None
+    found = wrong + _secrets_in(written, kind)
+    try:
+        settings = kind()
+    except _ValidationError as error:
+        found += faults(error, kind)
+    found += _references(*(_named(settings) if settings else _named_in(written)))
+    if settings is None or found:
+        raise SettingsFault("\n".join(_told(fault, file, lines) for fault in dict.fromkeys(found)))
+    return settings
+
+
+def _sources(
+    of: type[BaseSettings],
+    *_: PydanticBaseSettingsSource,
+    written: dict[str, Any],
+    secrets: Path | None,
+    **by_name: PydanticBaseSettingsSource,
+) -> tuple[PydanticBaseSettingsSource, ...]:
+    """Secrets files win over the environment, and that over the file."""
+    files = NestedSecretsSettingsSource(
+        by_name["file_secret_settings"], secrets_dir=secrets, secrets_prefix="", secrets_nested_delimiter="__"
+    )
+    return files, EnvSettingsSource(of), InitSettingsSource(of, init_kwargs=written)
+
+
+def _named(settings: Settings) -> tuple[Collection[str], list[tuple[object, object]]]:
+    return settings.services, [(each.name, each.service) for each in settings.schedules]
+
+
+def _named_in(written: Mapping[str, Any]) -> tuple[Collection[str], list[tuple[object, object]]]:
+    """The same of a file that has other faults, as far as it has a form."""
+    services, schedules = written.get("services"), written.get("schedules")
+    rows = [each for each in schedules if isinstance(each, dict)] if isinstance(schedules, list) else []
+    return services if isinstance(services, dict) else {}, [
+        (each.get("name"), each.get("service", "")) for each in rows
+    ]
+
+
+def _references(services: Collection[str], schedules: Sequence[tuple[object, object]]) -> list[Fault]:
+    """Faults between the parts: schedules, each by name and service, of one name or of a service that is not there."""
+    found: list[Fault] = []
+    there = ", ".join(services) or "none yet"
+    names = [name for name, _ in schedules]
+    for index, (name, service) in enumerate(schedules):
+        if service not in services and (service or len(services) != 1):
+            found.append(Fault(("schedules", index, "service"), f"names no service; there are: {there}"))
+        if name in names[:index]:
+            found.append(Fault(("schedules", index, "name"), "is the name of another schedule"))
+    return found
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int], list[Fault]]:
+    """What the file says, the line of each of its keys, and what is wrong with its form."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        written = yaml.safe_load(text) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsFault(f"{file} cannot be read: {error}.", hint="Name another file with --config.") from error
+    except yaml.YAMLError as error:
+        raise SettingsFault(f"{file} is no YAML: {error}") from error
+    if not isinstance(written, dict):
+        raise SettingsFault(f"{file} has to be a mapping of keys, such as `services:`.")
+    lines: dict[tuple[str | int, ...], int] = {}
+    wrong: list[Fault] = []
+    if root is not None:
+        _note_lines(root, (), lines, wrong)
+    return {str(key): value for key, value in written.items()}, lines, wrong
+
+
+def _note_lines(
+    node: yaml.Node, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int], wrong: list[Fault]
+) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            below = (*path, str(key.value))
+            if below in lines:
+                wrong.append(Fault(below, f"stands twice, first on line {lines[below]}"))
+            lines[below] = key.start_mark.line + 1
+            _note_lines(value, below, lines, wrong)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*path, index)] = value.start_mark.line + 1
+            _note_lines(value, (*path, index), lines, wrong)
+
+
+def _secrets_in(written: object, of: type[BaseModel], path: tuple[str | int, ...] = ()) -> list[Fault]:
+    """Secrets that stand in the file, where everybody who may read the file reads them."""
+    found: list[Fault] = []
+    for name, field in of.model_fields.items():
+        value = written.get(name) if isinstance(written, dict) else None
+        if value is not None and field.annotation is SecretStr:
+            variable = "OPSBOT_" + "__".join(str(part) for part in (*path, name)).upper()
+            message = f"is a secret and must not stand in the file; set {variable} or a secrets file"
+            found.append(Fault((*path, name), message))
+        for below in models(field.annotation):
+            if get_origin(field.annotation) is collections.abc.Mapping and isinstance(value, dict):
+                for key, each in value.items():
+                    found += _secrets_in(each, below, (*path, name, key))
+            else:
+                found += _secrets_in(value, below, (*path, name))
+    return found
+
+
+def _told(fault: Fault, file: Path | None, lines: Mapping[tuple[str | int, ...], int]) -> str:
+    """The fault with its file and line where it stands in the file, the innermost known part of its place else."""
+    path = fault.path
+    while path and path not in lines:
+        path = path[:-1]
+    where = f"{file}:{lines[path]}: " if path else ""
+    return f"{where}{fault.place} {fault.message}"
