@@ -1,0 +1,81 @@
+"""Incidents, numbered from 1 without a gap."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from bot.core.errors import NotFound
+from bot.core.ports import MessageRef
+from bot.core.records import Incident
+from bot.store.rows import dump, row_of
+
+_COLUMNS = """number, title, severity, state, channel, commander, opened_by, opened_at, resolved_at, resolved_by, impact,
+    service, card"""
+
+
+class Incidents:
+    """Table `incidents`."""
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self._connection = connection
+
+    async def declare(self, incident: Incident) -> Incident:
+        """Store it under the next number, which replaces the one given."""
+        # A sequence would leave a gap at each rollback; whoever declares at the same moment waits for our commit.
+        await self._connection.execute("lock table incidents in share row exclusive mode")
+        i = incident
+        async with self._connection.cursor(row_factory=row_of(Incident)) as cursor:
+            await cursor.execute(
+                f"""insert into incidents ({_COLUMNS})
+                    select coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s from incidents
+                    returning {_COLUMNS}""",
+                [
+                    *(i.title, i.severity, i.state, i.channel, i.commander, i.opened_by, i.opened_at, i.resolved_at),
+                    *(i.resolved_by, i.impact, i.service, dump(MessageRef, i.card) if i.card else None),
+                ],
+            )
+            (declared,) = await cursor.fetchall()
+            return declared
+
+    async def get(self, number: int) -> Incident:
+        """One incident; `NotFound` when there is none."""
+        incidents = await self._select("where number = %s", [number])
+        if not incidents:
+            raise NotFound(f"There is no incident {number}.")
+        return incidents[0]
+
+    async def in_channel(self, channel: str) -> Incident | None:
+        """The newest incident of a channel."""
+        incidents = await self._select("where channel = %s order by number desc limit 1", [channel])
+        return incidents[0] if incidents else None
+
+    async def open(self) -> tuple[Incident, ...]:
+        """Those that are not resolved, oldest first."""
+        return await self._select("where state = 'open' order by number", [])
+
+    async def set_channel(self, number: int, channel: str) -> None:
+        """Remember the incident's channel."""
+        await self._connection.execute("update incidents set channel = %s where number = %s", [channel, number])
+
+    async def set_card(self, number: int, card: MessageRef) -> None:
+        """Remember where the pinned summary is."""
+        await self._connection.execute(
+            "update incidents set card = %s where number = %s", [dump(MessageRef, card), number]
+        )
+
+    async def resolve(self, number: int, *, at: datetime, by: str) -> bool:
+        """False when it was not open."""
+        resolved = await self._connection.execute(
+            """update incidents set state = 'resolved', resolved_at = %s, resolved_by = %s
+               where number = %s and state = 'open'""",
+            [at, by, number],
+        )
+        return resolved.rowcount == 1
+
+    async def _select(self, where: str, values: list[object]) -> tuple[Incident, ...]:
+        async with self._connection.cursor(row_factory=row_of(Incident)) as cursor:
+            await cursor.execute(f"select {_COLUMNS} from incidents {where}", values)
+            return tuple(await cursor.fetchall())

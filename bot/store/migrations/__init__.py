@@ -1,0 +1,1 @@
+"""The schema, as alembic revisions in hand-written SQL."""

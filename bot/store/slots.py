@@ -1,0 +1,54 @@
+"""Digest slots: claimed by one replica, then posted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from bot.core.ports import MessageRef
+from bot.core.records import Slot
+from bot.core.results import Check
+from bot.store.rows import dump, row_of
+
+
+class Slots:
+    """Table `slots`, one row for each posting of a schedule."""
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self._connection = connection
+
+    async def last(self, schedule: str) -> Slot | None:
+        """The newest slot that was claimed."""
+        async with self._connection.cursor(row_factory=row_of(Slot)) as cursor:
+            await cursor.execute(
+                """select schedule, slot, due_at, state, message, checks from slots
+                   where schedule = %s order by due_at desc limit 1""",
+                [schedule],
+            )
+            return await cursor.fetchone()
+
+    async def claim(self, slot: Slot) -> bool:
+        """False when the slot was claimed before."""
+        claimed = await self._connection.execute(
+            """insert into slots (schedule, slot, due_at, state, message, checks) values (%s, %s, %s, %s, %s, %s)
+               on conflict do nothing""",
+            [
+                *(slot.schedule, slot.slot, slot.due_at, slot.state),
+                *(dump(MessageRef, slot.message) if slot.message else None, dump(Sequence[Check], slot.checks)),
+            ],
+        )
+        return claimed.rowcount == 1
+
+    async def settle(
+        self, schedule: str, slot: str, *, state: str, message: MessageRef | None, checks: Sequence[Check] = ()
+    ) -> None:
+        """Write down what became of it."""
+        await self._connection.execute(
+            "update slots set state = %s, message = %s, checks = %s where schedule = %s and slot = %s",
+            [
+                *(state, dump(MessageRef, message) if message else None, dump(Sequence[Check], checks)),
+                *(schedule, slot),
+            ],
+        )

@@ -1,0 +1,111 @@
+"""Fixtures that all tests share, and the rule that a skipped test needs a reviewed reason."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg import AsyncConnection
+from pydantic import JsonValue
+
+from bot.store.postgres import Postgres
+from tests.postgres import fresh_database, run_cluster, run_folder, stop_cluster, stop_left_behind
+
+AUDIT_KEY = b"a key that only the tests have"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it was deferred."""
+
+    task: str
+    lock: str | None
+    args: Mapping[str, JsonValue]
+
+
+@dataclass(slots=True)
+class Deferred:
+    """Stands where the queue stands: remembers what was deferred, committed or not."""
+
+    jobs: list[Job] = field(default_factory=list)
+
+    async def __call__(
+        self, connection: AsyncConnection[Any], task: str, lock: str | None, args: Mapping[str, JsonValue]
+    ) -> None:
+        self.jobs.append(Job(task, lock, args))
+
+
+@dataclass(slots=True)
+class SetClock:
+    """A clock that stands still until it is told."""
+
+    at: datetime = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move on, and say what time it is then."""
+        self.at += by
+        return self.at
+
+
+_FOLDER = pytest.StashKey[Path]()
+_SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the folder of this run's cluster; a worker is told by the process that started it."""
+    told = getattr(config, "workerinput", {}).get("cluster")
+    config.stash[_FOLDER] = Path(told or run_folder())
+    config.stash[_SKIPPED] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker where the run's cluster is."""
+    node.workerinput["cluster"] = str(node.config.stash[_FOLDER])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """End the cluster once all workers are gone, and fail a run with a skip that nobody has reviewed."""
+    yield
+    if not hasattr(session.config, "workerinput"):
+        stop_left_behind()
+        stop_cluster(session.config.stash[_FOLDER])
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The conninfo of the run's one Postgres cluster, shared by all workers."""
+    with run_cluster(pytestconfig.stash[_FOLDER]) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def database(cluster: str) -> Iterator[str]:
+    """The conninfo of a fresh, migrated database."""
+    with fresh_database(cluster) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def deferred() -> Deferred:
+    """The jobs that `store` was asked to defer."""
+    return Deferred()
+
+
+@pytest.fixture
+async def store(database: str, deferred: Deferred) -> AsyncIterator[Postgres]:
+    async with Postgres.open(database, defer=deferred, audit_key=AUDIT_KEY) as store:
+        yield store

@@ -1,0 +1,78 @@
+"""One Postgres cluster for a run of the tests, and a fresh migrated database for each test that asks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from bot.store.embedded import EmbeddedPostgres
+from bot.store.migrate import migrate
+
+TEMPLATE = "opsbot_template"
+
+
+_PREFIX = "opsbot-tests-"
+
+
+def run_folder() -> Path:
+    """Where the cluster of the run that this process began is; not below pytest's own folder, which others lock."""
+    return Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
+
+
+@contextmanager
+def run_cluster(folder: Path) -> Iterator[str]:
+    """The conninfo of the run's cluster, in which the first worker to come makes and migrates the template."""
+    folder.mkdir(exist_ok=True)
+    with EmbeddedPostgres(folder) as conninfo:
+        with (folder / "template.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _make_template(conninfo)
+        yield conninfo
+
+
+def _make_template(cluster: str) -> None:
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        if connection.execute("select from pg_database where datname = %s", [TEMPLATE]).fetchone():
+            return
+        connection.execute("alter system set fsync = off")
+        connection.execute("select pg_reload_conf()")
+        connection.execute("create database making_template")
+        migrate(make_conninfo(cluster, dbname="making_template"))
+        connection.execute(f"alter database making_template rename to {TEMPLATE}")
+
+
+def stop_cluster(folder: Path) -> None:
+    """End the run's cluster, if there is one, and remove it."""
+    if folder.exists():
+        cluster = EmbeddedPostgres(folder, stop_always=True)
+        cluster.start()
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def stop_left_behind() -> None:
+    """End clusters of runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if not psutil.pid_exists(int(folder.name.removeprefix(_PREFIX))):
+            stop_cluster(folder)
+
+
+@contextmanager
+def fresh_database(cluster: str) -> Iterator[str]:
+    """The conninfo of a copy of the template, dropped afterwards."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {TEMPLATE}")
+    yield make_conninfo(cluster, dbname=name)
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
