@@ -1,0 +1,41 @@
+"""The channel of an incident: its name, its topic, who is asked in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from zoneinfo import ZoneInfo
+
+from bot.core.errors import IntegrationError
+from bot.core.ports import Chat
+from bot.core.records import Incident
+
+LONGEST_NAME = 80
+LONGEST_TOPIC = 250
+_NAMES_TRIED = 9
+
+
+def channel_name(incident: Incident, *, zone: str, suffix: str = "") -> str:
+    """A name that Slack takes: lower-case letters, digits and hyphens, at most 80 of them."""
+    day = incident.opened_at.astimezone(ZoneInfo(zone)).date()
+    plain = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", f"inc-{incident.number}-{day}-{plain}")
+    return words[: LONGEST_NAME - len(suffix)].strip("-") + suffix
+
+
+async def create_channel(incident: Incident, *, zone: str, chat: Chat) -> str:
+    """Create it under the first name that is free, and return its id; raises what Slack says otherwise."""
+    for number in range(1, _NAMES_TRIED + 1):
+        name = channel_name(incident, zone=zone, suffix=f"-{number}" if number > 1 else "")
+        try:
+            return await chat.create_channel(name, private=False)
+        except IntegrationError as error:
+            if error.hint != "name_taken":
+                raise
+    raise IntegrationError("Every name for the channel is taken.", hint="name_taken")
+
+
+def topic(incident: Incident) -> str:
+    """The incident in one line, which stays true when it is over."""
+    line = f"Incident {incident.number} ({incident.severity}): {incident.title}"
+    return line if len(line) <= LONGEST_TOPIC else f"{line[: LONGEST_TOPIC - 1]}…"

@@ -1,0 +1,37 @@
+"""What people add to a timeline by hand."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from datetime import datetime
+
+from bot.core.command import Context
+from bot.core.errors import IntegrationError
+from bot.core.ports import Chat
+from bot.core.records import Entry, Incident, Store
+from bot.incidents.moments import parse_moment
+from bot.incidents.timeline import NOTE
+
+
+async def add_note(ctx: Context, incident: Incident, *, text: str, at: datetime, store: Store) -> None:
+    """Keep a note, once however often the same request is delivered."""
+    entry = Entry(
+        id=f"{NOTE}:{ctx.trigger_id or uuid.uuid4()}",
+        incident=incident.number,
+        at=at,
+        author=ctx.actor.user_id,
+        kind=NOTE,
+        text=text,
+    )
+    async with store.transaction() as tx:
+        await tx.entries.add(entry)
+
+
+async def moment_of(ctx: Context, typed: str, *, chat: Chat, zone: str) -> datetime:
+    """What `typed` means to its author, whose own zone counts; `zone` where Slack does not tell that."""
+    if not typed:
+        return ctx.now
+    with suppress(IntegrationError):
+        zone = (await chat.profile(ctx.actor.user_id)).zone
+    return parse_moment(typed, zone=zone, now=ctx.now)

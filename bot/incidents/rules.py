@@ -1,0 +1,14 @@
+"""How incidents are run here, as configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRules:
+    """Whom to invite (Slack ids of users and of user groups), and the time zone of documents."""
+
+    responders: tuple[str, ...] = ()
+    responder_groups: tuple[str, ...] = ()
+    zone: str = "UTC"

@@ -1,0 +1,136 @@
+"""What happened in an incident, in order of time, from stored facts only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.core.errors import IntegrationError
+from bot.core.people import AUTOMATIC
+from bot.core.ports import Chat, MessageRef
+from bot.core.records import Entry, Incident, Message, Operation, Store
+from bot.core.results import Timeline, TimelineEntry
+from bot.incidents.people import mentioned, names_of, readable
+
+SHOWN = 30
+"""Entries that a timeline in a channel has at most: the newest."""
+
+LONGEST_TEXT = 300
+"""Characters of a message that a timeline shows."""
+
+NOTE = "note"
+"""Kind of the entry that a person wrote for the timeline."""
+
+_CLOCKS_APART = timedelta(minutes=1)
+"""How far Slack's clock, which dates messages, may be behind ours, which dates the declaration."""
+
+_HUMAN = {"", "file_share", "me_message", "thread_broadcast"}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that is stored of an incident; `operations` are those that its entries name."""
+
+    incident: Incident
+    messages: tuple[Message, ...]
+    entries: tuple[Entry, ...]
+    operations: tuple[Operation, ...]
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who took part, in the order in which they first did."""
+        parts = [
+            (self.incident.opened_at, self.incident.opened_by),
+            *((message.at, message.user) for message in self.messages),
+            *((entry.at, entry.author) for entry in self.entries),
+        ]
+        return tuple(dict.fromkeys(who for _, who in sorted(parts) if who != AUTOMATIC.user_id))
+
+
+async def read_record(incident: Incident, store: Store) -> Record:
+    """Read what is stored: what people wrote in the channel since the incident was declared, and every entry."""
+    async with store.transaction() as tx:
+        messages = await tx.messages.of_channel(incident.channel, since=incident.opened_at - _CLOCKS_APART)
+        entries = await tx.entries.of_incident(incident.number)
+        ids = dict.fromkeys(entry.operation_id for entry in entries if entry.operation_id)
+        operations = [await tx.operations.get(operation_id) for operation_id in ids]
+    human = tuple(message for message in messages if message.subtype in _HUMAN)
+    return Record(incident, human, entries, tuple(operations))
+
+
+async def name_everybody(record: Record, chat: Chat) -> Mapping[str, str]:
+    """The names of all who took part, were mentioned, or asked for a change."""
+    texts = (*(message.text for message in record.messages), *(entry.text for entry in record.entries))
+    changers = {who for operation in record.operations for who in (operation.requester, operation.approver)}
+    mentions = {who for text in texts for who in mentioned(text)}
+    return await names_of({*record.people, *changers, *mentions, record.incident.resolved_by}, chat)
+
+
+async def entries_of(record: Record, names: Mapping[str, str], chat: Chat) -> tuple[TimelineEntry, ...]:
+    """Everything in `record` in order of time, with links where Slack gives them."""
+    archive = await _archive(record, chat)
+    found = [
+        *(_of_message(message, names, archive) for message in record.messages),
+        *(_of_entry(entry, names, archive) for entry in record.entries),
+    ]
+    return tuple(sorted(found, key=lambda entry: entry.at))
+
+
+async def read_timeline(incident: Incident, *, store: Store, chat: Chat) -> Timeline:
+    """The newest entries, and how many there were before them."""
+    record = await read_record(incident, store)
+    entries = await entries_of(record, await name_everybody(record, chat), chat)
+    before = len(entries) - SHOWN
+    return Timeline(
+        title=f"Incident {incident.number}: {incident.title}",
+        entries=entries[-SHOWN:],
+        left_out=f"{before} earlier entries are not shown; the report has them all." if before > 0 else "",
+    )
+
+
+def _of_message(message: Message, names: Mapping[str, str], archive: str) -> TimelineEntry:
+    files = "".join(f" [file: {name}]" for name, _ in message.files)
+    gone = message.deleted_at is not None
+    return TimelineEntry(
+        at=message.at,
+        author=names.get(message.user) or message.author or message.user,
+        text="(deleted)" if gone else _cut(readable(message.text, names).strip() + files),
+        kind="deleted" if gone else "message",
+        permalink=_link(archive, MessageRef(message.channel, message.ts), thread=message.thread_ts),
+        edited=message.edited_at is not None,
+    )
+
+
+def _of_entry(entry: Entry, names: Mapping[str, str], archive: str) -> TimelineEntry:
+    return TimelineEntry(
+        at=entry.at,
+        author=names.get(entry.author, entry.author),
+        text=_cut(readable(entry.text, names)) or entry.kind,
+        kind=entry.kind,
+        permalink=_link(archive, entry.message) if entry.message else "",
+    )
+
+
+async def _archive(record: Record, chat: Chat) -> str:
+    """The part that all links to messages have in common: asking Slack for each would take a second a message."""
+    known = (MessageRef(message.channel, message.ts) for message in record.messages)
+    some = record.incident.card or next(known, None)
+    if some is None:
+        return ""
+    try:
+        return (await chat.permalink(some)).partition("/archives/")[0]
+    except IntegrationError:
+        return ""
+
+
+def _link(archive: str, message: MessageRef, *, thread: str = "") -> str:
+    """https://docs.slack.dev/reference/methods/chat.getPermalink shows the form."""
+    if not archive:
+        return ""
+    reply = f"?thread_ts={thread}&cid={message.channel}" if thread and thread != message.ts else ""
+    return f"{archive}/archives/{message.channel}/p{message.ts.replace('.', '')}{reply}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… (cut)"

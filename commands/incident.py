@@ -1,0 +1,174 @@
+"""Run an incident: declare it, keep its timeline, resolve it, draft its report."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bot.core.command import Args, Command, Context, Root
+from bot.core.errors import IntegrationError
+from bot.core.parse import option, words
+from bot.core.people import Role
+from bot.core.ports import Chat, Documents
+from bot.core.prose import Channel, Person, When
+from bot.core.records import Store
+from bot.core.results import IncidentCard, IncidentReport, Table, Text, Timeline
+from bot.incidents.attempts import Attempts
+from bot.incidents.cards import incident_card
+from bot.incidents.lifecycle import declare
+from bot.incidents.lifecycle import resolve as resolve_incident
+from bot.incidents.lookup import find_incident
+from bot.incidents.notes import add_note, moment_of
+from bot.incidents.report import build_report, file_name, render_report
+from bot.incidents.rules import IncidentRules
+from bot.incidents.severity import Severity
+from bot.incidents.timeline import read_timeline
+
+
+class Open(Args):
+    """What an incident has from its first minute."""
+
+    severity: Severity = Field(description="How bad it is.")
+    title: str = words(..., "What is happening, in a few words.")
+    impact: str = option("", "Who and how many are affected, as far as is known.")
+
+
+class Which(Args):
+    """Arguments of a command about one incident."""
+
+    incident: int = option(0, "Number of the incident; needed only outside its channel.")
+
+
+class Note(Which):
+    """A line for the timeline."""
+
+    text: str = words(..., "What happened.")
+    at: str = option("", "When it happened, in your time zone: 14:05 or 2026-11-22 14:05.")
+
+
+class Resolve(Which):
+    """How it ended."""
+
+    text: str = words("", "What ended it; the report's resolution begins with it.")
+
+
+async def open_incident(ctx: Context, args: Open, *, store: Store, chat: Chat, rules: IncidentRules) -> IncidentCard:
+    """Declare an incident: it gets a number, a channel, a pinned summary and people.
+
+    What Slack refuses is said and stops nothing: without a channel of its own it lives where it was declared.
+    """
+    return await declare(
+        ctx, severity=args.severity, title=args.title, impact=args.impact, store=store, chat=chat, rules=rules
+    )
+
+
+async def note(ctx: Context, args: Note, *, store: Store, chat: Chat, rules: IncidentRules) -> Text:
+    """Add a line to the timeline, also for something that happened earlier."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    at = await moment_of(ctx, args.at, chat=chat, zone=rules.zone)
+    await add_note(ctx, incident, text=args.text, at=at, store=store)
+    return Text((("Noted for ", When(at, date=True), f" in incident {incident.number}: {args.text}"),))
+
+
+async def timeline(ctx: Context, args: Which, *, store: Store, chat: Chat) -> Timeline:
+    """Show what happened so far: messages, notes and what the bot did, oldest first."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    return await read_timeline(incident, store=store, chat=chat)
+
+
+async def resolve(ctx: Context, args: Resolve, *, store: Store, chat: Chat) -> IncidentCard:
+    """Say that the incident is over, and what ended it."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    return await resolve_incident(ctx, incident, text=args.text, store=store, chat=chat)
+
+
+async def report(
+    ctx: Context, args: Which, *, store: Store, chat: Chat, documents: Documents, rules: IncidentRules
+) -> Text | IncidentReport:
+    """Draft the report in the incident's channel, with the Markdown file in its thread.
+
+    Everything in it is from the record; what nobody wrote down is a TODO. Typed again it is drafted anew.
+    """
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    drafted = await build_report(incident, store=store, chat=chat, zone=rules.zone)
+    try:
+        posted = await chat.post(incident.channel, drafted)
+    except IntegrationError:
+        return drafted
+    attempts = Attempts()
+    content = render_report(drafted, documents)
+    name = file_name(incident, zone=rules.zone)
+    title = f"Report of incident {incident.number}"
+    upload = chat.upload(incident.channel, name, content, title=title, thread=posted.ts)
+    await attempts.to("add it as a file", upload)
+    return Text((("The report is in ", Channel(incident.channel), "."), *attempts.refused))
+
+
+async def status(ctx: Context, args: Which, *, store: Store) -> IncidentCard:
+    """Show the summary of an incident."""
+    return incident_card(await find_incident(store, channel=ctx.channel_id, number=args.incident))
+
+
+async def list_incidents(_ctx: Context, _args: Args, *, store: Store) -> Table:
+    """List the incidents that are open."""
+    async with store.transaction() as tx:
+        incidents = await tx.incidents.open()
+    return Table(
+        "Open incidents",
+        ("Number", "Severity", "Title", "Channel", "Commander", "Since"),
+        tuple(
+            (
+                str(i.number),
+                i.severity,
+                i.title,
+                (Channel(i.channel),),
+                (Person(i.commander),),
+                (When(i.opened_at, date=True),),
+            )
+            for i in incidents
+        ),
+        empty="No incident is open.",
+    )
+
+
+COMMANDS = (
+    Command(
+        ("open",),
+        Open,
+        run=open_incident,
+        role=Role.RESPONDER,
+        root=Root.INCIDENT,
+        rows=("I5",),
+        examples=("Critical Card payments fail", 'High Webhooks are late --impact "about 200 payments"'),
+        public=True,
+    ),
+    Command(
+        ("note",),
+        Note,
+        run=note,
+        role=Role.RESPONDER,
+        root=Root.INCIDENT,
+        examples=("Provider confirmed the outage", "First complaint by phone --at 13:50"),
+        public=True,
+    ),
+    Command(("timeline",), Which, run=timeline, root=Root.INCIDENT, examples=("", "--incident 12")),
+    Command(
+        ("resolve",),
+        Resolve,
+        run=resolve,
+        role=Role.RESPONDER,
+        root=Root.INCIDENT,
+        examples=("Provider recovered, maintenance mode is off",),
+        public=True,
+    ),
+    Command(
+        ("report",),
+        Which,
+        run=report,
+        role=Role.RESPONDER,
+        root=Root.INCIDENT,
+        rows=("T",),
+        examples=("", "--incident 12"),
+    ),
+    Command(("status",), Which, run=status, root=Root.INCIDENT, examples=("", "--incident 12")),
+    Command(("list",), Args, run=list_incidents, root=Root.INCIDENT),
+)
