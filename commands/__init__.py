@@ -1,0 +1,1 @@
+"""One slash command, or one family, a file; found by scan."""

@@ -1,0 +1,237 @@
+"""The payment gateway as its users see it, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from http import HTTPStatus
+from typing import Literal, TypeVar
+
+from pydantic import Field, JsonValue
+
+from bot.core.errors import IntegrationError
+from bot.core.integration import Integration, IntegrationConfig
+from bot.core.ports import Answer, Gateway, Health, Http
+
+T = TypeVar("T")
+
+_PATIENCE = 4.0  # seconds in which each worker has to answer once
+_ASKS_PER_WORKER = 10
+
+
+class CustomerProbe(IntegrationConfig):
+    """A customer's request that can never succeed, so that it charges nobody; maintenance refuses it before that."""
+
+    method: Literal["GET", "POST"] = Field("POST", title="Method", description="HTTP method.")
+    path: str = Field("/api/payments", title="Path", description="Where customers pay.", pattern="^/")
+    body: str = Field("{}", title="Body", description="Body that the service refuses as invalid when it is open.")
+    refused_status: int = Field(503, title="Status", description="Status of the maintenance answer.")
+    refused_text: str = Field(
+        "maintenance", title="Text", description="What its body contains, so that another 503 is told apart."
+    )
+
+
+class PendingProbe(IntegrationConfig):
+    """Where the service tells how many payments wait for the provider."""
+
+    path: str = Field("/api/payments?status=pending", title="Path", description="Asked by GET.", pattern="^/")
+    field: str = Field("count", title="Field", description="Number in the answer.")
+
+
+class Config(IntegrationConfig):
+    """The service's own HTTP endpoints."""
+
+    url: str = Field(
+        title="URL", description="Base address, such as http://127.0.0.1:3000.", pattern="^https?://[^/]+$"
+    )
+    basic: str = Field("/health", title="Health", description="Basic health.", pattern="^/")
+    detailed: str = Field("/health/detailed", title="Detailed health", description="Detailed health.", pattern="^/")
+    dependencies: str = Field(
+        "/health/dependencies", title="Dependency health", description="Health of what it needs.", pattern="^/"
+    )
+    metrics: str = Field("/api/metrics", title="Metrics", description="Metrics as JSON.", pattern="^/")
+    timeout: timedelta = Field(timedelta(seconds=5), title="Timeout", description="Limit of each request.")
+    pid_field: str = Field("pid", title="Pid", description="Field in which an answer names its worker's pid.")
+    maintenance_field: str = Field(
+        "maintenance", title="Maintenance", description="True or false in the basic health of each worker."
+    )
+    shown: tuple[str, ...] = Field(
+        (
+            *("status", "sha", "version", "pid", "instance", "maintenance", "built_at", "node", "environment"),
+            *("log_level", "uptime*", "memory.*", "pool.*", "rate_limit*"),
+            *("*.ok", "*.status", "*.configured", "*.latency*", "*.error"),
+        ),
+        title="Shown",
+        description="Fields of health answers that may be shown, by dotted name; `*` stands for any text.",
+    )
+    weights: Mapping[str, str] = Field(
+        {"success_rate": "total_transactions", "error_rate": "requests", "avg_response_time": "total_transactions"},
+        title="Weights",
+        description="Metrics that are averaged over workers, with the metric that weighs each; others are summed.",
+    )
+    shared_metrics: bool = Field(
+        default=False, title="Shared metrics", description="Any worker's metrics are those of the whole service."
+    )
+    customer: CustomerProbe | None = Field(
+        CustomerProbe(), title="Customer", description="A customer's harmless request; null for none."
+    )
+    pending: PendingProbe | None = Field(
+        PendingProbe(), title="Pending payments", description="Where they are counted; null for nowhere."
+    )
+
+
+class HttpGateway:
+    """Asks by new connections; which worker answers is the balancer's choice, and each answer tells its pid."""
+
+    def __init__(self, config: Config, *, http: Http) -> None:
+        self._config = config
+        self._http = http
+        self._paths = {"basic": config.basic, "detailed": config.detailed, "dependencies": config.dependencies}
+
+    async def health(self, kind: str = "basic") -> Health:
+        """See `Gateway`."""
+        path = self._paths[kind]
+        answer = await self._get(path)
+        shown = {name: value for name, value in _leaves(_object(answer)) if self._may_show(name)}
+        return Health(url=self._config.url + path, status=answer.status, latency=answer.latency, body=shown)
+
+    async def health_by_worker(self, pids: Sequence[int]) -> Mapping[int, Health]:
+        """See `Gateway`."""
+        return await self._by_worker(pids, self.health, lambda health: health.body.get(self._config.pid_field))
+
+    async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
+        """See `Gateway`."""
+        answers = await self._by_worker(pids, self._state, lambda state: state.get(self._config.pid_field))
+        said = {pid: state.get(self._config.maintenance_field) for pid, state in answers.items()}
+        return {pid: value for pid, value in said.items() if isinstance(value, bool)}
+
+    async def turns_customers_away(self) -> bool | None:
+        """See `Gateway`. A server error that is not the maintenance answer raises."""
+        probe = self._config.customer
+        if probe is None:
+            return None
+        answer = await self._http.send(
+            probe.method,
+            self._config.url + probe.path,
+            headers={"content-type": "application/json"},
+            body=probe.body,
+            within=self._config.timeout,
+        )
+        if answer.status == probe.refused_status and probe.refused_text in answer.body:
+            return True
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise IntegrationError(f"{self._config.url}{probe.path} answered {answer.status} to a customer's request.")
+        return False
+
+    async def metrics(self, pids: Sequence[int]) -> Mapping[str, float]:
+        """See `Gateway`. Raises when a worker did not answer: a sum without it would look like a drop."""
+        if self._config.shared_metrics:
+            return self._numbers(await self._metrics())
+        answers = await self._by_worker(pids, self._metrics, lambda body: body.get(self._config.pid_field))
+        if missing := set(pids) - set(answers):
+            raise IntegrationError(
+                f"No metrics came from {len(missing)} of {len(pids)} workers.",
+                hint="Where one worker's metrics are those of all, set gateway.shared_metrics.",
+            )
+        return _combined([self._numbers(answer) for answer in answers.values()], self._config.weights)
+
+    async def pending_payments(self) -> int | None:
+        """See `Gateway`."""
+        probe = self._config.pending
+        if probe is None:
+            return None
+        answer = await self._get(probe.path)
+        count = _object(answer).get(probe.field)
+        if answer.status != HTTPStatus.OK or not isinstance(count, int):
+            raise IntegrationError(f"{self._config.url}{probe.path} gave no number of pending payments.")
+        return count
+
+    async def ping(self) -> str:
+        """What the basic health answers."""
+        health = await self.health()
+        return f"{health.url} answers {health.status} in {health.latency * 1000:.0f} ms"
+
+    async def _get(self, path: str) -> Answer:
+        return await self._http.send("GET", self._config.url + path, within=self._config.timeout)
+
+    async def _state(self) -> Mapping[str, JsonValue]:
+        return _object(await self._get(self._config.basic))
+
+    async def _metrics(self) -> Mapping[str, JsonValue]:
+        answer = await self._get(self._config.metrics)
+        if answer.status != HTTPStatus.OK:
+            raise IntegrationError(f"{self._config.url}{self._config.metrics} answered {answer.status}.")
+        return _object(answer)
+
+    def _numbers(self, body: Mapping[str, JsonValue]) -> Mapping[str, float]:
+        return {
+            name: float(value)
+            for name, value in _leaves(body)
+            if isinstance(value, int | float) and not isinstance(value, bool)
+            if math.isfinite(value) and name != self._config.pid_field
+        }
+
+    def _may_show(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in (*self._config.shown, self._config.pid_field))
+
+    async def _by_worker(
+        self, pids: Sequence[int], ask: Callable[[], Awaitable[T]], pid_of: Callable[[T], JsonValue]
+    ) -> Mapping[int, T]:
+        """Ask until each of `pids` has answered; raises the last failure when nobody answered at all."""
+        waiting = set(pids)
+        answers: dict[int, T] = {}
+        failure: IntegrationError | None = None
+        until = time.monotonic() + _PATIENCE
+        for _ in range(_ASKS_PER_WORKER * len(waiting)):
+            if not waiting or time.monotonic() > until:
+                break
+            try:
+                answer = await ask()
+            except IntegrationError as error:
+                failure = error
+                continue
+            pid = pid_of(answer)
+            if isinstance(pid, int) and pid in waiting:
+                waiting.discard(pid)
+                answers[pid] = answer
+        if failure and not answers:
+            raise failure
+        return answers
+
+
+def _object(answer: Answer) -> Mapping[str, JsonValue]:
+    """The JSON object of an answer; empty when it is none: HTML or a list says nothing of a field."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _leaves(body: Mapping[str, JsonValue], prefix: str = "") -> Iterator[tuple[str, JsonValue]]:
+    for name, value in body.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        elif not isinstance(value, list):
+            yield f"{prefix}{name}", value
+
+
+def _combined(workers: Sequence[Mapping[str, float]], weights: Mapping[str, str]) -> Mapping[str, float]:
+    """One figure for each metric: sums, and averages weighed by how much each worker has done."""
+    combined: dict[str, float] = {}
+    for name in {name for worker in workers for name in worker}:
+        having = [worker for worker in workers if name in worker]
+        if name not in weights or len(having) == 1:
+            combined[name] = sum(worker[name] for worker in having)
+            continue
+        total = sum(worker.get(weights[name], 0.0) for worker in having)
+        if total:
+            combined[name] = sum(worker[name] * worker.get(weights[name], 0.0) for worker in having) / total
+    return combined
+
+
+INTEGRATION = Integration(name="gateway", config=Config, build=HttpGateway, provides=(Gateway,))

@@ -1,0 +1,90 @@
+"""HTTP: the one module that knows httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Self
+
+import httpx
+import stamina
+
+from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.ports import Answer
+
+_CAP = 1024 * 1024  # bytes of a body that are kept
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_IDEMPOTENT = frozenset({"GET", "HEAD"})
+
+
+class HttpClient:
+    """Sends each request on a connection of its own, so that a balancer may choose another worker for each.
+
+    Proxies of the environment are not used. Messages of errors name the address without its query or password.
+    """
+
+    def __init__(self) -> None:
+        self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] = _NOTHING,
+        body: str = "",
+        within: timedelta = timedelta(seconds=5),
+        attempts: int = 1,
+    ) -> Answer:
+        """See `Http`."""
+        times = attempts if method in _IDEMPOTENT else 1
+        try:
+            async for attempt in stamina.retry_context(on=httpx.TransportError, attempts=times, wait_max=2):
+                with attempt:
+                    return await self._send(method, url, headers=headers, body=body, seconds=within.total_seconds())
+        except httpx.TimeoutException as error:
+            raise OutcomeUnknown(f"{_shown(url)} did not answer within {within.total_seconds():g} s.") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise IntegrationError(f"{_shown(url)} cannot be reached: {reason}.") from error
+        raise AssertionError  # pragma: no cover - the context yields until one attempt returns or raises
+
+    async def _send(self, method: str, url: str, *, headers: Mapping[str, str], body: str, seconds: float) -> Answer:
+        began = time.monotonic()
+        content = bytearray()
+        headers = {**headers, "connection": "close"}
+        try:
+            # httpx limits each read by itself; a body that trickles in needs a limit over all.
+            async with (
+                asyncio.timeout(seconds),
+                self._client.stream(method, url, headers=headers, content=body, timeout=seconds) as response,
+            ):
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > _CAP:
+                        break
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("the body came too slowly") from error
+        return Answer(
+            status=response.status_code,
+            latency=time.monotonic() - began,
+            body=bytes(content[:_CAP]).decode(errors="replace"),
+            cut=len(content) > _CAP,
+        )
+
+
+def _shown(url: str) -> str:
+    """The address without user, password, query and fragment."""
+    try:
+        return str(httpx.URL(url).copy_with(userinfo=b"", query=None, fragment=None))
+    except httpx.InvalidURL:
+        return "The address"

@@ -1,0 +1,215 @@
+"""PM2, by its command line: only `jlist` is parsed, and only named fields of it are kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from tempfile import gettempdir
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from bot.core.errors import Conflict, IntegrationError, NotFound
+from bot.core.integration import Integration, IntegrationConfig
+from bot.core.ports import Done, Host, LogFile, Processes, Worker
+
+_READ = timedelta(seconds=20)
+_MARGIN = timedelta(seconds=15)
+_LISTEN_TIMEOUT = 3000  # ms, PM2's own
+_KILL_TIMEOUT = 1600  # ms, PM2's own
+_IN_PROGRESS = re.compile(r"Reload already in progress.*?(\d+) seconds")
+_NO_SUCH = re.compile(r"not found|doesn't exist")
+
+
+class Config(IntegrationConfig):
+    """A service that PM2 runs."""
+
+    app: str = Field(
+        title="App",
+        description="The app's name in PM2; not its number, not `all`, not a pattern.",
+        pattern=r"^(?!all$)[A-Za-z][A-Za-z0-9_.-]*$",
+    )
+    command: tuple[str, ...] = Field(
+        ("pm2",), min_length=1, title="Command", description="How PM2 is started, best with absolute paths."
+    )
+    pm2_home: str = Field(
+        title="PM2_HOME", pattern="^/", description="Folder of the PM2 daemon, for instance /home/deploy/.pm2."
+    )
+    run_as: str = Field(
+        "",
+        title="Run as",
+        pattern=r"^([a-z_][a-z0-9_-]*)?$",
+        description="User who runs the PM2 daemon, reached by `sudo -n`; empty when the bot is that user.",
+    )
+    home: str = Field("", title="Home", description="HOME of that user; empty for the folder that holds PM2_HOME.")
+    path: str = Field("", title="Path", description="PATH on which PM2 finds node; empty for the host's own.")
+
+
+class _Environment(BaseModel):
+    """The named fields of `pm2_env`, which also holds every secret of whoever started the app."""
+
+    status: str
+    exec_mode: str
+    restart_time: int = 0
+    pm_uptime: float | None = None
+    pm_out_log_path: str = ""
+    pm_err_log_path: str = ""
+    listen_timeout: float = _LISTEN_TIMEOUT
+    kill_timeout: float = _KILL_TIMEOUT
+
+
+class _Load(BaseModel):
+    memory: int = 0
+    cpu: float = 0.0
+
+
+class _Row(BaseModel):
+    name: str
+    pm_id: int
+    pid: int | None = None
+    monit: _Load = _Load()
+    pm2_env: _Environment
+
+
+class Pm2:
+    """One app of one PM2 daemon.
+
+    No call may start a daemon: every one of PM2's commands does when there is none, and then lists no process.
+    """
+
+    def __init__(self, config: Config, *, host: Host) -> None:
+        self._app = config.app
+        self._host = host
+        self._command = config.command
+        self._pm2_home = config.pm2_home.rstrip("/")
+        self._run_as = config.run_as
+        # One file for all replicas on the machine, in a folder that the bot's user can write.
+        folder = gettempdir() if config.run_as else self._pm2_home
+        self._lock = f"{folder}/opsbot-{sha256(self._pm2_home.encode()).hexdigest()[:12]}.lock"
+        self._env = {
+            "HOME": config.home or self._pm2_home.rpartition("/")[0] or "/",
+            "PM2_HOME": config.pm2_home,
+            "NO_COLOR": "1",
+            "PM2_DISCRETE_MODE": "1",
+        }
+        if config.path:
+            self._env["PATH"] = config.path
+
+    async def workers(self) -> tuple[Worker, ...]:
+        """See `Processes`."""
+        return tuple(_worker(row) for row in await self._rows())
+
+    async def reload(self) -> str:
+        """See `Processes`. A broken release makes PM2 report success here; only looking afterwards tells."""
+        rows = await self._rows()
+        budget = sum(row.pm2_env.listen_timeout + row.pm2_env.kill_timeout for row in rows)
+        done = await self._run(self.reload_argv(), within=timedelta(milliseconds=budget) + _MARGIN, lock=self._lock)
+        if done.code:
+            raise self._refusal(done)
+        return shlex.join(self.reload_argv())
+
+    def reload_argv(self) -> tuple[str, ...]:
+        """See `Processes`. Neither --force nor --update-env: the latter hands the caller's environment to the app."""
+        return (*self._command, "reload", self._app)
+
+    async def wait_idle(self) -> None:
+        """See `Processes`."""
+        await self._run(("true",), within=timedelta(seconds=60), lock=self._lock)
+
+    async def handed_value(self, key: str) -> str | None:
+        """See `Processes`."""
+        values = {row["pm2_env"].get(key) for row in await self._raw_rows()}
+        return next((str(value) for value in values if value is not None), None)
+
+    async def log_files(self) -> tuple[LogFile, ...]:
+        """See `Processes`."""
+        files = {}
+        for row in await self._rows():
+            files[row.pm2_env.pm_err_log_path] = True
+            files[row.pm2_env.pm_out_log_path] = False  # one file for both is no file of errors
+        return tuple(LogFile(path=path, errors=errors) for path, errors in files.items() if path)
+
+    async def ping(self) -> str:
+        """Which daemon answers, and how many workers it runs."""
+        pid = await self._daemon()
+        return f"PM2 (pid {pid}) runs {self._app} with {len(await self.workers())} workers"
+
+    async def _rows(self) -> tuple[_Row, ...]:
+        try:
+            return tuple(_Row.model_validate(row) for row in await self._raw_rows())
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            # Without the cause: pydantic's error carries the input, with the app's environment.
+            raise IntegrationError(f"`pm2 jlist` answered something else than expected at {where}.") from None
+
+    async def _raw_rows(self) -> list[dict[str, Any]]:
+        await self._daemon()
+        done = await self._run((*self._command, "jlist"))
+        if done.code:
+            raise self._refusal(done)
+        try:
+            rows = json.loads(done.out)
+        except ValueError:
+            raise IntegrationError("`pm2 jlist` did not answer with JSON.") from None
+        return [row for row in rows if row.get("name") == self._app]
+
+    async def _daemon(self) -> int:
+        """The daemon's pid, from its file and the process list."""
+        user = self._run_as or "the bot's user"
+        read = await self._run(("cat", f"{self._pm2_home}/pm2.pid"))
+        hint = "Check process_manager.pm2_home and run_as. `pm2 ping` as that user starts a daemon if it is gone."
+        if read.code or not read.out.strip().isdecimal():
+            raise IntegrationError(f"No PM2 daemon is at {self._pm2_home}, or {user} may not see it.", hint=hint)
+        pid = read.out.strip()
+        seen = await self._run(("ps", "-o", "uid=", "-o", "args=", "-p", pid))
+        owner, _, args = seen.out.strip().partition(" ")
+        if "God Daemon" not in args:
+            raise IntegrationError(f"The PM2 daemon of {self._pm2_home} (pid {pid}) is gone.", hint=hint)
+        own = (await self._run(("id", "-u"))).out.strip()
+        if owner != own:
+            raise IntegrationError(
+                f"The PM2 daemon of {self._pm2_home} belongs to the user with id {owner}, and {user} has id {own}.",
+                hint="Set process_manager.run_as to the daemon's user.",
+            )
+        return int(pid)
+
+    async def _run(self, argv: Sequence[str], *, within: timedelta = _READ, lock: str | None = None) -> Done:
+        if not self._run_as:
+            return await self._host.run(argv, within=within, env=self._env, lock=lock)
+        # sudo starts with an environment of its own and closes what it inherits; `timeout 0` keeps the lock meanwhile.
+        pairs = (f"{name}={value}" for name, value in self._env.items())
+        keeper = ("timeout", "0") if lock else ()
+        argv = (*keeper, "sudo", "-n", "-u", self._run_as, "env", *pairs, *argv)
+        return await self._host.run(argv, within=within, lock=lock)
+
+    def _refusal(self, done: Done) -> Exception:
+        said = f"{done.err}\n{done.out}"
+        if match := _IN_PROGRESS.search(said):
+            return Conflict(
+                "PM2 is reloading already, begun by somebody else.", hint=f"Try again in {match[1]} seconds."
+            )
+        if _NO_SUCH.search(said):
+            return NotFound(f"PM2 knows no app called {self._app}.")
+        last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing")
+        return IntegrationError(f"PM2 ended with {done.code} and said: {last.strip()[:300]}")
+
+
+def _worker(row: _Row) -> Worker:
+    since = row.pm2_env.pm_uptime if row.pid else None
+    return Worker(
+        id=row.pm_id,
+        pid=row.pid or 0,
+        status=row.pm2_env.status,
+        mode=row.pm2_env.exec_mode,
+        restarts=row.pm2_env.restart_time,
+        started_at=datetime.fromtimestamp(since / 1000, UTC) if since else None,
+        memory=row.monit.memory,
+        cpu=row.monit.cpu,
+    )
+
+
+INTEGRATION = Integration(name="pm2", config=Config, build=Pm2, provides=(Processes,))
