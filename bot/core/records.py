@@ -282,7 +282,10 @@ class Entries(Protocol):
     """Timeline entries, kept once per `id`."""
 
     async def add(self, entry: Entry) -> None: ...
-    async def of_incident(self, number: int) -> tuple[Entry, ...]: ...
+
+    async def of_incident(self, number: int) -> tuple[Entry, ...]:
+        """All of one incident, oldest first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +324,14 @@ class Claims(Protocol):
     """Doubles: the first to claim a key has it."""
 
     async def claim(self, key: str, *, at: datetime) -> bool: ...
+
+    async def claim_all(self, keys: Sequence[str], *, at: datetime) -> frozenset[str]:
+        """Those of `keys` that nobody had claimed before; the many at once that a busy hour needs."""
+        ...
+
+    async def taken(self, key: str) -> bool:
+        """Whether the key is claimed, without claiming it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
