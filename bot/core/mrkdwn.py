@@ -8,7 +8,7 @@ from typing import assert_never
 
 from bot.core.prose import Bold, Channel, Code, Inline, Line, Link, Person, When
 
-_ID = re.compile(r"[A-Z0-9]{2,40}", re.ASCII)
+_ID = re.compile(r"[A-Z][A-Z0-9]{1,40}")
 _SAFE_URL = re.compile(r"(?:https?|mailto|slack):[^\s<>|\x00-\x1f]+", re.ASCII | re.IGNORECASE)
 
 
@@ -32,7 +32,8 @@ def mrkdwn(line: Line) -> str:
 
 def code(text: str) -> str:
     """Inline code; a backtick in it becomes an apostrophe, a line break a space, because neither can be quoted."""
-    return f"`{escape(' '.join(text.replace('`', chr(39)).split()))}`" if text.strip() else ""
+    text = re.sub(r"\s*[\r\n]+\s*", " ", text).replace("`", "'").strip()
+    return f"`{escape(text)}`" if text else ""
 
 
 def bold(text: str) -> str:
@@ -46,16 +47,21 @@ def is_safe_url(url: str) -> bool:
     return _SAFE_URL.fullmatch(url) is not None
 
 
-def _inline(part: Inline) -> str:
+def is_id(text: str) -> bool:
+    """Whether `text` can be the id of a user or a channel; foreign text in its place is shown as text."""
+    return _ID.fullmatch(text) is not None
+
+
+def _inline(part: Inline) -> str:  # noqa: PLR0911 - one kind of value, one return
     match part:
         case str():
             return escape(part)
         case Person(user_id=user):
-            return f"<@{user}>" if _ID.fullmatch(user) else escape(user)
+            return f"<@{user}>" if is_id(user) else escape(user)
         case Channel(channel_id=channel):
-            return f"<#{channel}>" if _ID.fullmatch(channel) else escape(channel)
+            return f"<#{channel}>" if is_id(channel) else escape(channel)
         case When():
-            return _when(part)
+            return f"<!date^{int(part.at.timestamp())}^{date_format(part)}|{fallback(part)}>"
         case Code(text=text):
             return code(text)
         case Bold(text=text):
@@ -66,11 +72,11 @@ def _inline(part: Inline) -> str:
             assert_never(part)
 
 
-def _when(when: When) -> str:
-    shown = "{date_short_pretty} at {time}" if when.date else "{time}"
-    return f"<!date^{int(when.at.timestamp())}^{shown}|{fallback(when)}>"
+def date_format(when: When) -> str:
+    """How Slack shows the moment to each reader; https://docs.slack.dev/messaging/formatting-message-text/#date-formatting."""
+    return "{date_short_pretty} at {time}" if when.date else "{time}"
 
 
 def fallback(when: When) -> str:
-    """A moment for where Slack cannot put it into the reader's zone."""
+    """The moment for where Slack cannot put it into the reader's zone."""
     return f"{when.at.astimezone(UTC):{'%Y-%m-%d %H:%M' if when.date else '%H:%M'}} UTC"

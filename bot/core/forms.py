@@ -1,0 +1,50 @@
+"""A command's form, made from the same model that parses its text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.core.command import Command
+from bot.core.parameters import Parameter, parameters
+from bot.core.results import Form, FormField, FormKind
+
+
+def form(
+    command: Command, *, row_id: str, given: Mapping[str, str] | None = None, faults: Mapping[str, str] | None = None
+) -> Form:
+    """The questions of `command`; `given` (from `parse.gather`) is filled in, `faults` (of a `UsageError`) are shown.
+
+    `parse.validate` turns the answers, by the same names, into the arguments.
+    """
+    fields = tuple(
+        _field(parameter, (given or {}).get(parameter.name, ""), (faults or {}).get(parameter.name, ""))
+        for parameter in parameters(command.args)
+    )
+    return Form(title=command.name.capitalize(), submit="Continue", row_id=row_id, fields=fields, intro=command.summary)
+
+
+def _field(parameter: Parameter, value: str, error: str) -> FormField:
+    by_word = {choice.lower(): choice for choice in parameter.choices}
+    return FormField(
+        name=parameter.name,
+        label=parameter.flag.replace("-", " ").capitalize(),
+        kind=_kind(parameter),
+        required=parameter.required,
+        hint=_hint(parameter),
+        choices=parameter.choices,
+        value=by_word.get(value.lower(), value),
+        error=error,
+    )
+
+
+def _kind(parameter: Parameter) -> FormKind:
+    if parameter.kind is bool:
+        return FormKind.TICK
+    if parameter.choices:
+        return FormKind.CHOICE
+    return FormKind.PARAGRAPH if parameter.words else FormKind.LINE
+
+
+def _hint(parameter: Parameter) -> str:
+    return f"{parameter.description} For example 30m.".strip() if parameter.kind is timedelta else parameter.description

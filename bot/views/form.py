@@ -1,0 +1,106 @@
+"""A form as a modal, and the answers that come back from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from slack_sdk.models.blocks import (
+    Block,
+    CheckboxesElement,
+    InputBlock,
+    InputInteractiveElement,
+    Option,
+    PlainTextInputElement,
+    PlainTextObject,
+    StaticSelectElement,
+)
+
+from bot.core.mrkdwn import escape
+from bot.core.results import Form, FormField, FormKind
+from bot.views.fit import cut_plain, message
+from bot.views.parts import packed, section
+from bot.views.payload import Json, Payload
+
+CALLBACK = "form"
+"""The `callback_id` of every form; `private_metadata` holds the row's id and nothing else."""
+
+_ACTION = "answer"
+_TITLE = 24
+_CHOICES = 100
+_CHOICE = 75
+_INITIAL = 3_000
+_YES = "true"
+
+
+def modal(form: Form) -> Json:
+    """The form as Slack's `views.open` takes it; each `block_id` is the name of its field."""
+    return {
+        "type": "modal",
+        "callback_id": CALLBACK,
+        "private_metadata": form.row_id,
+        "title": _plain(form.title, _TITLE),
+        "submit": _plain(form.submit, _TITLE),
+        "close": _plain("Back", _TITLE),
+        "blocks": [block.to_dict() for block in (*section(escape(form.intro)), *map(_input, form.fields))],
+    }
+
+
+def answers(state: Mapping[str, Mapping[str, Json]]) -> dict[str, str]:
+    """What was filled in, by field: from `view.state.values` of a submission; what was left empty is not in it."""
+    given = {name: _answer(next(iter(held.values()), {})) for name, held in state.items()}
+    return {name: text for name, text in given.items() if text}
+
+
+def asked(form: Form) -> Payload:
+    """The questions as a message, for where no modal can be opened."""
+    lines = [f"• {escape(field.label)}{'' if field.required else ' (optional)'}" for field in form.fields]
+    first = f"{escape(form.title)} needs to know more"
+    return message([first, escape(form.intro), *lines], packed([first, *filter(None, [escape(form.intro)]), *lines]))
+
+
+def _input(field: FormField) -> Block:
+    hint = f"✗ {field.error}" if field.error else field.hint
+    return InputBlock(
+        block_id=field.name,
+        label=PlainTextObject(text=cut_plain(field.label, _INITIAL // 2)),
+        element=_element(field),
+        hint=PlainTextObject(text=cut_plain(hint, _INITIAL // 2)) if hint else None,
+        optional=not field.required,
+    )
+
+
+def _element(field: FormField) -> InputInteractiveElement:
+    options = [_option(choice) for choice in field.choices[:_CHOICES]]
+    chosen = next((option for option in options if option.value == field.value), None)
+    match field.kind:
+        case FormKind.CHOICE:
+            return StaticSelectElement(action_id=_ACTION, options=options, initial_option=chosen)
+        case FormKind.TICK:
+            tick = [Option(value=_YES, text=PlainTextObject(text="Yes"))]
+            initial = tick if field.value == _YES else None
+            return CheckboxesElement(action_id=_ACTION, options=tick, initial_options=initial)
+        case FormKind.LINE | FormKind.PARAGRAPH:
+            return PlainTextInputElement(
+                action_id=_ACTION,
+                multiline=field.kind is FormKind.PARAGRAPH,
+                initial_value=cut_plain(field.value, _INITIAL) or None,
+            )
+        case _:
+            assert_never(field.kind)
+
+
+def _answer(held: Json) -> str:
+    """The value of one element, whichever of the three kinds it is."""
+    if held.get("selected_options"):
+        return _YES
+    chosen = held.get("selected_option") or {}
+    return str(chosen.get("value") or held.get("value") or "")
+
+
+def _option(choice: str) -> Option:
+    return Option(value=choice, text=PlainTextObject(text=cut_plain(choice, _CHOICE)))
+
+
+def _plain(text: str, limit: int) -> Json:
+    return {"type": "plain_text", "text": cut_plain(text, limit) or "-"}

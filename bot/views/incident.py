@@ -1,0 +1,66 @@
+"""An incident: its pinned card, its timeline, and the report that is drafted from the template."""
+
+from __future__ import annotations
+
+from slack_sdk.models.blocks import MarkdownBlock
+
+from bot.core.mrkdwn import escape, mrkdwn
+from bot.core.prose import Channel, Person, When
+from bot.core.results import Field, IncidentCard, IncidentReport, Timeline
+from bot.views.fit import BUDGET, SECTION, cut, length, message, take
+from bot.views.parts import actions, header, packed, pairs, small, value
+from bot.views.payload import Attachment, Payload
+from bot.views.templates import Templates
+from bot.views.words import count
+
+_AROUND = 1_000
+"""Room for what stands around the document in its message."""
+
+
+def incident_card(result: IncidentCard) -> Payload:
+    """Who leads, how bad it is, since when."""
+    first = f"Incident {result.number}: {escape(result.title)} · {escape(result.severity)} · {escape(result.state)}"
+    resolved = Field("Resolved", (When(result.resolved_at, date=True),)) if result.resolved_at else None
+    channel = Field("Channel", (Channel(result.channel),)) if result.channel else None
+    fields = [
+        Field("Severity", result.severity),
+        Field("State", result.state),
+        Field("Commander", (Person(result.commander),) if result.commander else "nobody yet"),
+        Field("Opened", (When(result.opened_at, date=True),)),
+        *(field for field in (resolved, channel) if field),
+    ]
+    notes = [mrkdwn(note) for note in result.notes]
+    blocks = [
+        *header(f"Incident {result.number}: {result.title}"),
+        *pairs(fields),
+        *packed(notes),
+        *actions(result.buttons),
+    ]
+    return message([first, *(f"{field.name}: {value(field)}" for field in fields[2:]), *notes], blocks)
+
+
+def timeline(result: Timeline, *, templates: Templates) -> Payload:
+    """What happened, in order of time."""
+    text = templates.render("timeline.md.j2", timeline=result) if result.entries else "Nothing was recorded yet."
+    first = f"{escape(result.title)}: {count(len(result.entries), 'entry', 'entries')}, times in UTC"
+    return _document(first, result.title, text, name="timeline.md")
+
+
+def incident_report(result: IncidentReport, *, templates: Templates) -> Payload:
+    """The runbook's template, filled in; what is not known is a visible TODO."""
+    text = templates.render("incident_report.md.j2", report=result)
+    first = f"Draft report of incident {result.number}: {escape(result.title)}"
+    todo = text.count("TODO:")
+    note = f"{count(todo, 'TODO')} left to fill in by people." if todo else ""
+    title = f"Draft report of incident {result.number}: {result.title}"
+    return _document(first, title, text, name=f"incident-{result.number}-report.md", note=note)
+
+
+def _document(first: str, title: str, text: str, *, name: str, note: str = "") -> Payload:
+    """Markdown as it is where it fits, else as far as it fits and the whole as a file."""
+    lines = [cut(line, SECTION) for line in text.splitlines()]
+    shown = take(lines, room=BUDGET - _AROUND, size=length)
+    whole = len(shown) == len(lines) and sum(map(len, lines)) + len(lines) >= len(text)
+    left_out = "" if whole else f"… {len(lines) - len(shown)} more lines; the whole of it is in the file {name}."
+    blocks = [*header(title), MarkdownBlock(text="\n".join(shown)), *small([left_out, note])]
+    return message([first, note, left_out], blocks, file=None if whole else Attachment(name, text))

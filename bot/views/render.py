@@ -1,0 +1,73 @@
+"""A result as a Slack message. Pure: no client and no clock; the set of results is closed."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import assert_never
+
+from bot.core.results import (
+    Checks,
+    CommandHelp,
+    Failure,
+    Fields,
+    Form,
+    HelpIndex,
+    Home,
+    IncidentCard,
+    IncidentReport,
+    LogLines,
+    PlanCard,
+    Progress,
+    Result,
+    Status,
+    Table,
+    Text,
+    Timeline,
+)
+from bot.views import app_home, change, form, guide, health, incident, plain
+from bot.views.payload import Payload
+from bot.views.templates import Templates
+
+
+def render(result: Result, *, templates: Templates | None = None) -> Payload:  # noqa: C901, PLR0911, PLR0912 - one table
+    """The message for `result`, within all of Slack's limits; `templates` in place of those that come with the bot."""
+    match result:
+        case Text():
+            return plain.text(result)
+        case Fields():
+            return plain.fields(result)
+        case Table():
+            return plain.table(result)
+        case LogLines():
+            return plain.log_lines(result)
+        case Failure():
+            return plain.failure(result)
+        case Checks():
+            return health.checks(result)
+        case Status():
+            return health.status(result)
+        case PlanCard():
+            return change.plan_card(result)
+        case Progress():
+            return change.progress(result)
+        case IncidentCard():
+            return incident.incident_card(result)
+        case Timeline():
+            return incident.timeline(result, templates=templates or _installed())
+        case IncidentReport():
+            return incident.incident_report(result, templates=templates or _installed())
+        case CommandHelp():
+            return guide.command_help(result)
+        case HelpIndex():
+            return guide.help_index(result)
+        case Form():
+            return form.asked(result)
+        case Home():
+            return app_home.in_message(result)
+        case _:
+            assert_never(result)
+
+
+@cache
+def _installed() -> Templates:
+    return Templates()

@@ -1,0 +1,93 @@
+"""The one Jinja environment: sandboxed, and with one escaper for each kind of document, chosen by its suffix."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from jinja2 import FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from bot.core.mrkdwn import escape as mrkdwn
+from bot.core.mrkdwn import is_safe_url
+
+_INSTALLED = Path(__file__).resolve().parents[2] / "templates"
+"""Installed beside the `bot` package; the working folder has no say in it."""
+
+_MARKS = re.compile(r"[\\`*\[\]~|]|(?<![^\W_])_|_(?![^\W_])|^[#+=-]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
+_ONE_LINE = re.compile(r"\s*[\r\n\u2028\u2029\v\f\x85]+\s*")
+
+
+def markdown(text: str) -> str:
+    """Foreign text for Markdown: no mark-up, no HTML, no mention and no second line comes out of it."""
+    text = _ONE_LINE.sub(" ", text).strip()
+    return mrkdwn(_MARKS.sub(r"\\\g<0>", text))
+
+
+def csv_cell(text: str) -> str:
+    """Foreign text as one quoted cell; a spreadsheet takes none of it for a formula."""
+    formula = text.lstrip()[:1] in {"=", "+", "-", "@"}
+    return '"' + ("'" if formula else "") + text.replace('"', '""') + '"'
+
+
+ESCAPERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {".md.j2": markdown, ".html.j2": html.escape, ".csv.j2": csv_cell, ".mrkdwn.j2": mrkdwn}
+)
+
+
+class Templates:
+    """Templates by name: those of `folder` first, where a team has its own, then those that come with the bot."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        folders = [folder, _INSTALLED] if folder else [_INSTALLED]
+        # autoescape makes Jinja keep apart what is text and what is mark-up; finalize is what escapes
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(folders),
+            autoescape=True,
+            finalize=_finalize,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.filters |= {"link": link, "local": local}
+
+    def render(self, template: str, **values: object) -> str:
+        """The template filled in; everything foreign in `values` is escaped for the template's suffix."""
+        return self._environment.get_template(template).render(values)
+
+
+@pass_context
+def _finalize(context: Context, value: object) -> Markup:
+    """Each printed value, made inert for the kind of document that it is printed in."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(_escaper(context.name or "")("" if value is None else str(value)))  # noqa: S704 - escaped right here
+
+
+def _escaper(name: str) -> Callable[[str], str]:
+    for suffix, escaper in ESCAPERS.items():
+        if name.endswith(suffix):
+            return escaper
+    raise ValueError(f"no escaper is known for {name}: its name has to end with one of {', '.join(ESCAPERS)}")
+
+
+@pass_context
+def link(context: Context, text: str, url: str) -> Markup:
+    """`text`, linked to `url` where there is one and it is safe to click on; Markdown only."""
+    shown = _escaper(context.name or "")(text)
+    if not is_safe_url(url):
+        return Markup(shown)  # noqa: S704 - escaped above
+    return Markup(f"[{shown}]({url.replace('(', '%28').replace(')', '%29')})")  # noqa: S704 - as above, and no bracket
+
+
+def local(at: datetime, zone: str) -> datetime:
+    """A moment in the zone of the report."""
+    return at.astimezone(ZoneInfo(zone))
