@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from psycopg import AsyncConnection
@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from bot.store.postgres import Postgres
 from tests.postgres import fresh_database, run_cluster, run_folder, stop_cluster, stop_left_behind
+from tests.skips import SkipRule
 
 AUDIT_KEY = b"a key that only the tests have"
 
@@ -34,7 +35,7 @@ class Deferred:
     jobs: list[Job] = field(default_factory=list)
 
     async def __call__(
-        self, connection: AsyncConnection[Any], task: str, lock: str | None, args: Mapping[str, JsonValue]
+        self, _connection: AsyncConnection[Any], task: str, lock: str | None, args: Mapping[str, JsonValue]
     ) -> None:
         self.jobs.append(Job(task, lock, args))
 
@@ -54,26 +55,33 @@ class SetClock:
         return self.at
 
 
+class XdistNode(Protocol):
+    """A worker as its controller sees it."""
+
+    config: pytest.Config
+    workerinput: dict[str, object]
+
+
 _FOLDER = pytest.StashKey[Path]()
-_SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the folder of this run's cluster; a worker is told by the process that started it."""
-    told = getattr(config, "workerinput", {}).get("cluster")
-    config.stash[_FOLDER] = Path(told or run_folder())
-    config.stash[_SKIPPED] = []
+    """Name the folder of this run's cluster, which a worker is told by the process that started it; mind skips."""
+    worker = getattr(config, "workerinput", None)
+    config.stash[_FOLDER] = Path(worker["cluster"]) if worker else run_folder()
+    if not worker:
+        config.pluginmanager.register(SkipRule())
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
+def pytest_configure_node(node: XdistNode) -> None:
     """Tell an xdist worker where the run's cluster is."""
     node.workerinput["cluster"] = str(node.config.stash[_FOLDER])
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """End the cluster once all workers are gone, and fail a run with a skip that nobody has reviewed."""
+    """End the cluster once all workers are gone."""
     yield
     if not hasattr(session.config, "workerinput"):
         stop_left_behind()

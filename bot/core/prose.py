@@ -1,9 +1,13 @@
-"""Prose that knows what it speaks of: plain text mixed with people, channels, moments, code and links."""
+"""Prose that knows what it speaks of: plain text mixed with people, channels, moments, code and links.
+
+`kind` tells the values apart where they are stored as JSON.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +15,7 @@ class Person:
     """A Slack user, shown as a mention that notifies nobody twice."""
 
     user_id: str
+    kind: Literal["person"] = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,7 @@ class Channel:
     """A Slack channel, shown as a link to it."""
 
     channel_id: str
+    kind: Literal["channel"] = "channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class When:
 
     at: datetime
     date: bool = False
+    kind: Literal["when"] = "when"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Code:
     """Something to be read letter by letter: a key, a SHA, a command line."""
 
     text: str
+    kind: Literal["code"] = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,7 @@ class Bold:
     """The word that matters."""
 
     text: str
+    kind: Literal["bold"] = "bold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class Link:
 
     url: str
     text: str
+    kind: Literal["link"] = "link"
 
 
 Inline = str | Person | Channel | When | Code | Bold | Link

@@ -180,7 +180,11 @@ class Audit(Protocol):
     """The audit chain: HMAC over the former link and this row, with a key from outside the database."""
 
     async def append(self, *, at: datetime, actor: str, kind: str, data: Json) -> None:
-        """Add a row; it is linked in the moment before the commit, so that the chain is locked for as short as can be."""
+        """Add a row when the transaction commits, so that the chain is locked for as short as can be."""
+        ...
+
+    async def prune(self, *, before: datetime) -> None:
+        """Drop rows older than a moment and leave a signed checkpoint; `Conflict` when they have been tampered with."""
         ...
 
     async def head(self) -> AuditRow | None: ...
@@ -324,6 +328,7 @@ class Claims(Protocol):
     """Doubles: the first to claim a key has it."""
 
     async def claim(self, key: str, *, at: datetime) -> bool: ...
+    async def prune(self, *, before: datetime) -> None: ...
 
     async def claim_all(self, keys: Sequence[str], *, at: datetime) -> frozenset[str]:
         """Those of `keys` that nobody had claimed before; the many at once that a busy hour needs."""
@@ -355,6 +360,8 @@ class PendingRows(Protocol):
     async def use(self, pending_id: str) -> bool:
         """Compare and swap from waiting to used; False when it was used before."""
         ...
+
+    async def prune(self, *, before: datetime) -> None: ...
 
 
 class Remembered(Protocol):

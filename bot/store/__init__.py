@@ -1,1 +1,1 @@
-"""store"""
+"""The store: Postgres, embedded or not, its schema, the repositories of `bot.core.records`, the audit chain."""

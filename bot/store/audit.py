@@ -1,74 +1,31 @@
-"""The audit chain: each row carries an HMAC over itself and the row before, under a key from outside the database."""
+"""The audit log: rows that are only ever added, linked into a chain."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from bot.core.plan import Json
 from bot.core.records import AuditRow
+from bot.store.chain import START, Chain, Draft, Mark
 from bot.store.rows import clean
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A row's place in the chain: what is published as the head, and what stands for rows that were pruned."""
-
-    seq: int
-    mac: str
-
-
-START = Mark(0, "")
-
-
-class Chain:
-    """How rows are linked and marks are signed."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    def link(self, previous: Mark, *, at: datetime, actor: str, kind: str, data: str) -> Mark:
-        """The mark of the row that follows `previous`; `data` is the JSON text as it is stored."""
-        seq = previous.seq + 1
-        moment = at.astimezone(UTC).isoformat(timespec="microseconds")
-        return Mark(seq, self._mac("row", previous.mac, seq, moment, actor, kind, data))
-
-    def sign(self, name: str, mark: Mark) -> str:
-        """What proves that a stored mark was set by somebody with the key."""
-        return self._mac("mark", name, mark.seq, mark.mac)
-
-    def _mac(self, *parts: str | int) -> str:
-        # JSON keeps the parts apart: no text can be moved from one column to the next under the same MAC.
-        return hmac.new(self._key, json.dumps(parts).encode(), hashlib.sha256).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    at: datetime
-    actor: str
-    kind: str
-    data: str
-
-
 class Audit:
-    """Table `audit`, in which rows are only added, and `audit_marks`, which has the signed head of the chain."""
+    """Table `audit`, and `audit_marks` with the signed head of the chain and the checkpoint where it begins."""
 
     def __init__(self, connection: AsyncConnection[Any], chain: Chain) -> None:
         self._connection = connection
         self._chain = chain
-        self._drafts: list[_Draft] = []
+        self._drafts: list[Draft] = []
 
     async def append(self, *, at: datetime, actor: str, kind: str, data: Json) -> None:
         """Add a row when the transaction commits."""
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
-        self._drafts.append(_Draft(at, clean(actor), clean(kind), text))
+        self._drafts.append(Draft(at, clean(actor), clean(kind), text))
 
     async def head(self) -> AuditRow | None:
         """The newest committed row."""
@@ -83,34 +40,45 @@ class Audit:
         rows = await found.fetchall()
         return tuple(AuditRow(seq, at, actor, kind, json.loads(data), mac) for seq, at, actor, kind, data, mac in rows)
 
+    async def prune(self, *, before: datetime) -> None:
+        """Drop rows older than a moment and leave a signed checkpoint; `Conflict` when they have been tampered with."""
+        head = await self._mark("head")
+        found = await self._connection.execute(
+            """select seq, mac, at, actor, kind, data from audit
+               where seq < coalesce((select min(seq) from audit where at >= %s), %s) order by seq""",
+            [before, head.seq + 1],
+        )
+        rows = [(Mark(seq, mac), Draft(*draft)) for seq, mac, *draft in await found.fetchall()]
+        for checkpoint in self._chain.follow(await self._mark("checkpoint"), rows):
+            last = checkpoint
+        if rows:
+            await self._connection.execute("delete from audit where seq <= %s", [last.seq])
+            await self._set_mark("checkpoint", last)
+
     async def flush(self) -> None:
-        """Link what was appended: last in its transaction, because from here on nobody else can until it commits."""
+        """Link what was appended: last in its transaction, for from here on nobody else can until it has ended."""
         if not self._drafts:
             return
-        mark = await self._lock_head()
-        marks = []
-        for draft in self._drafts:
-            mark = self._chain.link(mark, at=draft.at, actor=draft.actor, kind=draft.kind, data=draft.data)
-            marks.append(mark)
-        await self._insert(self._drafts, marks)
+        mark = await self._mark("head")
+        marks = [mark := self._chain.link(mark, draft) for draft in self._drafts]
+        await self._connection.execute(
+            """insert into audit (seq, mac, at, actor, kind, data)
+               select * from unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])""",
+            [[mark.seq for mark in marks], [mark.mac for mark in marks], *map(list, zip(*self._drafts, strict=True))],
+        )
+        await self._set_mark("head", mark)
         self._drafts = []
 
-    async def _lock_head(self) -> Mark:
-        select = "select seq, mac from audit_marks where name = 'head' for update"
-        row = await (await self._connection.execute(select)).fetchone()
-        assert row is not None
-        return Mark(*row)
+    async def _mark(self, name: str) -> Mark:
+        """The mark of that name, locked until the transaction ends."""
+        found = await self._connection.execute("select seq, mac from audit_marks where name = %s for update", [name])
+        row = await found.fetchone()
+        return Mark(*row) if row else START
 
-    async def _insert(self, drafts: Sequence[_Draft], marks: Sequence[Mark]) -> None:
-        head = marks[-1]
+    async def _set_mark(self, name: str, mark: Mark) -> None:
         await self._connection.execute(
-            """with added as (
-                   insert into audit (seq, at, actor, kind, data, mac)
-                   select * from unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[]))
-               update audit_marks set seq = %s, mac = %s, signature = %s where name = 'head'""",
-            [
-                *([m.seq for m in marks], [d.at for d in drafts], [d.actor for d in drafts], [d.kind for d in drafts]),
-                *([d.data for d in drafts], [m.mac for m in marks]),
-                *(head.seq, head.mac, self._chain.sign("head", head)),
-            ],
+            """insert into audit_marks (name, seq, mac, signature) values (%s, %s, %s, %s)
+               on conflict (name) do update
+               set seq = excluded.seq, mac = excluded.mac, signature = excluded.signature""",
+            [name, mark.seq, mark.mac, self._chain.sign(name, mark)],
         )

@@ -31,9 +31,5 @@ class Entries:
     async def of_incident(self, number: int) -> tuple[Entry, ...]:
         """All of one incident, in order of time."""
         async with self._connection.cursor(row_factory=row_of(Entry)) as cursor:
-            await cursor.execute(
-                """select id, incident, at, author, kind, text, operation_id, message from entries
-                   where incident = %s order by at, id""",
-                [number],
-            )
+            await cursor.execute("select * from entries where incident = %s order by at, id", [number])
             return tuple(await cursor.fetchall())

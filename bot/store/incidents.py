@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
@@ -11,9 +11,6 @@ from bot.core.errors import NotFound
 from bot.core.ports import MessageRef
 from bot.core.records import Incident
 from bot.store.rows import dump, row_of
-
-_COLUMNS = """number, title, severity, state, channel, commander, opened_by, opened_at, resolved_at, resolved_by, impact,
-    service, card"""
 
 
 class Incidents:
@@ -29,9 +26,10 @@ class Incidents:
         i = incident
         async with self._connection.cursor(row_factory=row_of(Incident)) as cursor:
             await cursor.execute(
-                f"""insert into incidents ({_COLUMNS})
+                """insert into incidents (number, title, severity, state, channel, commander, opened_by, opened_at,
+                       resolved_at, resolved_by, impact, service, card)
                     select coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s from incidents
-                    returning {_COLUMNS}""",
+                    returning *""",
                 [
                     *(i.title, i.severity, i.state, i.channel, i.commander, i.opened_by, i.opened_at, i.resolved_at),
                     *(i.resolved_by, i.impact, i.service, dump(MessageRef, i.card) if i.card else None),
@@ -42,19 +40,21 @@ class Incidents:
 
     async def get(self, number: int) -> Incident:
         """One incident; `NotFound` when there is none."""
-        incidents = await self._select("where number = %s", [number])
+        incidents = await self._select("select * from incidents where number = %s", [number])
         if not incidents:
             raise NotFound(f"There is no incident {number}.")
         return incidents[0]
 
     async def in_channel(self, channel: str) -> Incident | None:
         """The newest incident of a channel."""
-        incidents = await self._select("where channel = %s order by number desc limit 1", [channel])
+        incidents = await self._select(
+            "select * from incidents where channel = %s order by number desc limit 1", [channel]
+        )
         return incidents[0] if incidents else None
 
     async def open(self) -> tuple[Incident, ...]:
         """Those that are not resolved, oldest first."""
-        return await self._select("where state = 'open' order by number", [])
+        return await self._select("select * from incidents where state = 'open' order by number", [])
 
     async def set_channel(self, number: int, channel: str) -> None:
         """Remember the incident's channel."""
@@ -75,7 +75,7 @@ class Incidents:
         )
         return resolved.rowcount == 1
 
-    async def _select(self, where: str, values: list[object]) -> tuple[Incident, ...]:
+    async def _select(self, query: LiteralString, values: list[object]) -> tuple[Incident, ...]:
         async with self._connection.cursor(row_factory=row_of(Incident)) as cursor:
-            await cursor.execute(f"select {_COLUMNS} from incidents {where}", values)
+            await cursor.execute(query, values)
             return tuple(await cursor.fetchall())

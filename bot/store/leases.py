@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
@@ -14,9 +14,6 @@ from bot.store.due import DueRows
 from bot.store.rows import dump, row_of
 
 _DUE = "lease_end"
-
-_COLUMNS = """id, kind, target, service, owner, "by", reason, channel, operation_id, inverse, since, until, ended_at,
-    ended_by"""
 
 
 class Leases:
@@ -36,7 +33,8 @@ class Leases:
         for (lease_id,) in await replaced.fetchall():
             await self._due.drop(_DUE, lease_id)
         await self._connection.execute(
-            f"insert into leases ({_COLUMNS}) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            """insert into leases (id, kind, target, service, owner, "by", reason, channel, operation_id, inverse,
+                   since, until, ended_at, ended_by) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
             [
                 *(lease.id, lease.kind, lease.target, lease.service, lease.owner, lease.by, lease.reason),
                 *(lease.channel, lease.operation_id, dump(Call, lease.inverse), lease.since, lease.until),
@@ -56,7 +54,7 @@ class Leases:
 
     async def get(self, lease_id: str) -> Lease:
         """One lease, open or ended; `NotFound` when there is none."""
-        leases = await self._select("where id = %s", [lease_id])
+        leases = await self._select("select * from leases where id = %s", [lease_id])
         if not leases:
             raise NotFound(f"There is no lease {lease_id}.", hint="`active` lists the open ones.")
         return leases[0]
@@ -64,10 +62,12 @@ class Leases:
     async def active(self, *, service: str = "", kind: str = "") -> tuple[Lease, ...]:
         """The open ones, oldest first, of one service or kind or of all."""
         return await self._select(
-            "where ended_at is null and %s in ('', service) and %s in ('', kind) order by since, id", [service, kind]
+            """select * from leases where ended_at is null and %s in ('', service) and %s in ('', kind)
+               order by since, id""",
+            [service, kind],
         )
 
-    async def _select(self, where: str, values: list[object]) -> tuple[Lease, ...]:
+    async def _select(self, query: LiteralString, values: list[object]) -> tuple[Lease, ...]:
         async with self._connection.cursor(row_factory=row_of(Lease)) as cursor:
-            await cursor.execute(f"select {_COLUMNS} from leases {where}", values)
+            await cursor.execute(query, values)
             return tuple(await cursor.fetchall())

@@ -59,11 +59,7 @@ class Messages:
     async def revisions(self, channel: str, ts: str) -> tuple[Change, ...]:
         """Every edit and deletion of one message, oldest first."""
         async with self._connection.cursor(row_factory=row_of(Change)) as cursor:
-            await cursor.execute(
-                """select channel, ts, key, at, text, old_text from changes
-                   where channel = %s and ts = %s order by at, key""",
-                [channel, ts],
-            )
+            await cursor.execute("select * from changes where channel = %s and ts = %s order by at, key", [channel, ts])
             return tuple(await cursor.fetchall())
 
     async def _add_messages(self, messages: Sequence[Message]) -> None:

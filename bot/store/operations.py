@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
@@ -12,13 +12,10 @@ from bot.core.errors import Fenced, NotFound
 from bot.core.plan import Call, Json, Plan
 from bot.core.ports import MessageRef
 from bot.core.records import Operation, StepRow
-from bot.core.results import OperationState, PlanState, StepState
+from bot.core.results import OperationState, PlanState
 from bot.store.rows import dump, row_of
 
 _FINAL = [state.value for state in OperationState if state.is_final]
-
-_COLUMNS = """id, call, plan, plan_hash, service, environment, host, reason, requester, approver, channel, plan_state,
-    state, epoch, proposed_at, started_at, ended_at, card, why, cancel_asked_by, automatic"""
 
 
 class Operations:
@@ -31,8 +28,10 @@ class Operations:
         """Store a new operation."""
         o = operation
         await self._connection.execute(
-            f"""insert into operations ({_COLUMNS}) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
-                %s, %s, %s, %s, %s, %s)""",
+            """insert into operations (id, call, plan, plan_hash, service, environment, host, reason, requester,
+                   approver, channel, plan_state, state, epoch, proposed_at, started_at, ended_at, card, why,
+                   cancel_asked_by, automatic)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
             [
                 *(o.id, dump(Call, o.call), dump(Plan, o.plan), o.plan_hash, o.service, o.environment, o.host),
                 *(o.reason, o.requester, o.approver, o.channel, o.plan_state, o.state, o.epoch, o.proposed_at),
@@ -43,28 +42,26 @@ class Operations:
 
     async def get(self, operation_id: str) -> Operation:
         """One operation; `NotFound` when there is none."""
-        return _found(await self._select("where id = %s", [operation_id]), operation_id)
+        return _found(await self._select("select * from operations where id = %s", [operation_id]), operation_id)
 
     async def steps(self, operation_id: str) -> tuple[StepRow, ...]:
         """The steps so far, those that put things back after the others."""
         async with self._connection.cursor(row_factory=row_of(StepRow)) as cursor:
-            await cursor.execute(
-                """select operation_id, number, undo, step, title, params, before, state, evidence, started_at, ended_at
-                   from steps where operation_id = %s order by undo, number""",
-                [operation_id],
-            )
+            await cursor.execute("select * from steps where operation_id = %s order by undo, number", [operation_id])
             return tuple(await cursor.fetchall())
 
     async def recent(self, *, service: str = "", limit: int = 20) -> tuple[Operation, ...]:
         """The newest first, of one service or of all."""
         return await self._select(
-            "where %s in ('', service) order by proposed_at desc, id desc limit %s", [service, limit]
+            "select * from operations where %s in ('', service) order by proposed_at desc, id desc limit %s",
+            [service, limit],
         )
 
     async def running(self) -> tuple[Operation, ...]:
         """What was accepted and has not ended, those that wait for a lock too, oldest first."""
         return await self._select(
-            "where plan_state = %s and state <> all(%s) order by proposed_at, id", [PlanState.ACCEPTED, _FINAL]
+            "select * from operations where plan_state = %s and state <> all(%s) order by proposed_at, id",
+            [PlanState.ACCEPTED, _FINAL],
         )
 
     async def move_plan(self, operation_id: str, *, to: PlanState, frm: Sequence[PlanState], by: str = "") -> bool:
@@ -80,9 +77,7 @@ class Operations:
     async def take_over(self, operation_id: str) -> Operation:
         """Raise the epoch and return the row; whoever held the former epoch is fenced from now on."""
         async with self._connection.cursor(row_factory=row_of(Operation)) as cursor:
-            await cursor.execute(
-                f"update operations set epoch = epoch + 1 where id = %s returning {_COLUMNS}", [operation_id]
-            )
+            await cursor.execute("update operations set epoch = epoch + 1 where id = %s returning *", [operation_id])
             return _found(await cursor.fetchall(), operation_id)
 
     async def set_state(
@@ -125,9 +120,9 @@ class Operations:
             "update operations set card = %s where id = %s", [dump(MessageRef, card), operation_id]
         )
 
-    async def _select(self, where: str, values: list[object]) -> tuple[Operation, ...]:
+    async def _select(self, query: LiteralString, values: list[object]) -> tuple[Operation, ...]:
         async with self._connection.cursor(row_factory=row_of(Operation)) as cursor:
-            await cursor.execute(f"select {_COLUMNS} from operations {where}", values)
+            await cursor.execute(query, values)
             return tuple(await cursor.fetchall())
 
     async def _hold(self, operation_id: str, *, epoch: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -13,7 +14,7 @@ from bot.store.rows import dump, row_of
 
 
 class PendingRows:
-    """Table `pending`; old rows are dropped by `Postgres.prune`."""
+    """Table `pending`."""
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -29,9 +30,7 @@ class PendingRows:
     async def get(self, pending_id: str) -> Pending:
         """One row, used or not; `NotFound` when there is none."""
         async with self._connection.cursor(row_factory=row_of(Pending)) as cursor:
-            await cursor.execute(
-                "select id, kind, user_id, channel, data, created_at from pending where id = %s", [pending_id]
-            )
+            await cursor.execute("select * from pending where id = %s", [pending_id])
             pending = await cursor.fetchone()
         if pending is None:
             raise NotFound("This form or button is too old.", hint="Start again with the command.")
@@ -41,3 +40,7 @@ class PendingRows:
         """Compare and swap from waiting to used; False when it was used before."""
         used = await self._connection.execute("update pending set used = true where id = %s and not used", [pending_id])
         return used.rowcount == 1
+
+    async def prune(self, *, before: datetime) -> None:
+        """Drop rows made before a moment, used or not."""
+        await self._connection.execute("delete from pending where created_at < %s", [before])

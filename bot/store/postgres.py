@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import select
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -14,7 +14,7 @@ from psycopg.types.string import StrDumper
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bot.core.errors import Conflict, IntegrationError, OutcomeUnknown
-from bot.store.audit import Chain
+from bot.store.chain import Chain
 from bot.store.rows import clean
 from bot.store.unit import Defer, PostgresUnit
 
@@ -81,13 +81,6 @@ class Postgres:
                 await connection.execute("select 1 from operations limit 1")
                 return f"PostgreSQL {connection.info.server_version // 10000}"
 
-    async def prune(self, *, before: datetime) -> None:
-        """Drop claims and used or forgotten pending rows made before a moment."""
-        with _translated():
-            async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute("delete from claims where at < %s", [before])
-                await connection.execute("delete from pending where created_at < %s", [before])
-
 
 class _CleanStrDumper(StrDumper):
     """Text as Postgres can hold it: one odd character in a message must not cost the message."""
@@ -118,7 +111,7 @@ async def _check(connection: AsyncConnection[Any]) -> None:
 
 
 @contextmanager
-def _translated(committing: Any = lambda: False) -> Iterator[None]:
+def _translated(committing: Callable[[], bool] = lambda: False) -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from psycopg import AsyncCursor
 from psycopg.rows import AsyncRowFactory
@@ -19,17 +19,16 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @cache
-def _adapter(kind: object) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast("type[Any]", kind))
 
 
 def load(kind: type[T], value: object) -> T:
     """A value of `kind` from plain JSON values or columns; the reverse of `dump`."""
-    loaded: T = _adapter(kind).validate_python(value)
-    return loaded
+    return cast("T", _adapter(cast("Hashable", kind)).validate_python(value))
 
 
-def dump(kind: object, value: object) -> Jsonb:
+def dump(kind: Hashable, value: object) -> Jsonb:
     """A value as jsonb; `kind` is its declared type."""
     return Jsonb(_adapter(kind).dump_python(value, mode="json"), dumps=_dumps)
 

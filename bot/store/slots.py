@@ -20,14 +20,18 @@ class Slots:
         self._connection = connection
 
     async def last(self, schedule: str) -> Slot | None:
-        """The newest slot that was claimed."""
+        """The one furthest on by its `slot`, whatever its state."""
+        recent = await self.recent(schedule, limit=1)
+        return recent[0] if recent else None
+
+    async def recent(self, schedule: str, *, limit: int = 20) -> tuple[Slot, ...]:
+        """The last ones by their `slot`, newest first."""
         async with self._connection.cursor(row_factory=row_of(Slot)) as cursor:
+            # By clock time, not by moment: where the clocks skip an hour several slots are due at once.
             await cursor.execute(
-                """select schedule, slot, due_at, state, message, checks from slots
-                   where schedule = %s order by due_at desc limit 1""",
-                [schedule],
+                "select * from slots where schedule = %s order by slot desc limit %s", [schedule, limit]
             )
-            return await cursor.fetchone()
+            return tuple(await cursor.fetchall())
 
     async def claim(self, slot: Slot) -> bool:
         """False when the slot was claimed before."""

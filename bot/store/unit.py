@@ -8,7 +8,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from pydantic import JsonValue
 
-from bot.store.audit import Audit, Chain
+from bot.store.audit import Audit
+from bot.store.chain import Chain
 from bot.store.claims import Claims
 from bot.store.due import DueRows
 from bot.store.entries import Entries
