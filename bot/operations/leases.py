@@ -1,0 +1,84 @@
+"""The end of what is "not normal": by itself when its time has come, or by a person's click."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from bot.core.clock import Clock
+from bot.core.command import Context
+from bot.core.errors import IntegrationError, OpsbotError
+from bot.core.people import AUTOMATIC
+from bot.core.ports import Chat
+from bot.core.prose import Person, When
+from bot.core.records import Due, Lease, Store
+from bot.core.results import Failure, PlanState, Result, Text
+from bot.operations.closing import TRY_END_AGAIN_AFTER
+from bot.operations.planning import Planner, with_ends
+from bot.operations.proposals import Proposals
+from bot.operations.tasks import END_LEASE, queue_run
+
+log = structlog.get_logger(__name__)
+
+
+class LeaseEnds:
+    """Plans the inverse that each lease carries, from live state."""
+
+    def __init__(self, *, store: Store, planner: Planner, proposals: Proposals, chat: Chat, clock: Clock) -> None:
+        self._store = store
+        self._planner = planner
+        self._proposals = proposals
+        self._chat = chat
+        self._clock = clock
+
+    async def end(self, lease_id: str) -> None:
+        """Run the inverse of a lease whose time has come; nobody has to approve it, for it came with the lease."""
+        lease = await self._get(lease_id)
+        if lease.ended_at:
+            return
+        ctx = Context(AUTOMATIC, lease.channel, self._clock(), service=lease.service)
+        try:
+            plan = with_ends(await self._planner.plan(lease.inverse, ctx), lease.id)
+        except OpsbotError as error:
+            await self._put_off(lease, error)
+            return
+        operation = replace(
+            self._proposals.draft(lease.inverse, ctx, plan),
+            plan_state=PlanState.ACCEPTED,
+            automatic="Its time was over: ended by itself.",
+        )
+        async with self._store.transaction() as tx:
+            # This job may come twice: a lease that is on its way to its end needs no second operation.
+            if not any(other.automatic and lease.id in other.plan.ends for other in await tx.operations.running()):
+                await self._proposals.record(tx, operation)
+                await queue_run(tx, operation)
+
+    async def undo(self, ctx: Context, lease_id: str) -> Result | None:
+        """Put the inverse of a lease before the one who clicked, who confirms it; None when its card follows."""
+        lease = await self._get(lease_id)
+        if lease.ended_at:
+            return Text((("Ended already, by ", Person(lease.ended_by), " ", When(lease.ended_at), "."),))
+        ctx = replace(ctx, service=lease.service)
+        await self._proposals.propose(lease.inverse, ctx, ends=(lease.id,), show=True)
+        return None
+
+    async def _get(self, lease_id: str) -> Lease:
+        async with self._store.transaction() as tx:
+            return await tx.leases.get(lease_id)
+
+    async def _put_off(self, lease: Lease, error: OpsbotError) -> None:
+        """Try again later, and say so once: what does not end by itself needs a person."""
+        again_at = self._clock() + TRY_END_AGAIN_AFTER
+        async with self._store.transaction() as tx:
+            await tx.due.put(Due(END_LEASE, lease.id, again_at, {"lease_id": lease.id}))
+            is_news = await tx.claims.claim(f"lease_not_ended:{lease.id}", at=self._clock())
+        if not is_news:
+            return
+        why = f"The time of {lease.kind} on {lease.target} is over, and it could not be ended: {error}"
+        minutes = f"{TRY_END_AGAIN_AFTER / timedelta(minutes=1):.0f} minutes"
+        try:
+            await self._chat.post(lease.channel, Failure(why, hint=f"I try again every {minutes}."))
+        except IntegrationError as unsaid:
+            log.warning("lease end not announced", lease=lease.id, error=str(unsaid))

@@ -1,0 +1,93 @@
+"""A change that is asked for: planned from live state, stored, and put before those who decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+from bot.core.clock import Clock
+from bot.core.command import Context
+from bot.core.plan import Call, Plan, Risk
+from bot.core.records import Due, Operation, Store, Unit
+from bot.core.results import OperationState, PlanState, Result, Text
+from bot.operations.cards import expires_at, nothing_to_do, plan_card
+from bot.operations.planning import Planner, changes_nothing, with_ends
+from bot.operations.tasks import EXPIRE, queue_card
+from bot.operations.trail import Trail
+
+
+class Proposals:
+    """Stores plans and answers with their cards."""
+
+    def __init__(self, *, store: Store, planner: Planner, clock: Clock, trail: Trail) -> None:
+        self._store = store
+        self._planner = planner
+        self._clock = clock
+        self._trail = trail
+
+    async def propose(
+        self, call: Call, ctx: Context, *, ends: tuple[str, ...] = (), dry_run: bool = False, show: bool = False
+    ) -> Result:
+        """Plan `call` and store it for a decision; `show` puts the card into the channel instead of only answering.
+
+        A risky plan is always put into the channel, where somebody else can approve it.
+        """
+        plan = with_ends(await self._planner.plan(call, ctx), *ends)
+        if changes_nothing(plan):
+            return nothing_to_do(plan)
+        operation = self.draft(call, ctx, plan)
+        if dry_run:
+            return plan_card(replace(operation, plan_state=PlanState.DRY_RUN))
+        async with self._store.transaction() as tx:
+            await self.keep(tx, operation, show=show)
+        if plan.risk is Risk.RISKY:
+            return Text(
+                (f"{plan.title}: the plan is in the channel, where a commander other than you can approve it.",)
+            )
+        return plan_card(operation)
+
+    def draft(self, call: Call, ctx: Context, plan: Plan) -> Operation:
+        """The operation that `plan` would be."""
+        service = self._planner.service(ctx.service)
+        reason = call.args.get("reason")
+        return Operation(
+            id=uuid4().hex,
+            call=call,
+            plan=plan,
+            plan_hash=plan.hash,
+            service=service.name,
+            environment=service.environment,
+            host=service.host,
+            reason=reason if isinstance(reason, str) else "",
+            requester=ctx.actor.user_id,
+            approver="",
+            channel=ctx.channel_id,
+            plan_state=PlanState.AWAITING_APPROVAL if plan.risk is Risk.RISKY else PlanState.PROPOSED,
+            state=OperationState.QUEUED,
+            epoch=0,
+            proposed_at=self._clock(),
+        )
+
+    async def keep(self, tx: Unit, operation: Operation, *, show: bool) -> None:
+        """Store an operation that waits for a decision, with the end of its patience."""
+        await self.record(tx, operation)
+        await tx.due.put(Due(EXPIRE, operation.id, expires_at(operation), {"operation_id": operation.id}))
+        if show or operation.plan.risk is Risk.RISKY:
+            await queue_card(tx, operation.id)
+
+    async def record(self, tx: Unit, operation: Operation) -> None:
+        """Store an operation with its audit row."""
+        await tx.operations.propose(operation)
+        await self._trail.add(
+            tx,
+            "plan",
+            actor=operation.requester,
+            data={
+                "operation": operation.id,
+                "command": " ".join(operation.call.path),
+                "args": dict(operation.call.args),
+                "service": operation.service,
+                "hash": operation.plan_hash,
+                "risk": operation.plan.risk,
+            },
+        )

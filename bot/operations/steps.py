@@ -1,0 +1,155 @@
+"""One step: look before, do, observe until it is seen, write down; fenced by the epoch at both ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from bot.core.clock import Clock
+from bot.core.errors import Conflict, OpsbotError, OutcomeUnknown
+from bot.core.plan import Attempt, Json, Observation, Step, Verdict
+from bot.core.records import Operation, StepRow, Store
+from bot.core.registry import bind
+from bot.core.results import StepState
+from bot.operations.planning import Planner
+from bot.operations.trail import Trail
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+"""Seconds between two looks at an effect that has not come yet: the pause doubles from the first to the longest."""
+
+_STATES = {
+    Verdict.DONE: StepState.DONE,
+    Verdict.NOT_DONE: StepState.FAILED,
+    Verdict.UNKNOWN: StepState.UNVERIFIED,
+}
+
+
+class CancelAsked(Exception):
+    """Somebody asked to stop; the step was not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """A kind of step bound to the ports of one service, with the parameters of one action."""
+
+    kind: Step
+    params: BaseModel
+    ports: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+    async def before(self) -> Json:
+        if self.kind.before is None:
+            return {}
+        before: Json = await self.ports(self.kind.before)(self.params)
+        return before
+
+    async def do(self, before: Json) -> None:
+        if self.kind.do is not None:
+            await self.ports(self.kind.do)(Attempt(self.params, before))
+
+    async def look(self, before: Json) -> Observation:
+        """One look at the effect; what cannot be looked at is unknown."""
+        try:
+            observation: Observation = await self.ports(self.kind.observe)(Attempt(self.params, before))
+        except OpsbotError as error:
+            return Observation(Verdict.UNKNOWN, str(error))
+        return observation
+
+    async def settle(self, before: Json) -> Observation:
+        """Look until the effect is seen or the step's time to settle is over; the last look counts."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self.kind.settle.total_seconds()
+        pause = FIRST_PAUSE
+        while (seen := await self.look(before)).verdict is not Verdict.DONE and loop.time() < ends:
+            await asyncio.sleep(min(pause, max(ends - loop.time(), 0)))
+            pause = min(pause * 2, LONGEST_PAUSE)
+        return seen
+
+
+class Steps:
+    """Runs single steps."""
+
+    def __init__(self, *, store: Store, planner: Planner, clock: Clock, trail: Trail) -> None:
+        self._store = store
+        self._planner = planner
+        self._clock = clock
+        self._trail = trail
+
+    async def run(self, operation: Operation, row: StepRow) -> StepRow:
+        """Run `row`, or what an interrupted one left, to its end.
+
+        Raises `CancelAsked` when somebody asked to stop before it began, `Fenced` when another replica has taken over.
+        """
+        try:
+            effect = self._effect(operation, row)
+            before = row.before if row.before is not None else await effect.before()
+        except OpsbotError as error:
+            return await self._end(operation, row, StepState.FAILED, f"Could not begin: {_words(error)}")
+        interrupted = row.state is StepState.RUNNING
+        if not interrupted:
+            row = await self._start(operation, replace(row, before=before))
+        state, evidence = await _effect_of(effect, before, interrupted=interrupted, undo=row.undo)
+        return await self._end(operation, row, state, evidence)
+
+    def _effect(self, operation: Operation, row: StepRow) -> _Effect:
+        kind = self._planner.step(row.step)
+        ports = self._planner.ports(operation.service)
+        try:
+            params = kind.params.model_validate(dict(row.params))
+        except ValidationError as error:
+            raise Conflict(f'The parameters of "{row.title}" have changed since it was planned.') from error
+        return _Effect(kind, params, lambda function: bind(function, ports))
+
+    async def _start(self, operation: Operation, row: StepRow) -> StepRow:
+        row = replace(row, state=StepState.RUNNING, started_at=self._clock())
+        async with self._store.transaction() as tx:
+            if not row.undo and (await tx.operations.get(operation.id)).cancel_asked_by:
+                raise CancelAsked
+            await tx.operations.start_step(row, epoch=operation.epoch)
+            await self._trail.add(
+                tx, "step", actor=operation.requester, data={**_place(row), "step": row.step, "title": row.title}
+            )
+        return row
+
+    async def _end(self, operation: Operation, row: StepRow, state: StepState, evidence: str) -> StepRow:
+        row = replace(row, state=state, evidence=evidence, ended_at=self._clock())
+        async with self._store.transaction() as tx:
+            await tx.operations.end_step(row, epoch=operation.epoch)
+            await self._trail.add(
+                tx, "effect", actor=operation.requester, data={**_place(row), "state": state, "evidence": evidence}
+            )
+        return row
+
+
+async def _effect_of(effect: _Effect, before: Json, *, interrupted: bool, undo: bool) -> tuple[StepState, str]:
+    """Bring the effect about where it is not there yet, and say what was seen.
+
+    After an interruption what was begun may still be at work, so the look is as patient as after doing it. What puts
+    things back looks first too: what is already as it was is left alone.
+    """
+    if interrupted or undo:
+        seen = await (effect.settle(before) if interrupted else effect.look(before))
+        if seen.verdict is Verdict.DONE or (interrupted and not effect.kind.repeatable):
+            return _STATES[seen.verdict], seen.evidence
+    unclear = ""
+    try:
+        await effect.do(before)
+    except OutcomeUnknown as error:
+        unclear = _words(error)
+    except OpsbotError as error:
+        return StepState.FAILED, _words(error)
+    seen = await effect.settle(before)
+    evidence = seen.evidence if seen.verdict is Verdict.DONE or not unclear else f"{unclear} {seen.evidence}"
+    return _STATES[seen.verdict], evidence
+
+
+def _place(row: StepRow) -> dict[str, JsonValue]:
+    return {"operation": row.operation_id, "number": row.number, "undo": row.undo}
+
+
+def _words(error: OpsbotError) -> str:
+    return f"{error} {error.hint}".strip()
