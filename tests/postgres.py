@@ -42,7 +42,7 @@ def run_cluster(folder: Path) -> Iterator[str]:
 
 def _make_template(cluster: str) -> None:
     with psycopg.connect(cluster, autocommit=True) as connection:
-        if connection.execute("select from pg_database where datname = %s", [TEMPLATE]).fetchone():
+        if connection.execute("select from pg_database where datname = %s", [TEMPLATE]).rowcount:
             return
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
