@@ -11,12 +11,16 @@ SCOPE_WORDS = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mp
 
 
 class Announcer:
-    """Tells the app what it may hear: events of channels that the bot is in and for which it has the scope."""
+    """Tells the app what it may hear: events of channels that the bot is in and for which it has the scope.
+
+    `subscriptions` are the manifest's event names (`message.channels`, `app_mention`); None stands for all.
+    """
 
     def __init__(self, *, store: Store, delivery: Delivery, signal: Signal) -> None:
         self._store = store
         self._delivery = delivery
         self._signal = signal
+        self.subscriptions: set[str] | None = None
 
     def changed(self, item: object) -> None:
         """Wakes those who wait for this change."""
@@ -42,6 +46,8 @@ class Announcer:
     def event(self, event: Json, channel: Channel | None, *, scope: str | None, ts: str | None = None) -> None:
         """Sends an event unless the bot is not in its channel (None: it concerns no channel) or lacks the scope."""
         if channel is not None and self._store.bot.id not in channel.members:
+            return
+        if self.subscriptions is not None and _name(event, channel) not in self.subscriptions:
             return
         if scope is None or scope in self._store.scopes:
             self._delivery.tell(self._callback(event | {"event_ts": ts or self._store.ids.ts()}, channel))
@@ -71,3 +77,9 @@ class Announcer:
             "is_ext_shared_channel": team != identity.team_id,
             "event_context": f"4-{event['type']}-{identity.team_id}-{channel.id if channel else ''}",
         }
+
+
+def _name(event: Json, channel: Channel | None) -> str:
+    """The event's name in a manifest."""
+    kind: str = event["type"]
+    return f"message.{SCOPE_WORDS[channel.kind]}" if kind == "message" and channel is not None else kind

@@ -52,6 +52,14 @@ class Args:
         except ValueError:
             raise SlackError(error) from None
 
+    def json_or_text(self, name: str) -> object:
+        """A JSON value, or the string itself when it is none."""
+        value: object = self._values.get(name)
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
+
     def ts(self, name: str, default: str) -> str:
         """A timestamp at full width."""
         return parse_ts(self.text(name) or default)

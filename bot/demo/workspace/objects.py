@@ -109,44 +109,56 @@ def _label(label: Label) -> Json:
 def message_json(message: Message, store: Store, *, metadata: bool = False) -> Json:
     """A message object as events and conversations.history have it; `metadata` adds what the app attached."""
     user = store.users[message.user]
-    body: Json = {"type": "message"}
-    if message.subtype is not None:
-        body["subtype"] = message.subtype
-    body |= {"user": message.user, "text": message.text, "ts": message.ts, "team": user.team_id}
-    if message.bot_id is not None:
-        body["bot_id"] = message.bot_id
-        body["app_id"] = message.app_id
-        if message.subtype is None:
-            body["bot_profile"] = bot_profile(user)
-    elif message.subtype in {None, "file_share", "thread_broadcast"}:
-        body["client_msg_id"] = f"00000000-0000-4000-8000-{message.ts.replace('.', '')[:12]}"
+    return {
+        "type": "message",
+        **({"subtype": message.subtype} if message.subtype is not None else {}),
+        "user": message.user,
+        "text": message.text,
+        "ts": message.ts,
+        "team": user.team_id,
+        **_author_json(message, user),
+        **_content_json(message, store),
+        **({"metadata": message.metadata} if metadata and message.metadata is not None else {}),
+        **_thread_json(message, store),
+    }
+
+
+def _author_json(message: Message, user: User) -> Json:
+    if message.bot_id is None:
+        digits = message.ts.replace(".", "")
+        return {"client_msg_id": f"00000000-0000-4000-8000-{digits[-12:]}"} if _is_typed(message) else {}
+    author: Json = {"bot_id": message.bot_id, "app_id": message.app_id}
+    return author | ({"bot_profile": bot_profile(user)} if message.subtype is None else {})
+
+
+def _content_json(message: Message, store: Store) -> Json:
+    body: Json = {}
     if (blocks := message_blocks(message)) is not None:
         body["blocks"] = blocks
     if message.attachments:
         body["attachments"] = message.attachments
     if message.files:
-        body["files"] = [file_json(file, store) for file in message.files]
-        body["upload"] = True
+        body |= {"files": [file_json(file, store) for file in message.files], "upload": True}
     if message.edited_ts is not None:
         body["edited"] = {"user": message.edited_by, "ts": message.edited_ts}
-    if metadata and message.metadata is not None:
-        body["metadata"] = message.metadata
     if message.reactions:
         body["reactions"] = [
             {"name": name, "users": users.copy(), "count": len(users)} for name, users in message.reactions.items()
         ]
-    if message.seen_by is not None:
-        body["is_ephemeral"] = True
-    return body | _thread_json(message, store)
+    return body
+
+
+def _is_typed(message: Message) -> bool:
+    return message.bot_id is None and message.subtype in {None, "file_share", "thread_broadcast"}
 
 
 def message_blocks(message: Message) -> list[Json] | None:
     """The blocks of a message: the app's own, or the rich text of typed words."""
     if message.blocks is not None:
         return message.blocks or None
-    if message.bot_id is not None or message.subtype not in {None, "file_share", "thread_broadcast"}:
+    if not message.text or not _is_typed(message):
         return None
-    return rich_text(message.text, block_id=message.ts[-5:]) if message.text else None
+    return rich_text(message.text, block_id=message.ts[-5:])
 
 
 def _thread_json(message: Message, store: Store) -> Json:

@@ -18,7 +18,7 @@ class Person:
     """Acts as one user. Messages and views that are given to it are looked up as they stand now."""
 
     def __init__(self, core: Core, user: User) -> None:
-        self._core = core
+        self.core = core
         self.user = user
         self._interactions = Interactions(core, user)
 
@@ -50,7 +50,7 @@ class Person:
             content |= {"files": shared, "subtype": "file_share"}
         if self.user.bot_id is not None:
             content["subtype"] = "bot_message"
-        return self._look(self._core.feed.post(channel, self.user, typed_text(text, self._core.store), **content))
+        return self._look(self.core.feed.post(channel, self.user, typed_text(text, self.core.store), **content))
 
     def _enter(self, channel: Channel) -> None:
         if channel.archived:
@@ -58,16 +58,16 @@ class Person:
         if self.user.id not in channel.members:
             if channel.private:
                 raise PermissionError(f"{self.name} is not in #{channel.name}")
-            self._core.crowd.join(channel, self.user)
+            self.core.crowd.join(channel, self.user)
 
     def _thread(self, channel: Channel, thread: Seen | str | None) -> str | None:
         if thread is None:
             return None
-        parent = self._core.store.message(channel, thread if isinstance(thread, str) else thread.ts)
+        parent = self.core.store.message(channel, thread if isinstance(thread, str) else thread.ts)
         return parent.thread_ts or parent.ts
 
     def _file(self, name: str, data: bytes, channel: Channel) -> File:
-        store = self._core.store
+        store = self.core.store
         file = File(store.ids.new("F"), name, name, self.id, store.ids.now(), len(data), data, True, [channel.id])  # noqa: FBT003 - complete
         store.files[file.id] = file
         return file
@@ -75,12 +75,12 @@ class Person:
     async def edit(self, message: Seen, text: str) -> Seen:
         """Edits a message of their own."""
         stored = self._own(message)
-        self._core.feed.revise(stored, by=self.id, text=typed_text(text, self._core.store), content={})
+        self.core.feed.revise(stored, by=self.id, text=typed_text(text, self.core.store), content={})
         return self._look(stored)
 
     async def delete(self, message: Seen) -> None:
         """Deletes a message of their own, or anyone's if they are an admin."""
-        self._core.feed.remove(self._own(message))
+        self.core.feed.remove(self._own(message))
 
     def _own(self, message: Seen) -> Message:
         stored = self._stored(message)
@@ -90,53 +90,57 @@ class Person:
 
     async def react(self, message: Seen, name: str) -> None:
         """Adds an emoji."""
-        self._core.feed.react(self._stored(message), self.user, name.strip(":"))
+        self.core.feed.react(self._stored(message), self.user, name.strip(":"))
 
     async def unreact(self, message: Seen, name: str) -> None:
         """Takes their emoji back."""
-        self._core.feed.unreact(self._stored(message), self.user, name.strip(":"))
+        self.core.feed.unreact(self._stored(message), self.user, name.strip(":"))
 
     async def pin(self, message: Seen) -> None:
         """Pins a message to its channel."""
-        self._core.feed.pin(self._stored(message), self.user)
+        self.core.feed.pin(self._stored(message), self.user)
 
     async def unpin(self, message: Seen) -> None:
         """Takes the pin off."""
-        self._core.feed.unpin(self._stored(message), self.user)
+        self.core.feed.unpin(self._stored(message), self.user)
 
     async def join(self, channel: Channel) -> None:
         """Joins a public channel."""
         if channel.private:
             raise PermissionError(f"#{channel.name} is private")
-        self._core.crowd.join(channel, self.user)
+        self.core.crowd.join(channel, self.user)
 
     async def leave(self, channel: Channel) -> None:
         """Leaves a channel."""
-        self._core.crowd.leave(channel, self.user)
+        self.core.crowd.leave(channel, self.user)
 
     async def invite(self, channel: Channel, who: "Person") -> None:
         """Brings someone into a channel."""
-        self._core.crowd.join(channel, who.user, inviter=self.user)
+        self.core.crowd.join(channel, who.user, inviter=self.user)
 
     async def kick(self, channel: Channel, who: "Person") -> None:
         """Takes someone out of a channel."""
-        self._core.crowd.leave(channel, who.user)
+        self.core.crowd.leave(channel, who.user)
 
     async def set_topic(self, channel: Channel, text: str) -> None:
         """Sets a channel's topic."""
-        self._core.crowd.label(channel, self.user, "topic", text)
+        self.core.crowd.label(channel, self.user, "topic", text)
 
     async def rename(self, channel: Channel, name: str) -> None:
         """Gives a channel another name."""
-        self._core.crowd.rename(channel, self.user, name)
+        self.core.crowd.rename(channel, self.user, name)
 
     async def archive(self, channel: Channel) -> None:
         """Archives a channel."""
-        self._core.crowd.archive(channel, self.user)
+        self.core.crowd.archive(channel, self.user)
+
+    async def unarchive(self, channel: Channel) -> None:
+        """Opens an archived channel again."""
+        self.core.crowd.unarchive(channel, self.user)
 
     def dm(self) -> Channel:
         """Their direct conversation with the bot."""
-        return self._core.store.direct(self.id, self._core.store.bot.id)
+        return self.core.store.direct(self.id, self.core.store.bot.id)
 
     # What they do with the app.
 
@@ -186,11 +190,11 @@ class Person:
 
     async def open_home(self) -> SeenView | None:
         """Opens the app's Home: the app hears of it, and what it has published before is there at once."""
-        surfaces = self._core.surfaces
+        surfaces = self.core.surfaces
         event: Json = {"type": "app_home_opened", "user": self.id, "channel": self.dm().id, "tab": "home"}
         if (view := surfaces.homes.get(self.id)) is not None:
             event["view"] = surfaces.json(view)
-        self._core.announcer.event(event, None, scope=None)
+        self.core.announcer.event(event, None, scope=None)
         return self.home
 
     # What they see.
@@ -201,20 +205,20 @@ class Person:
 
     def _messages(self, channel: Channel) -> Sequence[Message]:
         public = [] if channel.private and self.id not in channel.members else list(channel.messages.values())
-        own = self._core.store.ephemerals.get((channel.id, self.id), {}).values()
+        own = self.core.store.ephemerals.get((channel.id, self.id), {}).values()
         return sorted([*public, *own], key=lambda message: message.ts) if own else public
 
     @property
     def modal(self) -> SeenView | None:
         """The modal in front of them, the topmost of the stack."""
-        stack = self._core.surfaces.stacks.get(self.id)
-        return look_at_view(stack[-1], self._core.store, self.user) if stack else None
+        stack = self.core.surfaces.stacks.get(self.id)
+        return look_at_view(stack[-1], self.core.store, self.user) if stack else None
 
     @property
     def home(self) -> SeenView | None:
         """The app's Home as published for them."""
-        view = self._core.surfaces.homes.get(self.id)
-        return look_at_view(view, self._core.store, self.user) if view is not None else None
+        view = self.core.surfaces.homes.get(self.id)
+        return look_at_view(view, self.core.store, self.user) if view is not None else None
 
     async def wait_for(
         self,
@@ -243,7 +247,7 @@ class Person:
         what = (
             f"message with {wanted!r} for {self.name}" if isinstance(wanted, str) else f"such message for {self.name}"
         )
-        return await self._core.signal.wait(fits, seconds=timeout, what=what)
+        return await self.core.signal.wait(fits, seconds=timeout, what=what)
 
     async def wait_for_modal(
         self,
@@ -273,22 +277,22 @@ class Person:
         present = get()
         if present is not None and (wanted in present.plain() if isinstance(wanted, str) else wanted(present)):
             return present
-        return await self._core.signal.wait(fits, seconds=seconds, what=f"view for {self.name}")
+        return await self.core.signal.wait(fits, seconds=seconds, what=f"view for {self.name}")
 
     def _look(self, message: Message) -> Seen:
-        return look(message, self._core.store, self.user)
+        return look(message, self.core.store, self.user)
 
     def _stored(self, seen: Seen) -> Message:
         if seen.ephemeral:
-            message = self._core.store.ephemerals.get((seen.channel, self.id), {}).get(seen.ts)
+            message = self.core.store.ephemerals.get((seen.channel, self.id), {}).get(seen.ts)
         else:
-            message = self._core.store.channels[seen.channel].messages.get(seen.ts)
+            message = self.core.store.channels[seen.channel].messages.get(seen.ts)
         if message is None:
             raise LookupError(f"{self.name} does not see this message any more: {seen.plain()!r}")
         return message
 
     def _view(self, seen: SeenView) -> View:
-        view = self._core.surfaces.find(seen.id)
+        view = self.core.surfaces.find(seen.id)
         if view is None or view.user != self.id:
             raise LookupError(f"{self.name} does not see this view: {seen.title!r}")
         return view

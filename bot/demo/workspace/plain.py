@@ -45,6 +45,15 @@ class Plain:
             "rich_text": lambda block: "\n".join(self._rich(part) for part in block["elements"]),
             "table": self._table,
         }
+        self._words: dict[str, Callable[[Json], str]] = {
+            "user": lambda word: self.user(word["user_id"]),
+            "channel": lambda word: self.channel(word["channel_id"]),
+            "usergroup": lambda word: self.group(word["usergroup_id"]),
+            "broadcast": lambda word: f"@{word['range']}",
+            "emoji": lambda word: f":{word['name']}:",
+            "date": lambda word: self.date(word["timestamp"], word["format"]),
+            "link": lambda word: str(word.get("text") or word["url"]),
+        }
 
     def message(self, text: str, blocks: list[Json], attachments: list[Json], files: Sequence[str]) -> str:
         """A whole message: blocks if it has any, else its text; then previews and the titles of files."""
@@ -59,7 +68,7 @@ class Plain:
 
     def blocks(self, blocks: Sequence[Json]) -> str:
         """Blocks from top to bottom."""
-        return "\n".join(self._blocks.get(block["type"], lambda b: f"[{b['type']}]")(block) for block in blocks)
+        return "\n".join(self._blocks[block["type"]](block) for block in blocks if block["type"] in self._blocks)
 
     def text(self, text: Json) -> str:
         """A text object."""
@@ -162,23 +171,8 @@ class Plain:
         return "\n".join(f"> {line}" for line in words.split("\n")) if kind == "rich_text_quote" else words
 
     def _rich_word(self, word: Json) -> str:
-        match word["type"]:
-            case "user":
-                return self.user(word["user_id"])
-            case "channel":
-                return self.channel(word["channel_id"])
-            case "usergroup":
-                return self.group(word["usergroup_id"])
-            case "broadcast":
-                return f"@{word['range']}"
-            case "emoji":
-                return f":{word['name']}:"
-            case "date":
-                return self.date(word["timestamp"], word["format"])
-            case "link":
-                return str(word.get("text") or word["url"])
-            case _:
-                return str(word.get("text", ""))
+        make = self._words.get(word["type"])
+        return make(word) if make is not None else str(word.get("text", ""))
 
     def _table(self, block: Json) -> str:
         rows = [[self._cell(cell).replace("\n", " ") for cell in row] for row in block["rows"]]

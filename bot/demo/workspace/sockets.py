@@ -45,7 +45,8 @@ class Sockets:
     def __init__(self, app_id: str) -> None:
         self._app_id = app_id
         self._tickets: set[str] = set()
-        self._connections: list[Connection] = []
+        self._connections: list[Connection] = []  # those that get envelopes
+        self._open: set[Connection] = set()
         self._pending: dict[str, asyncio.Future[Json]] = {}
         self.arrived = asyncio.Event()
         self.ever_used = False
@@ -77,6 +78,7 @@ class Sockets:
         assert isinstance(request.transport, asyncio.Transport)
         connection = Connection(ws, request.transport)
         self._connections.append(connection)
+        self._open.add(connection)
         try:
             await self._hello(ws)
             self.arrived.set()
@@ -84,10 +86,16 @@ class Sockets:
         except ConnectionError:
             pass  # the app went away without a goodbye; what it did not ack is delivered again
         finally:
-            self._connections.remove(connection)
-            if not self._connections:
-                self.arrived.clear()
+            self._open.remove(connection)
+            self._retire(connection)
         return ws
+
+    def _retire(self, connection: Connection) -> None:
+        """From now on no envelope goes to this connection."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+        if not self._connections:
+            self.arrived.clear()
 
     async def _hello(self, ws: web.WebSocketResponse) -> None:
         await ws.send_json(
@@ -141,18 +149,23 @@ class Sockets:
         return connection
 
     async def disconnect(self, reason: str) -> None:
-        """Sends each connection the frame after which it should reconnect."""
+        """Sends each connection the frame after which it should reconnect; a `warning` only announces that.
+
+        Nothing more is sent to it, so that an app which does not come back hears no more.
+        """
         for connection in self._connections.copy():
+            if reason != "warning":
+                self._retire(connection)
             await connection.ws.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "local"}})
 
     def drop(self) -> None:
         """Resets each connection: the app's kernel sees RST, not FIN."""
-        for connection in self._connections.copy():
+        for connection in self._open.copy():
             raw: socket.socket = connection.transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.transport.abort()
 
     async def close(self) -> None:
-        """Closes all connections."""
-        for connection in self._connections.copy():
+        """Closes all connections, those that were asked to go among them."""
+        for connection in self._open.copy():
             await connection.ws.close()

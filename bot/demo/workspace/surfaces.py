@@ -111,7 +111,7 @@ class Surfaces:
             raise SlackError("not_found")
         if expected_hash is not None and expected_hash != view.hash:
             raise SlackError("hash_conflict")
-        self.fill(view, self.check(body, kind=view.body["type"]))
+        self.fill(view, self.check(body, kind=view.body["type"], own=view))
         return view
 
     def find(self, view_id: str | None, external_id: str | None = None) -> View | None:
@@ -121,13 +121,13 @@ class Surfaces:
                 return view
         return None
 
-    def check(self, body: object, *, kind: str) -> Json:
-        """The view if Slack takes it and it is of the kind (modal, home) that belongs here."""
+    def check(self, body: object, *, kind: str, own: View | None = None) -> Json:
+        """The view if Slack takes it, it is of the kind (modal, home) that belongs here, and only `own` has its id."""
         checked = check_view(body)
         if checked["type"] != kind:
             raise SlackError("invalid_arguments", response_metadata={"messages": [f"[ERROR] view must be a {kind}"]})
         external_id = checked.get("external_id")
-        if external_id and self.find(None, external_id) is not None:
+        if external_id and self.find(None, external_id) not in {None, own}:
             raise SlackError("duplicate_external_id")
         return checked
 

@@ -1,7 +1,7 @@
 """The local Slack: one workspace with one app in it, served on loopback."""
 
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -9,15 +9,16 @@ import aiohttp
 from aiohttp import web
 
 from bot.demo.workspace.announcer import Announcer
+from bot.demo.workspace.control import Control
 from bot.demo.workspace.core import Core
 from bot.demo.workspace.crowd import Crowd
 from bot.demo.workspace.delivery import Delivery
+from bot.demo.workspace.directory import Directory
 from bot.demo.workspace.faults import Faults
 from bot.demo.workspace.feed import Feed
 from bot.demo.workspace.hooks import Hooks
 from bot.demo.workspace.ids import Ids, secret
-from bot.demo.workspace.person import Person
-from bot.demo.workspace.records import Channel, Identity, User, UserGroup
+from bot.demo.workspace.records import Identity
 from bot.demo.workspace.seen import Seen
 from bot.demo.workspace.signal import Signal
 from bot.demo.workspace.signed import SignedHttp
@@ -30,10 +31,36 @@ from bot.demo.workspace.web import Call, WebApi
 
 # What an app with a generous manifest has been granted.
 SCOPES = frozenset(
-    "app_mentions:read bookmarks:read bookmarks:write channels:history channels:join channels:manage channels:read "
-    "chat:write commands files:read files:write groups:history groups:read groups:write im:history im:read im:write "
-    "mpim:history mpim:read mpim:write pins:read pins:write reactions:read reactions:write team:read usergroups:read "
-    "users:read users:read.email".split()
+    {
+        "app_mentions:read",
+        "bookmarks:read",
+        "bookmarks:write",
+        "channels:history",
+        "channels:join",
+        "channels:manage",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "files:read",
+        "files:write",
+        "groups:history",
+        "groups:read",
+        "groups:write",
+        "im:history",
+        "im:read",
+        "im:write",
+        "mpim:history",
+        "mpim:read",
+        "mpim:write",
+        "pins:read",
+        "pins:write",
+        "reactions:read",
+        "reactions:write",
+        "team:read",
+        "usergroups:read",
+        "users:read",
+        "users:read.email",
+    }
 )
 _LARGEST_BODY = 64 * 1024 * 1024
 
@@ -42,22 +69,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Workspace:
+class Workspace(Directory):
     """A Slack workspace with the bot installed. Start one with `Workspace.open`.
 
     `person`, `channel` and `group` fill it without raising events; what people do then raises them.
     """
 
     def __init__(self, core: Core, *, calls_kept: int) -> None:
-        self.core = core
+        super().__init__(core)
         self.identity = core.store.identity
         self.url = core.store.base_url
         self.api_url = f"{self.url}/api/"
         self.faults = core.faults
         self.scopes = core.store.scopes
-        self.bot = Person(core, core.store.bot)
         self._api = WebApi(core, calls_kept=calls_kept)
-        self._people: dict[str, Person] = {}
 
     @classmethod
     @asynccontextmanager
@@ -106,6 +131,7 @@ class Workspace:
                 web.get("/link/", self.core.sockets.handle),
                 web.post("/upload/v1/{file}", uploads.receive),
                 web.get("/files-pri/{file}/{name}", uploads.send),
+                web.route("*", "/control/{action}", Control(self, self._api).handle),
             ]
         )
         return application
@@ -155,6 +181,15 @@ class Workspace:
         self.core.delivery.request_url = url
 
     @property
+    def subscriptions(self) -> set[str] | None:
+        """The event names that the app's manifest subscribes (`message.channels`, `app_mention`); None is all."""
+        return self.core.announcer.subscriptions
+
+    @subscriptions.setter
+    def subscriptions(self, names: set[str] | None) -> None:
+        self.core.announcer.subscriptions = names
+
+    @property
     def connections(self) -> int:
         """How many Socket Mode connections the app has open."""
         return self.core.sockets.count
@@ -166,70 +201,6 @@ class Workspace:
     async def verify_request_url(self) -> bool:
         """Whether the request URL answers the challenge that Slack sends before it takes it."""
         return await self.core.delivery.verify()
-
-    # Who and what is there.
-
-    def person(
-        self,
-        name: str,
-        *,
-        tz: str = "UTC",
-        restricted: bool = False,
-        team_id: str | None = None,
-        admin: bool = False,
-        bot: bool = False,
-        email: str | None = None,
-    ) -> Person:
-        """The person of this name, made at the first asking; the other arguments count only then.
-
-        `restricted` makes a guest, another `team_id` a stranger from a shared channel, `bot` another app's bot.
-        """
-        if name not in self._people:
-            ids = self.core.store.ids
-            user = User(
-                id=ids.new("U"),
-                name=name,
-                team_id=team_id or self.team_id,
-                real_name=name.capitalize(),
-                email=f"{name}@example.com" if email is None else email,
-                tz=tz,
-                restricted=restricted,
-                admin=admin,
-                bot_id=ids.new("B") if bot else None,
-                app_id=ids.new("A") if bot else None,
-            )
-            self._people[name] = Person(self.core, self.core.store.add_user(user))
-        return self._people[name]
-
-    def channel(self, name: str, members: Iterable[Person] = (), *, private: bool = False, bot: bool = True) -> Channel:
-        """The channel of this name, made at the first asking, with these members added.
-
-        The bot is a member unless `bot` is false.
-        """
-        store = self.core.store
-        channel = store.channels_by_name.get(name)
-        people = [person.id for person in members]
-        if channel is None:
-            creator = people[0] if people else store.bot.id
-            channel = store.add_channel(name=name, kind="group" if private else "channel", creator=creator)
-            if not people and not bot:
-                channel.members.clear()
-        channel.members.update(dict.fromkeys([*people, *([store.bot.id] if bot else [])]))
-        return channel
-
-    def group(self, handle: str, members: Iterable[Person] = ()) -> UserGroup:
-        """The user group of this handle, made at the first asking, with these members."""
-        store = self.core.store
-        group = store.group_by_handle(handle)
-        if group is None:
-            group = UserGroup(store.ids.new("S"), handle, handle.capitalize(), store.ids.now())
-            store.groups[group.id] = group
-        group.members = [person.id for person in members]
-        return group
-
-    def people(self) -> list[Person]:
-        """All people that were made."""
-        return list(self._people.values())
 
     def unfurl(self, message: Seen, title: str) -> None:
         """Adds a link preview to a message, as Slack does by itself some time after it was posted."""
