@@ -151,4 +151,4 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-INTEGRATION = Integration(name="envfile", config=Config, build=DotEnvFile, provides=(EnvFile,))
+INTEGRATION = Integration(name="env_file", config=Config, build=DotEnvFile, provides=(EnvFile,))

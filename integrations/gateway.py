@@ -6,13 +6,13 @@ import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import Literal, TypeVar
 
 from pydantic import Field, JsonValue
 
+from bot.core.duration import Duration
 from bot.core.errors import IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Answer, Gateway, Health, Http
@@ -54,7 +54,7 @@ class Config(IntegrationConfig):
         "/health/dependencies", title="Dependency health", description="Health of what it needs.", pattern="^/"
     )
     metrics: str = Field("/api/metrics", title="Metrics", description="Metrics as JSON.", pattern="^/")
-    timeout: timedelta = Field(timedelta(seconds=5), title="Timeout", description="Limit of each request.")
+    timeout: Duration = Field("5s", validate_default=True, title="Timeout", description="Limit of each request.")
     pid_field: str = Field("pid", title="Pid", description="Field in which an answer names its worker's pid.")
     maintenance_field: str = Field(
         "maintenance", title="Maintenance", description="True or false in the basic health of each worker."

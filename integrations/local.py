@@ -176,4 +176,4 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-INTEGRATION = Integration(name="local", config=Config, build=LocalHost, provides=(Host,))
+INTEGRATION = Integration(name="host", config=Config, build=LocalHost, provides=(Host,), always=True)

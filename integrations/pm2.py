@@ -212,4 +212,4 @@ def _worker(row: _Row) -> Worker:
     )
 
 
-INTEGRATION = Integration(name="pm2", config=Config, build=Pm2, provides=(Processes,))
+INTEGRATION = Integration(name="process_manager", config=Config, build=Pm2, provides=(Processes,))

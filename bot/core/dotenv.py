@@ -44,7 +44,11 @@ _PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^:@/\s]*:(?P<password>[^@/\
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One `KEY=value`: its value as loaded, its line from 1, and where in the text key and value stand."""
+    """One `KEY=value`: its value as loaded, its line from 1, and where in the text key and value stand.
+
+    `value_start` equals `value_end` when there is no value, or one that dotenv takes from a later line: such a line
+    belongs to somebody else.
+    """
 
     key: str
     value: str
@@ -69,17 +73,17 @@ def entries(text: str) -> tuple[Entry, ...]:
     found = []
     for match in _ENTRY.finditer(text):
         raw = match["value"] or ""
-        start = match.start("value") if raw else match.end("key")
         kept = raw.strip(_STRIPPED)
-        start += len(raw) - len(raw.lstrip(_STRIPPED)) if kept else 0
+        start = match.start("value") + raw.index(kept)
+        on_own_line = bool(kept) and start < _end_of_line(text, match.end("key"))
         found.append(
             Entry(
                 key=match["key"],
                 value=_loaded(kept),
                 line=len(re.findall(r"\r\n?|\n", text[: match.start("key")])) + 1,
                 key_end=match.end("key"),
-                value_start=start,
-                value_end=start + len(kept),
+                value_start=start if on_own_line else match.end("key"),
+                value_end=start + len(kept) if on_own_line else match.end("key"),
             )
         )
     return tuple(found)
@@ -143,10 +147,8 @@ def _written(value: str) -> str:
 
 
 def _replaced(text: str, entry: Entry, written: str) -> str:
-    line_end = _end_of_line(text, entry.key_end)
-    if entry.value_start < entry.value_end and entry.value_start < line_end:
+    if entry.value_start < entry.value_end:
         return text[: entry.value_start] + written + text[entry.value_end :]
-    # No value, or one that dotenv finds on a later line, which belongs to somebody else.
     separator = re.compile(r"[^=:]*[=:]").match(text, entry.key_end)
     assert separator is not None
     space = " " if separator[0].endswith(":") else ""
@@ -155,7 +157,7 @@ def _replaced(text: str, entry: Entry, written: str) -> str:
 
 def _removed(text: str, entry: Entry) -> str:
     start = max(text.rfind(end, 0, entry.key_end) for end in _ENDS) + 1
-    return text[:start] + text[_end_of_line(text, max(entry.key_end, entry.value_end)) :]
+    return text[:start] + text[_end_of_line(text, entry.value_end) :]
 
 
 def _end_of_line(text: str, position: int) -> int:

@@ -16,14 +16,15 @@ class IntegrationConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """One kind of outside system.
+    """One kind of outside system; `name` is the key that configures it below a service.
 
     `build` takes its `config` first and asks for what it runs on (a Host, an Http client, another port of the same
     service) by the types of its keyword-only parameters, as commands do. `provides` are the Protocols that the built
-    object implements.
+    object implements besides `Pingable`, which each does. One that is `always` there is built with its defaults where the configuration does not name it.
     """
 
     name: str
-    config: type[BaseModel]
+    config: type[IntegrationConfig]
     build: Callable[..., object]
     provides: tuple[type, ...]
+    always: bool = False
