@@ -1,1 +1,1 @@
-"""slack"""
+"""The way in from Slack and the way back: two transports, one door, one pipeline."""

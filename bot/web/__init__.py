@@ -1,1 +1,1 @@
-"""web"""
+"""The bot's HTTP server: Slack's signed requests, health, readiness, metrics."""

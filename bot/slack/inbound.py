@@ -1,0 +1,142 @@
+"""What Slack sends, as far as the bot reads it; anything else in a payload is left aside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Inbound(BaseModel):
+    """Base of all payloads; a fault in one raises `pydantic.ValidationError`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, payload: object) -> object:
+        if isinstance(payload, dict) and None in payload.values():
+            return {key: value for key, value in payload.items() if value is not None}
+        return payload
+
+
+class SlashCommand(Inbound):
+    """A slash command; `text` has Slack's entities in it (`&lt;`, `<@U1|ana>`)."""
+
+    command: str
+    text: str = ""
+    team_id: str
+    user_id: str
+    channel_id: str
+    trigger_id: str
+    response_url: str
+
+
+class Ref(Inbound):
+    """The id of a user, a channel or a team; `team_id` is the user's own team."""
+
+    id: str
+    team_id: str = ""
+
+
+class Action(Inbound):
+    """One click: `action_id` names the verb, `value` the row."""
+
+    action_id: str
+    value: str = ""
+
+
+class Container(Inbound):
+    """Where the clicked block stands; empty for what is not a message."""
+
+    message_ts: str = ""
+    thread_ts: str = ""
+
+
+class Clicked(Inbound):
+    """A click on a block; one on App Home has neither channel nor response_url."""
+
+    user: Ref
+    trigger_id: str
+    actions: tuple[Action, ...] = Field(min_length=1)
+    channel: Ref = Ref(id="")
+    container: Container = Container()
+    response_url: str = ""
+
+
+class State(Inbound):
+    """What was filled in: by block, then by action, then as Slack describes the element."""
+
+    values: dict[str, dict[str, dict[str, Any]]] = {}
+
+
+class View(Inbound):
+    """A modal as it was submitted."""
+
+    id: str
+    private_metadata: str = ""
+    state: State = State()
+
+
+class Submitted(Inbound):
+    """A modal that was sent off."""
+
+    user: Ref
+    view: View
+    trigger_id: str = ""
+
+
+class Mention(Inbound):
+    """The event `app_mention`."""
+
+    user: str
+    channel: str
+    ts: str
+    text: str = ""
+    thread_ts: str = ""
+    team: str = ""
+    bot_id: str = ""
+
+
+class HomeOpened(Inbound):
+    """The event `app_home_opened`."""
+
+    user: str
+    tab: str = "home"
+
+
+class File(Inbound):
+    """A file of a message."""
+
+    name: str = ""
+    permalink: str = ""
+
+
+class Edited(Inbound):
+    """When a message was edited last."""
+
+    ts: str
+
+
+class Posted(Inbound):
+    """A message, in an event or in the history."""
+
+    ts: str
+    user: str = ""
+    text: str = ""
+    subtype: str = ""
+    thread_ts: str = ""
+    bot_id: str = ""
+    username: str = ""
+    edited: Edited | None = None
+    files: tuple[File, ...] = ()
+
+
+class MessageEvent(Posted):
+    """The event `message` with all its subtypes; a change carries the message as it is and as it was."""
+
+    channel: str
+    event_ts: str
+    deleted_ts: str = ""
+    message: Posted | None = None
+    previous_message: Posted | None = None

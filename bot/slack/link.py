@@ -1,0 +1,147 @@
+"""The bot's link to one Slack workspace: client, identity, people, and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.core.clock import Clock
+from bot.core.fleet import Fleet
+from bot.core.records import Store
+from bot.core.registry import Registry
+from bot.slack.client import SLACK, Identity, identify, open_session, web_client
+from bot.slack.deliver import Deliverer, Redact
+from bot.slack.directory import Directory
+from bot.slack.dispatch import Dispatcher, Proposer
+from bot.slack.forms import Forms
+from bot.slack.ledger import Ledger
+from bot.slack.listeners import Door
+from bot.slack.metrics import Metrics
+from bot.slack.outbox import JOB, Outbox
+from bot.slack.people import People, Roles
+from bot.slack.pipeline import Pipeline
+from bot.slack.recorder import Recorder
+from bot.slack.runner import Runner
+from bot.slack.socket import Sockets
+from bot.views import Templates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What the rest of the program needs of Slack; `chat` is its `Chat`."""
+
+    client: AsyncWebClient
+    identity: Identity
+    chat: Deliverer
+    outbox: Outbox
+    _session: aiohttp.ClientSession
+    _directory: Directory
+    _roles: Roles
+    _store: Store
+    _clock: Clock
+    _redact: Redact
+    _metrics: Metrics
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        *,
+        bot_token: str,
+        api_url: str = SLACK,
+        roles: Roles,
+        store: Store,
+        clock: Clock,
+        redact: Redact,
+        metrics: Metrics,
+        templates: Templates | None = None,
+    ) -> AsyncIterator[Link]:
+        """Ask Slack who the bot is, and stay linked until the block ends. Raises `IntegrationError`."""
+        async with open_session() as session:
+            client = web_client(session, token=bot_token, api_url=api_url)
+            identity = await identify(client)
+            directory = Directory(client, team_id=identity.team_id, store=store, clock=clock)
+            outbox = Outbox(client, session=session, store=store, clock=clock, metrics=metrics)
+            chat = Deliverer(client, redact=redact, directory=directory, outbox=outbox, templates=templates)
+            yield cls(
+                client=client,
+                identity=identity,
+                chat=chat,
+                outbox=outbox,
+                _session=session,
+                _directory=directory,
+                _roles=roles,
+                _store=store,
+                _clock=clock,
+                _redact=redact,
+                _metrics=metrics,
+            )
+
+    @property
+    def handlers(self) -> Mapping[str, object]:
+        """What each of Slack's jobs does, by task name."""
+        return {JOB: self.outbox.bring}
+
+    @asynccontextmanager
+    async def door(
+        self,
+        *,
+        registry: Registry,
+        fleet: Fleet,
+        ports: Mapping[type, object],
+        engine: Proposer,
+        slash: str,
+        drain: timedelta = timedelta(seconds=8),
+    ) -> AsyncIterator[Door]:
+        """The door for payloads; at the end of the block what came in is finished, within `drain`."""
+        runner = Runner()
+        forms = Forms(self.client, chat=self.chat, registry=registry, store=self._store, clock=self._clock)
+        dispatcher = Dispatcher(
+            registry=registry,
+            fleet=fleet,
+            ports=ports,
+            engine=engine,
+            forms=forms,
+            clock=self._clock,
+            whom_to_ask=self._roles.whom_to_ask,
+        )
+        pipeline = Pipeline(
+            client=self.client,
+            dispatcher=dispatcher,
+            forms=forms,
+            people=People(self._directory, self._roles, team_id=self.identity.team_id),
+            chat=self.chat,
+            ledger=Ledger(self._store, clock=self._clock),
+            store=self._store,
+            runner=runner,
+            metrics=self._metrics,
+            redact=self._redact,
+            slash=slash,
+            whom_to_ask=self._roles.whom_to_ask,
+        )
+        recorder = Recorder(self._store)
+        try:
+            yield Door(
+                self.client,
+                app_id=self.identity.app_id,
+                pipeline=pipeline,
+                recorder=recorder,
+                metrics=self._metrics,
+            )
+        finally:
+            await runner.drain(drain)
+
+    @asynccontextmanager
+    async def sockets(self, door: Door, *, app_token: str) -> AsyncIterator[Sockets]:
+        """Receive over Socket Mode while the block runs."""
+        sockets = Sockets(self.client, app_token=app_token, session=self._session, receive=door.receive)
+        await sockets.start()
+        try:
+            yield sockets
+        finally:
+            await sockets.stop()
