@@ -1,0 +1,91 @@
+"""From the configuration of a service to its ports: each integration is built on those that it asks for by type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from bot.core.command import needs
+from bot.core.fleet import Fleet, Service
+from bot.core.integration import Integration, IntegrationConfig
+from bot.core.ports import EnvFile, Host, Http, Pingable
+from bot.settings import ServiceSettings, Settings, SettingsFault
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """Every service, and every outside system of theirs by its place in the configuration."""
+
+    fleet: Fleet
+    pingable: Mapping[str, Pingable]
+
+
+def build_services(settings: Settings, *, known: Mapping[str, Integration], http: Http, data: Path) -> Systems:
+    """Build all that is configured; `SettingsFault` when an integration needs one that is not."""
+    services: list[Service] = []
+    pingable: dict[str, Pingable] = {}
+    for name, section in settings.services.items():
+        built, ports = _build(name, section, known=known, given={Http: http, Path: data})
+        pingable |= {f"services.{name}.{part}": cast("Pingable", system) for part, system in built.items()}
+        services.append(
+            Service(
+                name=name,
+                environment=section.environment,
+                host=cast("Host", ports[Host]).name,
+                ports=ports,
+                maintenance_key=section.maintenance_key,
+                limits=section.limits,
+            )
+        )
+    return Systems(Fleet(tuple(services)), pingable)
+
+
+def _build(
+    service: str, section: ServiceSettings, *, known: Mapping[str, Integration], given: Mapping[type, object]
+) -> tuple[dict[str, object], dict[type, object]]:
+    """Systems by the key that configures them, and the ports that they provide."""
+    parts = section.parts()
+    waiting = {name: parts.get(name) or each.config() for name, each in known.items() if each.always or name in parts}
+    built: dict[str, object] = {}
+    ports = dict(given)
+    while waiting:
+        ready = [name for name in waiting if set(needs(known[name].build).values()) <= set(ports)]
+        if not ready:
+            _drop_defaults(service, waiting, configured=parts, known=known, ports=ports)
+            return built, ports
+        for name in ready:
+            config = waiting.pop(name)
+            wanted = {parameter: ports[kind] for parameter, kind in needs(known[name].build).items()}
+            built[name] = known[name].build(config, **wanted)
+            ports |= dict.fromkeys(known[name].provides, built[name])
+    return built, ports
+
+
+def _drop_defaults(
+    service: str,
+    waiting: Mapping[str, IntegrationConfig],
+    *,
+    configured: Mapping[str, IntegrationConfig],
+    known: Mapping[str, Integration],
+    ports: Mapping[type, object],
+) -> None:
+    """What is only there by default may go without what it needs; what was configured may not."""
+    faults = []
+    for name in waiting:
+        missing = [kind for kind in needs(known[name].build).values() if kind not in ports]
+        makers = [key for key, each in known.items() if set(each.provides) & set(missing)]
+        if name in configured:
+            faults.append(f"services.{service}.{name} needs services.{service}.{' and '.join(makers)}")
+    if faults:
+        raise SettingsFault("\n".join(faults))
+
+
+async def secrets_of(fleet: Fleet) -> tuple[str, ...]:
+    """Every secret value in the environment files of the services; raises what a file that cannot be read raises."""
+    values: list[str] = []
+    for service in fleet.services:
+        if EnvFile in service.ports:
+            values += await service.port(EnvFile).secrets()
+    return tuple(values)
