@@ -18,6 +18,7 @@ from pathlib import Path
 Say = Callable[[str], None]
 
 _OLDEST_NODE = 18
+_SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _NPM_TIMEOUT = 300
 _LOCKED = ("package.json", "package-lock.json")
 
@@ -30,6 +31,7 @@ class ToolError(RuntimeError):
 class Tools:
     """Absolute paths of the programs; `modules` is the `node_modules` folder with pm2 and dotenv."""
 
+    git: Path
     node: Path
     modules: Path
     redis: Path | None
@@ -41,8 +43,8 @@ class Tools:
 
     @property
     def path(self) -> str:
-        """A PATH on which `node` and the system's own programs are found."""
-        return os.pathsep.join((str(self.node.parent), "/usr/local/bin", "/usr/bin", "/bin"))
+        """A PATH on which `node`, `git` and the system's own programs are found."""
+        return os.pathsep.join(dict.fromkeys((str(self.node.parent), str(self.git.parent), *_SYSTEM_PATH)))
 
 
 def silent(_line: str) -> None:
@@ -54,9 +56,9 @@ def ensure_tools(folder: Path | None = None, *, say: Say = silent) -> Tools:
 
     Any number of processes may do this at once. Raises ToolError.
     """
-    node = find_node()
+    git, node = _find_git(), find_node()
     modules = _modules(folder or tools_folder(), node=node, say=say)
-    return Tools(node=node, modules=modules, redis=find_redis())
+    return Tools(git=git, node=node, modules=modules, redis=find_redis())
 
 
 def tools_folder() -> Path:
@@ -67,6 +69,12 @@ def tools_folder() -> Path:
     if (checkout / "pyproject.toml").is_file():
         return checkout / ".tools"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "opsbot" / "tools"
+
+
+def _find_git() -> Path:
+    if found := shutil.which("git"):
+        return Path(found).absolute()
+    raise ToolError("git is needed: install it with the system's package manager.")
 
 
 def find_node() -> Path:

@@ -25,7 +25,7 @@ async def check_out(layout: Layout, tools: Tools) -> Mapping[str, str]:
     env = environment(layout, tools) | {"GIT_CONFIG_NOSYSTEM": "1"}
 
     async def git(*arguments: str, stdin: bytes = b"") -> str:
-        return await run(("git", *arguments), env=env, cwd=layout.app, stdin=stdin)
+        return await run((tools.git, *arguments), env=env, cwd=layout.app, stdin=stdin)
 
     layout.app.mkdir()
     await git("init", "--quiet", "--initial-branch=main")

@@ -35,8 +35,6 @@ class Gateway:
     def __init__(self, running: Running, *, ownership: Ownership, tools: Tools) -> None:
         layout = ownership.layout
         self._ownership = ownership
-        self._layout = layout
-        self._tools = tools
         self.url = running.url
         self.database_url = running.database_url
         self.database_admin_url = running.database_admin_url
@@ -47,6 +45,8 @@ class Gateway:
         self.pm2_home = layout.pm2_home
         self.pm2 = tools.pm2
         self.node_path = tools.path
+        self.env: Mapping[str, str] = environment(layout, tools)
+        """All that programs of this gateway may know, PM2 among them."""
         self.home = layout.home
         self.log_dir = layout.logs
         self.access_log = layout.access_log
@@ -97,7 +97,7 @@ class Gateway:
         """The service's rows in PM2's list, and no row when there is no daemon."""
         if not (self.pm2_home / "pm2.pid").exists():
             return []  # `pm2 jlist` would start a daemon only to say this
-        text = await run((*self.pm2, "jlist"), env=environment(self._layout, self._tools), cwd=self.app_dir)
+        text = await run((*self.pm2, "jlist"), env=self.env, cwd=self.app_dir)
         rows = [row for row in json.loads(text) if row["name"] == self.name]
         return [Worker(row["pm_id"], row["pid"] or 0, row["pm2_env"]["status"]) for row in rows]
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from bot.demo.gateway.commands import GatewayError
 from bot.demo.gateway.layout import MARK, Layout
 from bot.demo.reaper import Estate, Reaper, reap
@@ -36,7 +38,7 @@ class Ownership:
     @classmethod
     def take(cls, root: Path) -> Ownership:
         """Lock `root`, made when missing. Blocks. Raises GatewayError when another gateway holds on to it."""
-        root = root.absolute()
+        root = root.resolve()  # as Postgres and Redis report their folders
         root.mkdir(parents=True, exist_ok=True)
         lock = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -66,11 +68,20 @@ class Ownership:
 
 
 def _lock(descriptor: int, root: Path) -> None:
+    """Lock the file and write our pid into it; wait while the holder is the reaper of an owner that has died."""
     deadline = time.monotonic() + _LOCK_PATIENCE
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise GatewayError(f"another gateway is running in {root}") from None
+    while not _try_lock(descriptor):
+        owner = os.pread(descriptor, 20, 0)
+        if (owner.isdigit() and psutil.pid_exists(int(owner))) or time.monotonic() > deadline:
+            raise GatewayError(f"another gateway is running in {root}")
         time.sleep(_POLL)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
