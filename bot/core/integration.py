@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 class IntegrationConfig(BaseModel):
     """Base of every integration's configuration: what is not declared is a fault."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
 
 
 @dataclass(frozen=True, slots=True)
