@@ -1,1 +1,1 @@
-"""jobs"""
+"""What runs behind the conversation: the queue and its supervised worker, due rows, wakes."""

@@ -47,9 +47,11 @@ class _Effect:
         before: Json = await self.ports(self.kind.before)(self.params)
         return before
 
-    async def do(self, before: Json) -> None:
-        if self.kind.do is not None:
-            await self.ports(self.kind.do)(Attempt(self.params, before))
+    async def do(self, before: Json) -> str:
+        if self.kind.do is None:
+            return ""
+        done: str = await self.ports(self.kind.do)(Attempt(self.params, before))
+        return done
 
     async def look(self, before: Json) -> Observation:
         """One look at the effect; what cannot be looked at is unknown."""
@@ -70,6 +72,15 @@ class _Effect:
         return seen
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How a step ended: what was seen, and what the doing said of itself."""
+
+    state: StepState
+    evidence: str
+    said: str = ""
+
+
 class Steps:
     """Runs single steps."""
 
@@ -88,12 +99,13 @@ class Steps:
             effect = self._effect(operation, row)
             before = row.before if row.before is not None else await effect.before()
         except OpsbotError as error:
-            return await self._end(operation, row, StepState.FAILED, f"Could not begin: {_words(error)}")
+            failed = _Outcome(StepState.FAILED, f"Could not begin: {_words(error)}")
+            return await self._end(operation, row, failed)
         interrupted = row.state is StepState.RUNNING
         if not interrupted:
             row = await self._start(operation, replace(row, before=before))
-        state, evidence = await _effect_of(effect, before, interrupted=interrupted, undo=row.undo)
-        return await self._end(operation, row, state, evidence)
+        outcome = await _bring_about(effect, before, interrupted=interrupted, undo=row.undo)
+        return await self._end(operation, row, outcome)
 
     def _effect(self, operation: Operation, row: StepRow) -> _Effect:
         kind = self._planner.step(row.step)
@@ -115,18 +127,17 @@ class Steps:
             )
         return row
 
-    async def _end(self, operation: Operation, row: StepRow, state: StepState, evidence: str) -> StepRow:
-        row = replace(row, state=state, evidence=evidence, ended_at=self._clock())
+    async def _end(self, operation: Operation, row: StepRow, outcome: _Outcome) -> StepRow:
+        row = replace(row, state=outcome.state, evidence=outcome.evidence, ended_at=self._clock())
+        data = {**_place(row), "state": row.state, "evidence": row.evidence, "said": outcome.said}
         async with self._store.transaction() as tx:
             await tx.operations.end_step(row, epoch=operation.epoch)
-            await self._trail.add(
-                tx, "effect", actor=operation.requester, data={**_place(row), "state": state, "evidence": evidence}
-            )
+            await self._trail.add(tx, "effect", actor=operation.requester, data=data)
         return row
 
 
-async def _effect_of(effect: _Effect, before: Json, *, interrupted: bool, undo: bool) -> tuple[StepState, str]:
-    """Bring the effect about where it is not there yet, and say what was seen.
+async def _bring_about(effect: _Effect, before: Json, *, interrupted: bool, undo: bool) -> _Outcome:
+    """Do what is not there yet, and look whether it came.
 
     After an interruption what was begun may still be at work, so the look is as patient as after doing it. What puts
     things back looks first too: what is already as it was is left alone.
@@ -134,17 +145,17 @@ async def _effect_of(effect: _Effect, before: Json, *, interrupted: bool, undo: 
     if interrupted or undo:
         seen = await (effect.settle(before) if interrupted else effect.look(before))
         if seen.verdict is Verdict.DONE or (interrupted and not effect.kind.repeatable):
-            return _STATES[seen.verdict], seen.evidence
-    unclear = ""
+            return _Outcome(_STATES[seen.verdict], seen.evidence)
+    said = unclear = ""
     try:
-        await effect.do(before)
+        said = await effect.do(before)
     except OutcomeUnknown as error:
         unclear = _words(error)
     except OpsbotError as error:
-        return StepState.FAILED, _words(error)
+        return _Outcome(StepState.FAILED, _words(error))
     seen = await effect.settle(before)
-    evidence = seen.evidence if seen.verdict is Verdict.DONE or not unclear else f"{unclear} {seen.evidence}"
-    return _STATES[seen.verdict], evidence
+    evidence = seen.evidence if seen.verdict is Verdict.DONE else f"{unclear} {seen.evidence}".strip()
+    return _Outcome(_STATES[seen.verdict], evidence, said)
 
 
 def _place(row: StepRow) -> dict[str, JsonValue]:

@@ -1,0 +1,190 @@
+"""A service of lamps, small enough to see through: its commands, its steps, and an engine to change it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pydantic import BaseModel
+
+from bot.core.command import ChangeArgs, Command, Context
+from bot.core.errors import OpsbotError
+from bot.core.fleet import Fleet, Service
+from bot.core.people import Actor, Role
+from bot.core.plan import Action, Area, Attempt, Call, Json, LeaseTerms, Observation, Plan, Risk, Step, Verdict
+from bot.core.records import Operation, Store, StepRow
+from bot.core.registry import Registry
+from bot.core.results import Field, PlanCard, Result
+from bot.operations.clicks import CLICKS
+from bot.operations.engine import Engine
+from tests.conftest import Deferred, SetClock
+from tests.fakes import FakeChat
+
+ANA = Actor("U0ANA", "Ana", Role.RESPONDER)
+BEN = Actor("U0BEN", "Ben", Role.RESPONDER)
+CHIEF = Actor("U0CHIEF", "Chief", Role.COMMANDER)
+CHANNEL = "C0OPS"
+
+
+@dataclass(slots=True)
+class Lamps:
+    """What there is to change. Faults: `refuses` and `blind` by lamp, `dead` lamps ignore what is done to them."""
+
+    on: dict[str, bool] = field(default_factory=lambda: dict.fromkeys("abc", False))
+    done: list[str] = field(default_factory=list)
+    refuses: dict[str, Exception] = field(default_factory=dict)
+    blind: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+    unreadable: Exception | None = None
+
+
+class Turn(ChangeArgs):
+    """Which lamps, as one word, and how."""
+
+    lamps: str
+    on: bool = True
+    risky: bool = False
+    undo: bool = True
+    lasts: timedelta | None = None
+    reason: str = ""
+
+
+class Switch(BaseModel):
+    """One lamp."""
+
+    lamp: str
+    on: bool
+
+
+async def turn(ctx: Context, args: Turn, *, lamps: Lamps) -> Plan:
+    """Turn lamps on or off."""
+    if lamps.unreadable:
+        raise lamps.unreadable
+    wrong = [lamp for lamp in args.lamps if lamps.on[lamp] is not args.on]
+    word = "on" if args.on else "off"
+    inverse = Call(("lamps",), {"lamps": args.lamps, "on": not args.on})
+    return Plan(
+        title=f"Turn {word} {', '.join(args.lamps)}",
+        area=Area.PROCESSES,
+        changes=tuple(Field(lamp, f"off -> {word}") for lamp in wrong),
+        actions=tuple(_switch(lamp, on=args.on) for lamp in wrong),
+        undo=tuple(_switch(lamp, on=not args.on) for lamp in reversed(wrong)) if args.undo else (),
+        preconditions={lamp: str(lamps.on[lamp]) for lamp in args.lamps},
+        lease=LeaseTerms("light", args.lamps, ctx.actor.user_id, args.lasts, inverse) if args.lasts else None,
+        risk=Risk.RISKY if args.risky else Risk.CHANGE,
+    )
+
+
+def _switch(lamp: str, *, on: bool) -> Action:
+    return Action("lamp.switch", f"Switch {lamp} {'on' if on else 'off'}", {"lamp": lamp, "on": on})
+
+
+async def look_before(params: Switch, *, lamps: Lamps) -> Json:
+    """Remember how it was."""
+    if fault := lamps.refuses.get(f"before {params.lamp}"):
+        raise fault
+    return {"on": lamps.on[params.lamp]}
+
+
+async def switch(attempt: Attempt[Switch], *, lamps: Lamps) -> str:
+    """Switch it."""
+    lamp = attempt.params.lamp
+    lamps.done.append(f"{lamp} {'on' if attempt.params.on else 'off'}")
+    if lamp not in lamps.dead:
+        lamps.on[lamp] = attempt.params.on
+    if fault := lamps.refuses.get(lamp):
+        raise fault
+    return f"switched {lamp}"
+
+
+async def look(attempt: Attempt[Switch], *, lamps: Lamps) -> Observation:
+    """See it."""
+    lamp = attempt.params.lamp
+    if lamp in lamps.blind:
+        raise OpsbotError(f"It is too dark to see {lamp}.")
+    verdict = Verdict.DONE if lamps.on[lamp] is attempt.params.on else Verdict.NOT_DONE
+    return Observation(verdict, f"{lamp} is {'on' if lamps.on[lamp] else 'off'}.")
+
+
+SWITCH = Step("lamp.switch", Switch, observe=look, do=switch, before=look_before, settle=timedelta(seconds=0.2))
+ONCE = Step("lamp.switch", Switch, observe=look, do=switch, settle=timedelta(seconds=0.2), repeatable=False)
+LAMPS = Command(("lamps",), Turn, plan=turn, role=Role.RESPONDER, risk=Risk.CHANGE)
+
+
+@dataclass(slots=True)
+class World:
+    """An engine with one service of lamps; jobs run when they are asked to, as the queue would run them."""
+
+    store: Store
+    deferred: Deferred
+    clock: SetClock
+    step: Step = SWITCH
+    lamps: Lamps = field(default_factory=Lamps)
+    chat: FakeChat = field(default_factory=FakeChat)
+    engine: Engine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = self.another()
+
+    def another(self) -> Engine:
+        """One more replica."""
+        service = Service("gateway", "production", "web-1", {Lamps: self.lamps})
+        return Engine(
+            store=self.store,
+            registry=Registry((LAMPS,), CLICKS, (self.step,)),
+            fleet=Fleet((service,)),
+            chat=self.chat,
+            clock=self.clock,
+            ports={},
+            redact=lambda text: text.replace("hunter22", "[redacted]"),
+        )
+
+    def context(self, actor: Actor = ANA) -> Context:
+        """Somebody in the channel."""
+        return Context(actor, CHANNEL, self.clock(), service="gateway")
+
+    async def ask(self, lamps: str = "ab", *, actor: Actor = ANA, **more: object) -> Result:
+        """Somebody types the command."""
+        return await self.engine.propose(LAMPS, Turn.model_validate({"lamps": lamps, **more}), self.context(actor))
+
+    async def proposed(self, lamps: str = "ab", *, actor: Actor = ANA, **more: object) -> str:
+        """The id of the operation that somebody's command made."""
+        await self.ask(lamps, actor=actor, **more)
+        return (await self.newest()).id
+
+    async def accepted(self, lamps: str = "ab", **more: object) -> str:
+        """The id of an operation that was confirmed too."""
+        operation_id = await self.proposed(lamps, **more)
+        await self.confirm(operation_id)
+        return operation_id
+
+    async def confirm(self, operation_id: str, *, actor: Actor = ANA) -> PlanCard:
+        """Somebody clicks on confirm."""
+        return await self.engine.approval.confirm(self.context(actor), operation_id)
+
+    async def work(self) -> None:
+        """Run jobs until there are none."""
+        while self.deferred.jobs:
+            job = self.deferred.jobs.pop(0)
+            await self.engine.handlers[job.task](**job.args)
+
+    async def newest(self) -> Operation:
+        """The operation that was proposed last."""
+        async with self.store.transaction() as tx:
+            return (await tx.operations.recent(limit=1))[0]
+
+    async def get(self, operation_id: str) -> Operation:
+        """The operation as it stands."""
+        async with self.store.transaction() as tx:
+            return await tx.operations.get(operation_id)
+
+    async def steps(self, operation_id: str) -> tuple[StepRow, ...]:
+        """Its steps as they stand."""
+        async with self.store.transaction() as tx:
+            return await tx.operations.steps(operation_id)
+
+    async def audited(self) -> list[tuple[str, str, Mapping[str, object]]]:
+        """The audit chain, oldest first: kind, actor, data."""
+        async with self.store.transaction() as tx:
+            return [(row.kind, row.actor, row.data) for row in reversed(await tx.audit.recent(limit=100))]
