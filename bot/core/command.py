@@ -114,7 +114,7 @@ class Click:
 
 def needs(function: Callable[..., object]) -> dict[str, type]:
     """Ports that a function, or a class when it is built, asks for: its keyword-only parameters without a default."""
-    called = function.__init__ if isinstance(function, type) else function  # type: ignore[misc] - the class itself is meant
+    called = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]  # the class itself is meant
     hints = typing.get_type_hints(called)
     parameters = inspect.signature(called).parameters.values()
     return {p.name: hints[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
