@@ -63,8 +63,10 @@ class Messages:
             return tuple(await cursor.fetchall())
 
     async def _add_messages(self, messages: Sequence[Message]) -> None:
+        newest: dict[tuple[str, str], Message] = {}
+        for message in sorted(messages, key=_version, reverse=True):
+            newest.setdefault((message.channel, message.ts), message)
         # In order of key, so that two replicas with the same messages wait for each other instead of deadlocking.
-        newest = {(m.channel, m.ts): m for m in sorted(messages, key=_version)}
         rows = [newest[key] for key in sorted(newest)]
         await self._connection.execute(
             """insert into messages (channel, ts, at, "user", author, text, thread_ts, subtype, edited_at, files)
