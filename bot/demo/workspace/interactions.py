@@ -179,11 +179,14 @@ class Interactions:
             "response_urls": [],
         }
         turn, ack = await self._ask(INTERACTIVE, payload, None)
-        if ack.error is not None:
+        if ack.error is None:
+            try:
+                self._respond(view, ack.body)
+            except SlackError as error:
+                turn.error = error.code
+        if turn.error is not None:
             view.errors = {"": "We had some trouble connecting. Try again?"}
             surfaces.changed(view)
-        else:
-            self._respond(view, ack.body)
         turn.errors = view.errors
         return turn
 
@@ -196,14 +199,14 @@ class Interactions:
             case "clear":
                 surfaces.close(view, whole_stack=True)
             case "errors":
-                view.errors = dict(body["errors"])
+                view.errors = _placed(body.get("errors"), view)
                 surfaces.changed(view)
             case "update":
-                surfaces.fill(view, surfaces.check(body["view"], kind="modal"))
+                surfaces.fill(view, surfaces.check(body.get("view"), kind="modal"))
             case "push":
-                surfaces.push(stack, surfaces.check(body["view"], kind="modal"), self._user.id)
-            case other:
-                raise SlackError("invalid_response_action", action=other)
+                surfaces.push(stack, surfaces.check(body.get("view"), kind="modal"), self._user.id)
+            case _:
+                raise SlackError("invalid_response_action")
 
     async def close(self, view: View, *, whole_stack: bool) -> Turn:
         """The X or Cancel of a modal; the app hears of it when the view asked for that."""
@@ -254,3 +257,11 @@ def _unfilled(view: View) -> list[str]:
         and not block.get("optional")
         and inputs.is_empty(view.state[block["block_id"]][block["element"]["action_id"]])
     ]
+
+
+def _placed(errors: object, view: View) -> dict[str, str]:
+    """The words at the inputs; Slack takes none for a block that is no input."""
+    blocks = {block["block_id"] for block in view.body["blocks"] if block["type"] == "input"}
+    if not isinstance(errors, dict) or not errors or not blocks.issuperset(errors):
+        raise SlackError("invalid_errors")
+    return dict(errors)

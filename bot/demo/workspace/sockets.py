@@ -128,7 +128,7 @@ class Sockets:
         }
         if kind == "events_api" or retry is not None:
             envelope["retry_attempt"] = retry.attempt if retry else 0
-            envelope["retry_reason"] = retry.reason if retry else ""
+            envelope["retry_reason"] = retry.reason.removeprefix("http_") if retry else ""
         error = "dispatch_failed"
         try:
             async with asyncio.timeout(seconds):

@@ -340,6 +340,26 @@ async def test_a_submission_that_nobody_acks_stays_open(ws: Workspace, app: Asyn
     assert "We had some trouble connecting. Try again?" in ana.modal.plain()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"response_action": "errors", "errors": {"elsewhere": "?"}}, id="error at no input"),
+        pytest.param({"response_action": "update", "view": {"type": "modal"}}, id="broken view"),
+        pytest.param({"response_action": "explode"}, id="unknown action"),
+    ],
+)
+async def test_an_answer_that_makes_no_sense_is_trouble(
+    ws: Workspace, app: AsyncApp, serve: Serve, answer: Json
+) -> None:
+    await ask(ws, app, serve, answer)
+    ana = ws.person("ana")
+
+    turn = await ana.submit(await ana.wait_for_modal(), {"why": "x"})
+
+    assert turn.error is not None
+    assert turn.errors == {"": "We had some trouble connecting. Try again?"}
+
+
 async def test_closing_is_told_to_who_asked_for_it(
     ws: Workspace, app: AsyncApp, serve: Serve, acted: list[Json], client: AsyncWebClient
 ) -> None:
