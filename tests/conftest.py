@@ -1,4 +1,4 @@
-"""Fixtures that all tests share, and the rule that a skipped test needs a reviewed reason."""
+"""Fixtures that all tests share: a database each, a store on it, a clock; and how a run of them ends."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from psycopg import AsyncConnection
 from pydantic import JsonValue
 
 from bot.store.postgres import Postgres
+from tests.fixtures_gateway import demo, live, running_gateway  # noqa: F401 - fixtures
+from tests.fixtures_slack import slack_bot, workspace  # noqa: F401 - fixtures are found by name
 from tests.postgres import fresh_database, run_cluster, run_folder, stop_cluster, stop_left_behind
 from tests.skips import SkipRule
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -83,7 +83,7 @@ class Link:
             )
 
     @property
-    def handlers(self) -> Mapping[str, object]:
+    def handlers(self) -> Mapping[str, Callable[..., Awaitable[None]]]:
         """What each of Slack's jobs does, by task name."""
         return {JOB: self.outbox.bring}
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -28,6 +29,8 @@ from bot.slack.recorder import Recorder
 _ANY = re.compile(".*", re.DOTALL)
 _AGAIN = BoltResponse(status=HTTPStatus.SERVICE_UNAVAILABLE)
 
+log = structlog.get_logger(__name__)
+
 
 class Door:
     """Takes payloads that are known to be Slack's; what it answers is the ack."""
@@ -37,29 +40,69 @@ class Door:
     ) -> None:
         self._app_id = app_id
         self._pipeline = pipeline
-        self._bolt = _bolt(client, pipeline, recorder, metrics)
+        self._recorder = recorder
+        self._metrics = metrics
+        self._bolt = _bolt(client)
+        self._bolt.event(_ANY)(self._on_event)
+        self._bolt.action(_ANY)(self._on_click)
+        self._bolt.view(_ANY)(self._on_submission)
+        self._bolt.error(_on_error)
 
     async def receive(self, payload: dict[str, Any], headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         """An HTTP status, and the body of the ack (empty for a bare one); anything but 200 is no ack."""
         if payload.get("api_app_id") != self._app_id:
             return HTTPStatus.FORBIDDEN, {}
-        try:
-            if "command" in payload:
-                # The hot path: an ack has nothing to wait for, and Bolt's dispatch takes longer than all the rest of it.
-                self._pipeline.command(SlashCommand.model_validate(payload))
-                return HTTPStatus.OK, {}
-            retry = {name: value for name, value in headers.items() if name.lower().startswith("x-slack-retry")}
-            request = AsyncBoltRequest(mode="socket_mode", body=payload, headers=dict(retry))
-            response = await self._bolt.async_dispatch(request)
-        except ValidationError:
-            return HTTPStatus.BAD_REQUEST, {}
+        if "command" in payload:
+            return self._on_command(payload), {}
+        retry = {name: value for name, value in headers.items() if name.lower().startswith("x-slack-retry")}
+        request = AsyncBoltRequest(mode="socket_mode", body=payload, headers=dict(retry))
+        response = await self._bolt.async_dispatch(request)
         return response.status, json.loads(response.body) if response.body else {}
 
+    def _on_command(self, payload: dict[str, Any]) -> HTTPStatus:
+        # The hot path: this ack has nothing to wait for, and Bolt's dispatch takes longer than all the rest of it.
+        try:
+            self._pipeline.command(SlashCommand.model_validate(payload))
+        except ValidationError:
+            return HTTPStatus.BAD_REQUEST
+        return HTTPStatus.OK
 
-def _bolt(client: AsyncWebClient, pipeline: Pipeline, recorder: Recorder, metrics: Metrics) -> AsyncApp:
+    async def _on_event(self, body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
+        event, team_id = body["event"], body.get("team_id", "")
+        match event["type"]:
+            case "message":
+                taken = await self._record(MessageEvent.model_validate(event))
+            case "app_mention":
+                taken = await self._pipeline.mention(Mention.model_validate(event), team_id=team_id)
+            case "app_home_opened":
+                self._pipeline.show_home(HomeOpened.model_validate(event), team_id=team_id)
+                taken = True
+            case _:
+                taken = True
+        return await _acked(ack) if taken else _AGAIN
+
+    async def _record(self, event: MessageEvent) -> bool:
+        try:
+            await self._recorder.record(event)
+        except OpsbotError as error:
+            log.warning("event.not_stored", reason=str(error))
+            self._metrics.events.labels("failed").inc()
+            return False
+        self._metrics.events.labels("stored").inc()
+        return True
+
+    async def _on_click(self, body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
+        return await _acked(ack) if await self._pipeline.click(Clicked.model_validate(body)) else _AGAIN
+
+    async def _on_submission(self, body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
+        answer = await self._pipeline.submit(Submitted.model_validate(body))
+        return _AGAIN if answer is None else await _acked(ack, **answer)
+
+
+def _bolt(client: AsyncWebClient) -> AsyncApp:
     logger = logging.getLogger("slack_bolt")
     logger.setLevel(logging.ERROR)  # its warnings quote whole payloads
-    app = AsyncApp(
+    return AsyncApp(
         client=client,
         logger=logger,
         process_before_response=True,  # without it the ack is looked for every 10 ms
@@ -70,44 +113,12 @@ def _bolt(client: AsyncWebClient, pipeline: Pipeline, recorder: Recorder, metric
         attaching_function_token_enabled=False,
     )
 
-    async def on_event(body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
-        event, team_id = body["event"], body.get("team_id", "")
-        match event["type"]:
-            case "message":
-                try:
-                    await recorder.record(MessageEvent.model_validate(event))
-                except OpsbotError:
-                    metrics.events.labels("failed").inc()
-                    return _AGAIN
-                metrics.events.labels("recorded").inc()
-            case "app_mention":
-                if not await pipeline.mention(Mention.model_validate(event), team_id=team_id):
-                    return _AGAIN
-            case "app_home_opened":
-                pipeline.show_home(HomeOpened.model_validate(event), team_id=team_id)
-        await ack()
-        return None
 
-    async def on_click(body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
-        if not await pipeline.click(Clicked.model_validate(body)):
-            return _AGAIN
-        await ack()
-        return None
+async def _acked(ack: AsyncAck, **body: Any) -> None:  # noqa: ANN401 - a modal's errors, as Slack wants them
+    await ack(**body)
 
-    async def on_submission(body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
-        answer = await pipeline.submit(Submitted.model_validate(body))
-        if answer is None:
-            return _AGAIN
-        await ack(**answer)
-        return None
 
-    async def on_error(error: Exception) -> BoltResponse:
-        if isinstance(error, ValidationError):
-            return BoltResponse(status=HTTPStatus.BAD_REQUEST)
-        raise error
-
-    app.error(on_error)
-    app.event(_ANY)(on_event)
-    app.action(_ANY)(on_click)
-    app.view(_ANY)(on_submission)
-    return app
+async def _on_error(error: Exception) -> BoltResponse:
+    if isinstance(error, ValidationError):
+        return BoltResponse(status=HTTPStatus.BAD_REQUEST)
+    raise error

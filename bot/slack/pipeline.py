@@ -129,7 +129,7 @@ class Pipeline:
         return not outcome.may_come_again
 
     async def click(self, clicked: Clicked) -> bool:
-        """Do what a button says; True when it may be acked: it is done, was refused, or takes longer than an ack can."""
+        """Do what a button says; True when it may be acked: it is done, refused, or takes longer than an ack."""
         task = self._runner.start(self._click(clicked))
         done, _ = await asyncio.wait({task}, timeout=_CLICK_WITHIN)
         return not done or task.result()
@@ -257,9 +257,8 @@ class Pipeline:
 
     async def _say(self, reply: Reply, trace: Trace, result: Result | None, *, replace: bool) -> None:
         if result is not None:
-            await self._chat.answer(
-                reply, result, public=trace.public and not isinstance(result, Failure), replace=replace
-            )
+            public = trace.public and not isinstance(result, Failure)
+            await self._chat.answer(reply, result, public=public, replace=replace)
         if trace.actor is not None and trace.actor.note:
             await self._chat.answer(reply, Text((trace.actor.note,)))
 
@@ -274,8 +273,8 @@ class Pipeline:
         kind = "denied" if outcome is Outcome.DENIED else "command"
         try:
             await self._ledger.audit(kind, actor=reply.user_id, data=data)
-        except OpsbotError as error:
-            log.error("audit.lost", actor=reply.user_id, reason=str(error), **data)
+        except OpsbotError:
+            log.exception("audit.lost", actor=reply.user_id, **data)
 
 
 def _outcome(error: OpsbotError) -> Outcome:

@@ -21,6 +21,11 @@ _READ_WITHIN = 3.0  # seconds: a body that trickles in later could not be acked 
 _FIELDS = 100
 
 
+class _Refused(Exception):
+    def __init__(self, status: HTTPStatus) -> None:
+        self.status = status
+
+
 class SlackRoute:
     """The handler of `/slack/events`."""
 
@@ -29,13 +34,27 @@ class SlackRoute:
         self._secret = signing_secret
         self._clock = clock
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer Slack; whoever else asks gets a plain 4xx."""
+        try:
+            payload = await self._payload(request)
+        except _Refused as refused:
+            return _refusal(refused.status)
+        if payload.get("type") == "url_verification":
+            return web.json_response({"challenge": payload.get("challenge")})
+        if "ssl_check" in payload:
+            return web.Response()
+        status, answer = await self._receive(payload, request.headers)
+        if status >= HTTPStatus.BAD_REQUEST:
+            return _refusal(HTTPStatus(status))
+        return web.json_response(answer) if answer else web.Response()
+
+    async def _payload(self, request: web.Request) -> dict[str, Any]:
         try:
             async with asyncio.timeout(_READ_WITHIN):
                 body = await request.read()
         except TimeoutError:
-            return _refused(HTTPStatus.REQUEST_TIMEOUT)
+            raise _Refused(HTTPStatus.REQUEST_TIMEOUT) from None
         if not is_signed(
             body,
             secret=self._secret,
@@ -43,19 +62,11 @@ class SlackRoute:
             signature=request.headers.get("X-Slack-Signature", ""),
             now=self._clock(),
         ):
-            return _refused(HTTPStatus.UNAUTHORIZED)
+            raise _Refused(HTTPStatus.UNAUTHORIZED)
         try:
-            payload = parse(body, content_type=request.content_type)
+            return parse(body, content_type=request.content_type)
         except (ValueError, RecursionError):
-            return _refused(HTTPStatus.BAD_REQUEST)
-        if payload.get("type") == "url_verification":
-            return web.json_response({"challenge": payload.get("challenge")})
-        if "ssl_check" in payload:
-            return web.Response()
-        status, answer = await self._receive(payload, request.headers)
-        if status >= HTTPStatus.BAD_REQUEST:
-            return _refused(HTTPStatus(status))
-        return web.json_response(answer) if answer else web.Response()
+            raise _Refused(HTTPStatus.BAD_REQUEST) from None
 
 
 def parse(body: bytes, *, content_type: str) -> dict[str, Any]:
@@ -72,7 +83,7 @@ def parse(body: bytes, *, content_type: str) -> dict[str, Any]:
     return payload
 
 
-def _refused(status: HTTPStatus) -> web.Response:
+def _refusal(status: HTTPStatus) -> web.Response:
     # What was wrong with a request once is wrong with it again: only a fault of ours is worth another attempt.
     retry = {} if status >= HTTPStatus.INTERNAL_SERVER_ERROR else {"x-slack-no-retry": "1"}
     return web.Response(status=status, text=status.phrase, headers=retry)
