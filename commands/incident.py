@@ -18,7 +18,7 @@ from bot.incidents.lifecycle import declare
 from bot.incidents.lifecycle import resolve as resolve_incident
 from bot.incidents.lookup import find_incident
 from bot.incidents.notes import add_note, moment_of
-from bot.incidents.report import build_report, file_name, render_report
+from bot.incidents.report import build_report, render_report
 from bot.incidents.rules import IncidentRules
 from bot.incidents.severity import Severity
 from bot.incidents.timeline import read_timeline
@@ -96,8 +96,7 @@ async def report(
         return drafted
     attempts = Attempts()
     content = render_report(drafted, documents)
-    name = file_name(incident, zone=rules.zone)
-    title = f"Report of incident {incident.number}"
+    name, title = f"incident-{incident.number}-report.md", f"Report of incident {incident.number}"
     upload = chat.upload(incident.channel, name, content, title=title, thread=posted.ts)
     await attempts.to("add it as a file", upload)
     return Text((("The report is in ", Channel(incident.channel), "."), *attempts.refused))

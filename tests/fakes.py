@@ -52,6 +52,7 @@ class FakeChat:
     members: dict[str, list[str]] = field(default_factory=dict)
     pinned: list[MessageRef] = field(default_factory=list)
     files: list[tuple[str, str, str, str]] = field(default_factory=list)
+    whispers: list[tuple[str, str, Result]] = field(default_factory=list)
 
     def posted(self, channel: str) -> list[Result]:
         """What stands in `channel`, in order."""
@@ -73,6 +74,7 @@ class FakeChat:
 
     async def whisper(self, channel: str, user_id: str, result: Result) -> None:
         self._ask("whisper")
+        self.whispers.append((channel, user_id, result))
 
     async def direct(self, user_id: str) -> str:
         self._ask("direct")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -185,6 +187,9 @@ def _value(text: str, parameter: Parameter) -> object:
     by_word = {choice.lower(): choice for choice in parameter.choices}
     if text.lower() in by_word:
         return by_word[text.lower()]
+    if issubclass(parameter.kind, StrEnum):
+        with suppress(ValueError):
+            return parameter.kind(text)  # the type may know other words for its values
     near = get_close_matches(text.lower(), by_word, 1)
     said = f"Did you mean {by_word[near[0]]}?" if near else f"It can be {', '.join(parameter.choices)}."
     raise UsageError(f'"{_short(text)}" is not one of its values.', hint=said)

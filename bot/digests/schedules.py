@@ -16,8 +16,9 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A digest of `service` for `channel`; one missed by less than `grace` is posted late, an older one skipped.
+    """A digest of `service` for the channel of the id `channel`.
 
+    One that was missed by less than `grace` is posted late, an older one skipped.
     A slot is a clock time of `zone` without offset, such as `2026-03-29T02:30`.
     """
 

@@ -10,7 +10,10 @@ from bot.core.errors import IntegrationError
 from bot.core.ports import Chat
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
-_REFERENCE = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|\n]+)(?:\|(?P<label>[^<>\n]*))?>")
+_REFERENCE = re.compile(
+    r"<(?:@(?P<user>[UW][A-Z0-9]+)|\#(?P<channel>[A-Z0-9]+)|!(?P<special>(?:here|channel|everyone|subteam|date)[^<>|\n]*)"
+    r"|(?P<url>(?:https?|mailto|tel|slack):[^<>|\s]+))(?:\|(?P<label>[^<>\n]*))?>"
+)
 
 
 async def names_of(authors: Iterable[str], chat: Chat) -> Mapping[str, str]:
@@ -21,7 +24,7 @@ async def names_of(authors: Iterable[str], chat: Chat) -> Mapping[str, str]:
 
 def mentioned(text: str) -> set[str]:
     """Slack ids of the people whom `text` mentions."""
-    return {match["target"] for match in _REFERENCE.finditer(text) if match["kind"] == "@"}
+    return {match["user"] for match in _REFERENCE.finditer(text) if match["user"]}
 
 
 def readable(text: str, names: Mapping[str, str]) -> str:
@@ -30,16 +33,14 @@ def readable(text: str, names: Mapping[str, str]) -> str:
 
 
 def _words(match: re.Match[str], names: Mapping[str, str]) -> str:
-    target, label = match["target"], match["label"] or ""
-    match match["kind"]:
-        case "@":
-            return f"@{names.get(target) or label or target}"
-        case "#":
-            return f"#{label or target}"
-        case "!":
-            return label or f"@{target}"
-        case _:
-            return f"{label} ({target})" if label and label != target else target
+    user, channel, special, url, label = match.groups("")
+    if user:
+        return f"@{names.get(user) or label or user}"
+    if channel:
+        return f"#{label or channel}"
+    if special:
+        return label or f"@{special}"
+    return f"{label} ({url})" if label and label != url else url
 
 
 async def _name(user: str, chat: Chat) -> str:

@@ -36,11 +36,6 @@ async def build_report(incident: Incident, *, store: Store, chat: Chat, zone: st
     )
 
 
-def file_name(incident: Incident, *, zone: str) -> str:
-    """What the report is called as a file."""
-    return f"incident-{incident.number}-{incident.opened_at.astimezone(ZoneInfo(zone)).date()}.md"
-
-
 def render_report(report: IncidentReport, documents: Documents) -> str:
     """The report as Markdown."""
     return documents.render(TEMPLATE, report=report)

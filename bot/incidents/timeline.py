@@ -13,9 +13,6 @@ from bot.core.records import Entry, Incident, Message, Operation, Store
 from bot.core.results import Timeline, TimelineEntry
 from bot.incidents.people import mentioned, names_of, readable
 
-SHOWN = 30
-"""Entries that a timeline in a channel has at most: the newest."""
-
 LONGEST_TEXT = 300
 """Characters of a message that a timeline shows."""
 
@@ -78,15 +75,10 @@ async def entries_of(record: Record, names: Mapping[str, str], chat: Chat) -> tu
 
 
 async def read_timeline(incident: Incident, *, store: Store, chat: Chat) -> Timeline:
-    """The newest entries, and how many there were before them."""
+    """All that is known to have happened so far."""
     record = await read_record(incident, store)
     entries = await entries_of(record, await name_everybody(record, chat), chat)
-    before = len(entries) - SHOWN
-    return Timeline(
-        title=f"Incident {incident.number}: {incident.title}",
-        entries=entries[-SHOWN:],
-        left_out=f"{before} earlier entries are not shown; the report has them all." if before > 0 else "",
-    )
+    return Timeline(f"Incident {incident.number}: {incident.title}", entries)
 
 
 def _of_message(message: Message, names: Mapping[str, str], archive: str) -> TimelineEntry:

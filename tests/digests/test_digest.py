@@ -12,7 +12,7 @@ from bot.core.results import Checks, State
 from bot.digests.digest import CLAIMED, FIRST_SEEN, POSTED, SKIPPED, Digests
 from bot.digests.schedules import Schedule
 from bot.store.postgres import Postgres
-from tests.doubles import AUDIT_KEY, Deferred, SetClock
+from tests.conftest import AUDIT_KEY, Deferred, SetClock
 from tests.fakes import FakeChat, FakeProcesses, service, worker
 
 BERLIN = "Europe/Berlin"

@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.core.command import Command, Context
+from bot.core.errors import Conflict, NotFound, UsageError
+from bot.core.parse import parse
+from bot.core.people import Actor, Role
+from bot.core.ports import Chat, Documents, Profile
+from bot.core.prose import Channel, Person
+from bot.core.records import Incident, Store
+from bot.core.registry import Registry, bind
+from bot.core.results import IncidentCard, IncidentReport, Result, Table, Text
+from bot.incidents.rules import IncidentRules
+from bot.store.postgres import Postgres
+from bot.views.templates import Templates
+from commands import incident
+from tests.conftest import SetClock
+from tests.fakes import FakeChat
+
+ANA = Actor("U0ANA", "Ana", Role.RESPONDER)
+BEN = Actor("U0BEN", "Ben", Role.RESPONDER)
+RULES = IncidentRules(responders=("U0BEN",), responder_groups=("S0CALL",), zone="Europe/Berlin")
+OWN = "C0NEW0"
+
+
+@pytest.fixture
+def chat() -> FakeChat:
+    people = {
+        "U0ANA": Profile("U0ANA", "Ana", "T0", trusted=True, zone="America/New_York"),
+        "U0BEN": Profile("U0BEN", "Ben", "T0", trusted=True),
+    }
+    return FakeChat(people=people, groups={"S0CALL": ("U0BEN", "U0CHI")})
+
+
+class Desk:
+    """Types incident commands as people do."""
+
+    def __init__(self, store: Postgres, chat: FakeChat, clock: SetClock) -> None:
+        self.store, self.chat, self.clock = store, chat, clock
+        self._registry = Registry(incident.COMMANDS)
+        self._typed = 0
+
+    async def type(self, text: str, *, channel: str = "C0OPS", actor: Actor = ANA, trigger: str = "") -> Result:
+        self._typed += 1
+        asked = self._registry.resolve("/incident", text)
+        command = getattr(asked, "command", None)
+        assert isinstance(command, Command)
+        ports: dict[type, object] = {
+            Store: self.store,
+            Chat: self.chat,
+            Documents: Templates(),
+            IncidentRules: RULES,
+        }
+        ctx = Context(actor, channel, self.clock(), trigger_id=trigger or f"t{self._typed}")
+        assert command.run
+        return await bind(command.run, ports)(ctx, parse(getattr(asked, "rest", ""), command.args))
+
+    async def incident(self, number: int = 1) -> Incident:
+        async with self.store.transaction() as tx:
+            return await tx.incidents.get(number)
+
+
+@pytest.fixture
+def desk(store: Postgres, chat: FakeChat, clock: SetClock) -> Desk:
+    return Desk(store, chat, clock)
+
+
+def card(result: Result) -> IncidentCard:
+    assert isinstance(result, IncidentCard)
+    return result
+
+
+async def test_opening_makes_a_channel_with_topic_pinned_card_and_people(desk: Desk, chat: FakeChat) -> None:
+    declared = card(await desk.type("open critical Card payments fail! --impact 'about 200 payments'"))
+
+    assert (declared.number, declared.severity, declared.channel, declared.state) == (1, "Critical", OWN, "open")
+    assert declared.notes == ("Impact: about 200 payments",)
+    assert chat.channels == {OWN: "inc-1-2026-03-02-card-payments-fail"}
+    assert chat.topics == {OWN: "Incident 1 (Critical): Card payments fail!"}
+    assert [chat.messages[pinned].result for pinned in chat.pinned] == chat.posted(OWN) == [declared]
+    assert chat.members == {OWN: ["U0ANA", "U0BEN", "U0CHI"]}
+    assert (await desk.incident()).card == chat.pinned[0]
+
+
+@pytest.mark.parametrize("typed", ["crit", "SEV1", "sev-1", "P1", "1", "Critical"])
+async def test_the_severity_is_taken_in_the_ways_people_say_it(desk: Desk, typed: str) -> None:
+    assert card(await desk.type(f"open {typed} payments fail")).severity == "Critical"
+
+
+async def test_a_severity_that_means_nothing_is_refused_with_the_nearest(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="Did you mean Medium"):
+        await desk.type("open meduim payments fail")
+
+
+async def test_a_request_that_is_delivered_twice_declares_one_incident(desk: Desk, chat: FakeChat) -> None:
+    await desk.type("open high Webhooks late", trigger="same")
+    with pytest.raises(Conflict):
+        await desk.type("open high Webhooks late", trigger="same")
+    second = card(await desk.type("open high Webhooks late"))
+
+    assert second.number == 2
+    assert len(chat.channels) == 2
+
+
+async def test_a_channel_name_that_is_taken_gets_the_next_suffix(desk: Desk, chat: FakeChat) -> None:
+    long = "a very long title " * 10
+    first = "inc-1-2026-03-02-a-very-long-title-a-very-long-title-a-very-long-title-a-very-lo"
+    chat.taken = {first, f"{first[:-3]}-2"}
+
+    declared = card(await desk.type(f"open low {long}"))
+
+    assert chat.channels == {OWN: f"{first[:-3]}-3"}
+    assert declared.notes == ()
+    assert len(chat.topics[OWN]) <= 250
+
+
+async def test_a_title_without_latin_letters_still_gives_a_channel_name(desk: Desk, chat: FakeChat) -> None:
+    await desk.type("open low 支払い失敗")
+
+    assert chat.channels == {OWN: "inc-1-2026-03-02"}
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("set_topic", "set the topic: missing_scope."),
+        ("post", "post the summary: missing_scope."),
+        ("pin", "pin the summary: missing_scope."),
+        ("group_members", "ask who is in a responders' group: missing_scope."),
+    ],
+)
+async def test_what_slack_refuses_is_said_and_stops_nothing(desk: Desk, chat: FakeChat, method: str, said: str) -> None:
+    chat.refuses[method] = "missing_scope"
+
+    declared = card(await desk.type("open high Webhooks late"))
+
+    assert declared.channel == OWN
+    assert any("".join(map(str, note)).endswith(said) for note in declared.notes)
+    assert "U0BEN" in chat.members[OWN]
+
+
+async def test_someone_who_cannot_be_invited_is_named_and_the_others_come(desk: Desk, chat: FakeChat) -> None:
+    chat.refuses["invite U0BEN"] = "user_not_found"
+
+    declared = card(await desk.type("open high Webhooks late"))
+
+    assert declared.notes == (("Could not ", "invite ", Person("U0BEN"), ": user_not_found."),)
+    assert chat.members == {OWN: ["U0ANA", "U0CHI"]}
+
+
+@pytest.mark.parametrize("code", ["restricted_action", "name_taken"])
+async def test_without_a_channel_of_its_own_an_incident_lives_where_it_was_declared(
+    desk: Desk, chat: FakeChat, code: str
+) -> None:
+    chat.refuses["create_channel"] = code
+
+    declared = card(await desk.type("open high Webhooks late"))
+    noted = await desk.type("note Provider confirms")
+
+    assert declared.channel == "C0OPS"
+    assert declared.notes == (("Could not ", "create a channel", f": {code}."),)
+    assert chat.posted("C0OPS")
+    assert (chat.topics, chat.members) == ({}, {})
+    assert isinstance(noted, Text)
+
+
+async def test_declaring_and_resolving_leave_audit_rows_without_words_of_the_incident(desk: Desk) -> None:
+    await desk.type("open high Webhooks late")
+    await desk.type("resolve They caught up", channel=OWN)
+
+    async with desk.store.transaction() as tx:
+        rows = await tx.audit.recent()
+    assert [(row.actor, row.kind, row.data) for row in reversed(rows)] == [
+        ("U0ANA", "incident", {"incident": 1, "severity": "High", "state": "open"}),
+        ("U0ANA", "incident", {"incident": 1, "severity": "High", "state": "resolved"}),
+    ]
+
+
+async def test_resolving_updates_the_card_and_is_done_once(desk: Desk, chat: FakeChat, clock: SetClock) -> None:
+    await desk.type("open high Webhooks late")
+    clock.advance(timedelta(minutes=42))
+
+    resolved = card(await desk.type("resolve They caught up", channel=OWN, actor=BEN))
+    with pytest.raises(Conflict, match="resolved already"):
+        await desk.type("resolve", channel=OWN)
+
+    assert (resolved.state, resolved.resolved_at) == ("resolved", clock())
+    assert resolved.notes == ("Resolution: They caught up",)
+    assert chat.posted(OWN) == [resolved]
+    assert (await desk.incident()).resolved_by == "U0BEN"
+
+
+async def test_resolving_from_elsewhere_tells_the_channel_of_the_incident(desk: Desk, chat: FakeChat) -> None:
+    await desk.type("open high Webhooks late")
+    chat.refuses["update"] = "cant_update_message"
+
+    resolved = card(await desk.type("resolve"))
+
+    assert card(chat.posted(OWN)[-1]).state == "resolved"
+    assert resolved.notes == (("Could not ", "update the summary", ": cant_update_message."),)
+
+
+async def test_an_incident_whose_card_was_never_posted_can_be_resolved(desk: Desk, chat: FakeChat) -> None:
+    chat.refuses["post"] = "not_in_channel"
+    await desk.type("open high Webhooks late")
+
+    assert card(await desk.type("resolve", channel=OWN)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "at"),
+    [
+        pytest.param("note It began", datetime(2026, 3, 2, 9, 0, tzinfo=UTC), id="now"),
+        pytest.param("note It began --at 03:50", datetime(2026, 3, 2, 8, 50, tzinfo=UTC), id="in the author's zone"),
+        pytest.param("note It began --at 23:10", datetime(2026, 3, 2, 4, 10, tzinfo=UTC), id="yesterday's clock"),
+        pytest.param(
+            'note It began --at "2026-02-28 9:05"', datetime(2026, 2, 28, 14, 5, tzinfo=UTC), id="with its day"
+        ),
+    ],
+)
+async def test_a_note_stands_at_the_time_that_its_author_means(desk: Desk, typed: str, at: datetime) -> None:
+    await desk.type("open high Webhooks late")
+
+    await desk.type(typed, channel=OWN)
+
+    async with desk.store.transaction() as tx:
+        (note,) = [entry for entry in await tx.entries.of_incident(1) if entry.kind == "note"]
+    assert (note.at, note.author, note.text) == (at, "U0ANA", "It began")
+
+
+async def test_the_configured_zone_counts_where_slack_does_not_tell_the_authors(desk: Desk) -> None:
+    await desk.type("open high Webhooks late")
+
+    await desk.type("note It began --at 09:50", actor=replace(ANA, user_id="U0GONE"))
+
+    async with desk.store.transaction() as tx:
+        entries = await tx.entries.of_incident(1)
+    assert entries[0].at == datetime(2026, 3, 2, 8, 50, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("at", ["soon", "25:00", "2026-02-30 10:00", "2026-03-03 10:00"])
+async def test_a_time_that_is_none_or_has_not_come_is_refused(desk: Desk, at: str) -> None:
+    await desk.type("open high Webhooks late")
+
+    with pytest.raises(UsageError):
+        await desk.type(f'note It began --at "{at}"')
+
+
+async def test_a_note_that_is_delivered_twice_is_kept_once(desk: Desk) -> None:
+    await desk.type("open high Webhooks late")
+    await desk.type("note Provider confirms", trigger="same")
+    await desk.type("note Provider confirms", trigger="same")
+
+    async with desk.store.transaction() as tx:
+        notes = [entry for entry in await tx.entries.of_incident(1) if entry.kind == "note"]
+    assert len(notes) == 1
+
+
+async def test_outside_its_channel_an_incident_is_meant_when_it_is_the_only_open_one(desk: Desk) -> None:
+    with pytest.raises(NotFound, match="No incident is open"):
+        await desk.type("status")
+    await desk.type("open high Webhooks late")
+    only = card(await desk.type("status"))
+    await desk.type("open low Dashboard slow")
+
+    with pytest.raises(UsageError, match="Which incident") as asked:
+        await desk.type("status")
+
+    assert only.number == 1
+    assert "2 (Dashboard slow)" in asked.value.hint
+    assert card(await desk.type("status", channel="C0NEW1")).number == 2
+    assert card(await desk.type("status --incident 1", channel="C0NEW1")).number == 1
+
+
+async def test_the_open_incidents_are_listed(desk: Desk) -> None:
+    await desk.type("open high Webhooks late")
+    await desk.type("open low Dashboard slow")
+    await desk.type("resolve --incident 1")
+
+    listed = await desk.type("list")
+
+    assert isinstance(listed, Table)
+    assert [row[:4] for row in listed.rows] == [("2", "Low", "Dashboard slow", (Channel("C0NEW1"),))]
+
+
+@pytest.mark.row("T")
+async def test_the_report_is_posted_in_the_channel_with_its_file_in_the_thread(desk: Desk, chat: FakeChat) -> None:
+    await desk.type("open high Webhooks late")
+
+    answered = await desk.type("report")
+
+    report = chat.posted(OWN)[-1]
+    ((channel, name, content, thread),) = chat.files
+    assert isinstance(report, IncidentReport)
+    assert answered == Text((("The report is in ", Channel(OWN), "."),))
+    assert (channel, name) == (OWN, "incident-1-report.md")
+    assert thread == list(chat.messages)[-1].ts
+    assert "**Severity:** High" in content
+    assert "### Root Cause\nTODO" in content
+
+
+async def test_a_report_that_cannot_be_shared_as_a_file_says_so(desk: Desk, chat: FakeChat) -> None:
+    await desk.type("open high Webhooks late")
+    chat.refuses["upload"] = "missing_scope"
+
+    answered = await desk.type("report", channel=OWN)
+
+    assert isinstance(answered, Text)
+    assert answered.lines[1:] == (("Could not ", "add it as a file", ": missing_scope."),)
+
+
+async def test_a_report_that_cannot_be_posted_is_the_answer_itself(desk: Desk, chat: FakeChat) -> None:
+    await desk.type("open high Webhooks late")
+    chat.refuses["post"] = "not_in_channel"
+
+    assert isinstance(await desk.type("report", channel=OWN), IncidentReport)

@@ -1,0 +1,248 @@
+"""The timeline and the report of an incident whose record is in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.core.people import AUTOMATIC
+from bot.core.plan import Area, Call, Plan
+from bot.core.ports import MessageRef, Profile
+from bot.core.records import Change, Entry, Incident, Message, Operation
+from bot.core.results import OperationState, PlanState, TimelineEntry
+from bot.incidents.report import build_report, render_report
+from bot.incidents.timeline import read_timeline
+from bot.store.postgres import Postgres
+from bot.views.templates import Templates
+from tests.fakes import FakeChat
+
+OPENED = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
+OWN = "C0INC"
+
+
+def minute(number: float) -> datetime:
+    return OPENED + timedelta(minutes=number)
+
+
+def said(number: float, user: str, text: str, *, thread: str = "", subtype: str = "") -> Message:
+    at = minute(number)
+    return Message(OWN, f"{at.timestamp():.6f}", at, user, "", text, thread_ts=thread, subtype=subtype)
+
+
+@pytest.fixture
+def chat() -> FakeChat:
+    names = {"U0ANA": "Ana", "U0BEN": "Ben", "U0CHI": "Chi"}
+    return FakeChat(people={user: Profile(user, name, "T0", trusted=True) for user, name in names.items()})
+
+
+@pytest.fixture
+async def incident(store: Postgres) -> Incident:
+    """Declared by Ana at 22:30 UTC, which is 23:30 in Berlin."""
+    async with store.transaction() as tx:
+        return await tx.incidents.declare(
+            Incident(0, "Card payments fail", "Critical", "open", OWN, "U0ANA", "U0ANA", OPENED)
+        )
+
+
+async def record(store: Postgres, messages: Sequence[Message], changes: Sequence[Change] = ()) -> None:
+    async with store.transaction() as tx:
+        await tx.messages.record(messages, changes)
+
+
+async def note(store: Postgres, text: str, *, at: datetime, kind: str = "note", who: str = "U0BEN") -> None:
+    async with store.transaction() as tx:
+        await tx.entries.add(Entry(f"{kind}:{text}", 1, at, who, kind, text))
+
+
+async def operate(store: Postgres, state: OperationState, *, why: str = "") -> None:
+    """Store an operation of Ana's that Ben approved, as the engine leaves it behind."""
+    operation = Operation(
+        id=f"op-{state}",
+        call=Call(("maintenance", "on")),
+        plan=Plan("Maintenance on", Area.PROCESSES, (), ()),
+        plan_hash="h",
+        service="gateway",
+        environment="production",
+        host="web-1",
+        reason="provider down",
+        requester="U0ANA",
+        approver="U0BEN",
+        channel=OWN,
+        plan_state=PlanState.ACCEPTED,
+        state=state,
+        epoch=1,
+        proposed_at=minute(10),
+        started_at=minute(11),
+        ended_at=minute(12),
+        why=why,
+    )
+    entry = Entry(
+        f"operation:{operation.id}", 1, minute(12), "U0ANA", "operation", f"Maintenance on: {state}.", operation.id
+    )
+    async with store.transaction() as tx:
+        await tx.operations.propose(operation)
+        await tx.entries.add(entry)
+
+
+async def entries(incident: Incident, store: Postgres, chat: FakeChat) -> tuple[TimelineEntry, ...]:
+    return (await read_timeline(incident, store=store, chat=chat)).entries
+
+
+async def test_messages_notes_and_acts_stand_in_order_of_time(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    await record(store, [said(5, "U0BEN", "the provider is down, <@U0CHI>"), said(1, "U0ANA", "I see errors")])
+    await note(store, "First complaint", at=minute(-40))
+    await operate(store, OperationState.DONE)
+
+    assert [(entry.at, entry.author, entry.text, entry.kind) for entry in await entries(incident, store, chat)] == [
+        (minute(-40), "Ben", "First complaint", "note"),
+        (minute(1), "Ana", "I see errors", "message"),
+        (minute(5), "Ben", "the provider is down, @Chi", "message"),
+        (minute(12), "Ana", "Maintenance on: done.", "operation"),
+    ]
+
+
+async def test_edits_show_the_new_text_and_deletions_leave_a_tombstone(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    wrong, secret = said(1, "U0ANA", "worker 1 is down"), said(2, "U0BEN", "the password is hunter2")
+    edit = Change(OWN, wrong.ts, "e1", minute(3), "worker 2 is down", "worker 1 is down")
+    await record(store, [wrong, secret], [edit, Change(OWN, secret.ts, "d1", minute(4), None)])
+
+    edited, deleted = await entries(incident, store, chat)
+
+    assert (edited.text, edited.edited) == ("worker 2 is down", True)
+    assert (deleted.author, deleted.text, deleted.kind) == ("Ben", "(deleted)", "deleted")
+
+
+async def test_what_bots_and_slack_itself_say_is_left_out(incident: Incident, store: Postgres, chat: FakeChat) -> None:
+    await record(
+        store,
+        [
+            said(1, "U0ANA", "has joined the channel", subtype="channel_join"),
+            said(2, "U0BOT", "Incident 1", subtype="bot_message"),
+            said(3, "U0ANA", "to all as well", subtype="thread_broadcast"),
+        ],
+    )
+
+    assert [entry.text for entry in await entries(incident, store, chat)] == ["to all as well"]
+
+
+async def test_a_long_message_is_cut_visibly_and_its_files_are_named(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    long, shot = said(1, "U0ANA", "x" * 500), said(2, "U0ANA", "see")
+    shot = Message(OWN, shot.ts, shot.at, "U0ANA", "", "see", files=(("graph.png", "https://x.example/graph"),))
+    await record(store, [long, shot])
+
+    first, second = await entries(incident, store, chat)
+
+    assert first.text == "x" * 300 + "… (cut)"
+    assert second.text == "see [file: graph.png]"
+
+
+async def test_every_message_is_linked_with_one_question_to_slack(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    parent = said(1, "U0ANA", "look")
+    reply = said(2, "U0BEN", "where?", thread=parent.ts)
+    await record(store, [parent, reply])
+    async with store.transaction() as tx:
+        await tx.entries.add(
+            Entry("op", 1, minute(3), "U0ANA", "operation", "done", message=MessageRef("C0OPS", "9.8"))
+        )
+
+    links = [entry.permalink for entry in await entries(incident, store, chat)]
+
+    base = "https://example.slack.com/archives"
+    assert links == [
+        f"{base}/{OWN}/p{parent.ts.replace('.', '')}",
+        f"{base}/{OWN}/p{reply.ts.replace('.', '')}?thread_ts={parent.ts}&cid={OWN}",
+        f"{base}/C0OPS/p98",
+    ]
+
+
+async def test_without_an_answer_from_slack_there_are_no_links_and_ids_for_names(
+    incident: Incident, store: Postgres
+) -> None:
+    await record(store, [said(1, "U0ANA", "look")])
+    chat = FakeChat(refuses={"permalink": "message_not_found"})
+
+    (entry,) = await entries(incident, store, chat)
+
+    assert (entry.permalink, entry.author) == ("", "U0ANA")
+
+
+async def test_an_incident_of_which_nothing_is_stored_has_an_empty_timeline(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    assert await entries(incident, store, chat) == ()
+
+
+async def test_the_report_states_what_is_stored_and_leaves_the_rest_open(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    await record(store, [said(5, "U0CHI", "the provider is down")])
+    await operate(store, OperationState.DONE)
+    await operate(store, OperationState.FAILED, why="worker 1 is away")
+    await note(store, "Provider recovered", at=minute(100), kind="resolved", who="U0BEN")
+    await note(store, "", at=minute(90), kind="lease", who=AUTOMATIC.user_id)
+    async with store.transaction() as tx:
+        await tx.incidents.resolve(1, at=minute(100), by="U0BEN")
+        incident = await tx.incidents.get(1)
+
+    report = await build_report(incident, store=store, chat=chat, zone="Europe/Berlin")
+
+    assert (report.started_at, report.started_how, report.ended_at) == (OPENED, "declared by Ana", minute(100))
+    assert report.summary == (
+        "Critical incident, declared by Ana.",
+        "It lasted 1h40m and was resolved by Ben.",
+        "Took part: Ana, Chi, Ben.",
+        "2026-03-01 23:41 Maintenance on on gateway: done, asked by Ana, approved by Ben.",
+        "2026-03-01 23:41 Maintenance on on gateway: failed (worker 1 is away), asked by Ana, approved by Ben.",
+    )
+    assert report.resolution == ("Provider recovered", "Maintenance on on gateway: observed as done.")
+    assert (report.impact, report.root_cause, report.lessons, report.action_items) == ("", (), (), ())
+
+
+async def test_a_note_from_before_the_declaration_is_when_it_started(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    await note(store, "First complaint", at=minute(-40))
+    await note(store, "Second complaint", at=minute(-30))
+
+    report = await build_report(incident, store=store, chat=chat, zone="UTC")
+
+    assert (report.started_at, report.started_how) == (minute(-40), "earliest note, by Ben")
+    assert (report.ended_at, report.resolution) == (None, ())
+    assert "It is not resolved yet." in report.summary
+
+
+@pytest.mark.row("T")
+async def test_the_document_has_the_runbooks_headings_and_both_days_of_a_night(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    await record(store, [said(5, "U0BEN", "down *again* <!channel>")])
+    async with store.transaction() as tx:
+        await tx.incidents.resolve(1, at=minute(100), by="U0BEN")
+        incident = await tx.incidents.get(1)
+
+    document = render_report(await build_report(incident, store=store, chat=chat, zone="Europe/Berlin"), Templates())
+
+    headings = [line for line in document.splitlines() if line.startswith("#")]
+    assert headings == [
+        "## Incident Report",
+        "### Summary",
+        "### Timeline",
+        "### Root Cause",
+        "### Resolution",
+        "### Action Items",
+        "### Lessons Learned",
+    ]
+    assert "**Date:** 2026-03-01 to 2026-03-02" in document
+    assert "**Time:** 2026-03-01 23:30 CET - 2026-03-02 01:10 CET" in document
+    assert "**Impact:** TODO" in document
+    assert "<!channel>" not in document
