@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections.abc
 import importlib
+import os
 import pkgutil
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
@@ -30,11 +31,16 @@ from pydantic_settings import (
 
 from bot.core.duration import Duration
 from bot.core.errors import OpsbotError, UsageError
-from bot.core.faults import Fault, faults, models
+from bot.core.faults import Fault, faults, models, unknown_key
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.people import Role
 from bot.digests.cron import parse_when
 from bot.digests.schedules import Schedule
+
+SECRETS_DIR = "OPSBOT_SECRETS_DIR"
+"""Names the folder of secrets files, one a secret, such as `slack__bot_token`."""
+
+_NO_SETTINGS = {SECRETS_DIR, "OPSBOT_TOOLS"}
 
 
 class SettingsFault(OpsbotError):
@@ -162,6 +168,7 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr(""), description="Postgres 14 or newer, from OPSBOT_DATABASE_URL; unset starts an embedded one."
     )
+    templates: Path | None = Field(None, description="Folder of your own templates, which win over the bot's.")
     zone: Zone = Field("UTC", description="Time zone of documents, which have no reader to ask.")
     slack: SlackSettings = Field(SlackSettings(), description="How the bot reaches Slack.")
     web: WebSettings = Field(WebSettings(), description="Where the bot answers HTTP.")
@@ -170,6 +177,12 @@ class Settings(BaseSettings):
     channels: ChannelSettings = Field(ChannelSettings(), description="Channels that the bot turns to by itself.")
     services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")
     schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")
+
+    def secrets(self) -> dict[str, str]:
+        """The bot's own secrets by name, as far as they are set."""
+        named = {name: getattr(self.slack, name) for name in ("bot_token", "app_token", "signing_secret")}
+        named["database_url"] = self.database_url
+        return {name: value.get_secret_value() for name, value in named.items() if value.get_secret_value()}
 
 
 def integrations() -> dict[str, Integration]:
@@ -198,7 +211,7 @@ def load(file: Path | None, *, known: Mapping[str, Integration], secrets: Path |
     sources = partial(_sources, written=written, secrets=secrets)
     kind = type("Settings", (model(known),), {"settings_customise_sources": staticmethod(sources)})
     settings: Settings | None = None
-    found = wrong + _secrets_in(written, kind)
+    found = wrong + _secrets_in(written, kind) + _mistyped(os.environ)
     try:
         settings = kind()
     except _ValidationError as error:
@@ -282,6 +295,16 @@ def _note_lines(
         for index, value in enumerate(node.value):
             lines[(*path, index)] = value.start_mark.line + 1
             _note_lines(value, (*path, index), lines, wrong)
+
+
+def _mistyped(environment: Mapping[str, str]) -> list[Fault]:
+    """Variables that look like settings and are none: without a word they would have no effect."""
+    known = [f"OPSBOT_{name.upper()}" for name in Settings.model_fields]
+    return [
+        Fault((name,), unknown_key(name, known))
+        for name in environment
+        if name.startswith("OPSBOT_") and name not in _NO_SETTINGS and name.upper().split("__")[0] not in known
+    ]
 
 
 def _secrets_in(written: object, of: type[BaseModel], path: tuple[str | int, ...] = ()) -> list[Fault]:

@@ -38,14 +38,15 @@ def _fault(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
     path = tuple(detail["loc"])
     kind = detail["type"]
     if kind == "extra_forbidden":
-        return Fault(path, _unknown_key(str(path[-1]), _keys(model, path[:-1])))
+        return Fault(path, unknown_key(str(path[-1]), _keys(model, path[:-1])))
     if kind == "missing":
         return Fault(path, "is needed")
     message = detail["msg"].removeprefix("Value error, ")
     return Fault(path, message[:1].lower() + message[1:])
 
 
-def _unknown_key(key: str, known: Sequence[str]) -> str:
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """That there is no such key, and which one may be meant."""
     near = get_close_matches(key, known, 1, 0.5)
     if near:
         return f"is not known; did you mean {near[0]}?"

@@ -1,0 +1,263 @@
+"""The composition root: the one place that knows every part, starts them in order and closes them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from bot.core.clock import Clock, now
+from bot.core.contacts import Contact, Contacts
+from bot.core.errors import IntegrationError
+from bot.core.fleet import Fleet, Service
+from bot.core.integration import Integration
+from bot.core.ports import Chat, Documents
+from bot.core.records import AuditRow, Store
+from bot.core.redact import Redactor
+from bot.core.registry import Registry
+from bot.digests.digest import TASK as DIGEST
+from bot.digests.digest import Digests
+from bot.incidents.rules import IncidentRules
+from bot.jobs.due import Sweeper
+from bot.jobs.queue import Handler, defer
+from bot.jobs.wake import Waker
+from bot.jobs.worker import Worker
+from bot.operations.clicks import CLICKS
+from bot.operations.effects import STEPS
+from bot.operations.engine import Engine
+from bot.services import Systems, build_services, secrets_of
+from bot.settings import Settings
+from bot.slack.link import Link
+from bot.slack.listeners import Door
+from bot.slack.metrics import Metrics
+from bot.slack.people import Roles
+from bot.store.embedded import EmbeddedPostgres
+from bot.store.migrate import migrate
+from bot.store.postgres import Postgres
+from bot.views import Templates
+from bot.web.server import build as build_web
+from bot.web.server import serving
+from bot.web.slack_route import SlackRoute
+from integrations.http import HttpClient
+
+_IN_HAND = timedelta(seconds=4)
+"""What requests that came in have at a stop; the worker's budget runs at the same time."""
+
+_RELEARN = timedelta(minutes=1)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The bot while it runs; `port` is that of its own web server."""
+
+    store: Store
+    registry: Registry
+    systems: Systems
+    engine: Engine
+    link: Link
+    digests: Digests
+    port: int
+
+
+def registry_of(settings: Settings) -> Registry:
+    """Everything that can be typed, clicked and done, under the configured names."""
+    return Registry.discover(
+        clicks=CLICKS, steps=STEPS, prefix=settings.slack.command, incident_root=settings.slack.incident_command
+    )
+
+
+@asynccontextmanager
+async def run(
+    settings: Settings,
+    *,
+    known: Mapping[str, Integration],
+    redactor: Redactor,
+    clock: Clock = now,
+    stop_database: bool = False,
+) -> AsyncIterator[Running]:
+    """The bot, from its store to its last connection, while the block runs.
+
+    Leaving the block is the orderly stop: no payload is taken any more, what is in hand is finished or handed back, and
+    the parts are closed in reverse. A host command that still runs is left under its lock file.
+    """
+    data = private_folder(settings.data_dir)
+    templates = Templates(settings.templates)
+    async with AsyncExitStack() as stack:
+        conninfo = await stack.enter_async_context(database(settings, stop=stop_database))
+        http = await stack.enter_async_context(HttpClient())
+        systems = build_services(settings, known=known, http=http, data=data)
+        store = await stack.enter_async_context(Postgres.open(conninfo, defer=defer, audit_key=audit_key(data)))
+        metrics = CollectorRegistry()
+        link = await stack.enter_async_context(
+            Link.open(
+                bot_token=settings.slack.bot_token.get_secret_value(),
+                api_url=settings.slack.api_url,
+                roles=Roles(settings.people.users, settings.people.groups, settings.people.default_role),
+                store=store,
+                clock=clock,
+                redact=redactor.redact,
+                metrics=Metrics(metrics),
+                templates=templates,
+            )
+        )
+        registry = registry_of(settings)
+        fleet = systems.fleet
+        ports: dict[type, object] = {
+            Store: store,
+            Chat: link.chat,
+            Fleet: fleet,
+            Registry: registry,
+            Documents: templates,
+            Contacts: Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts)),
+            IncidentRules: IncidentRules(responders=settings.channels.responders, zone=settings.zone),
+        }
+        engine = Engine(
+            store=store,
+            registry=registry,
+            fleet=fleet,
+            chat=link.chat,
+            clock=clock,
+            ports=ports,
+            redact=redactor.redact,
+        )
+        ports[Engine] = engine
+        registry.check(set(ports) | {Service} | {kind for each in known.values() for kind in each.provides})
+        digests = Digests(
+            schedules=tuple(each.schedule() for each in settings.schedules),
+            store=store,
+            fleet=fleet,
+            chat=link.chat,
+            clock=clock,
+        )
+        handlers: dict[str, Handler] = {**engine.handlers, **link.handlers, DIGEST: digests.post}
+        worker = Worker(conninfo, handlers)
+        worker.start()
+        stack.push_async_callback(worker.stop)
+        sweeper, waker = Sweeper(store, clock=clock), Waker(digests.tick, clock=clock)
+        sweeper.start()
+        stack.push_async_callback(sweeper.stop)
+        waker.start()
+        stack.callback(waker.stop)
+        await _learn(redactor, fleet)
+        learning = asyncio.create_task(_keep_learning(redactor, fleet), name="redaction values")
+        stack.callback(learning.cancel)
+        door = await stack.enter_async_context(
+            link.door(
+                registry=registry,
+                fleet=fleet,
+                ports=ports,
+                engine=engine,
+                slash=f"/{settings.slack.command}",
+                drain=_IN_HAND,
+            )
+        )
+        port = await stack.enter_async_context(
+            _receiving(settings, link, door, worker=worker, store=store, metrics=metrics, clock=clock)
+        )
+        stack.callback(engine.drain)
+        async with store.transaction() as tx:
+            head = await tx.audit.head()
+        log.info("started", port=port, services=[service.name for service in fleet.services], audit_head=_head(head))
+        yield Running(store, registry, systems, engine, link, digests, port)
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def database(settings: Settings, *, stop: bool = False) -> AsyncIterator[str]:
+    """Conninfo of the configured database, or of the embedded one, migrated to this version."""
+    configured = settings.database_url.get_secret_value()
+    if configured:
+        await asyncio.to_thread(migrate, configured)
+        yield configured
+        return
+    embedded = EmbeddedPostgres(private_folder(settings.data_dir), stop_always=stop)
+    conninfo = await asyncio.to_thread(embedded.start)
+    try:
+        await asyncio.to_thread(migrate, conninfo)
+        yield conninfo
+    finally:
+        await asyncio.to_thread(embedded.stop)
+
+
+@asynccontextmanager
+async def _receiving(
+    settings: Settings,
+    link: Link,
+    door: Door,
+    *,
+    worker: Worker,
+    store: Postgres,
+    metrics: CollectorRegistry,
+    clock: Clock,
+) -> AsyncIterator[int]:
+    """Take payloads by the configured transport, and answer health and metrics, on the port that is yielded."""
+
+    async def stored() -> None:
+        await store.ping()
+
+    async def working() -> None:
+        if not worker.ready:
+            raise IntegrationError("The queue is not served.")
+
+    checks = {"store": stored, "worker": working}
+    async with AsyncExitStack() as stack:
+        route = None
+        if settings.slack.transport == "http":
+            secret = settings.slack.signing_secret.get_secret_value()
+            route = SlackRoute(door.receive, signing_secret=secret, clock=clock)
+        else:
+            app_token = settings.slack.app_token.get_secret_value()
+            sockets = await stack.enter_async_context(link.sockets(door, app_token=app_token))
+            checks["slack"] = sockets.check
+        app = build_web(slack=route, checks=checks, metrics=metrics)
+        yield await stack.enter_async_context(serving(app, host=settings.web.host, port=settings.web.port))
+
+
+def private_folder(path: Path) -> Path:
+    """The data directory, absolute, for nobody's eyes but the bot's."""
+    path = path.absolute()
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def audit_key(data: Path) -> bytes:
+    """The key of the audit chain, outside the database; made once. Replicas on several machines need a copy of it."""
+    file = data / "audit.key"
+    fresh = file.with_name(f"audit.key.{secrets.token_hex(4)}")
+    if not file.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        try:
+            file.hardlink_to(fresh)  # fails where another process was first, whose key then counts
+        except FileExistsError:
+            log.info("another process made the audit key")
+        fresh.unlink()
+    return file.read_bytes()
+
+
+async def _learn(redactor: Redactor, fleet: Fleet) -> None:
+    try:
+        redactor.learn(await secrets_of(fleet))
+    except IntegrationError as error:
+        log.warning("secrets of a service are not known, and so not taken out by value", reason=str(error))
+
+
+async def _keep_learning(redactor: Redactor, fleet: Fleet) -> None:
+    """Keep up with the services' secrets, which people change without telling the bot."""
+    while True:
+        await asyncio.sleep(_RELEARN.total_seconds())
+        await _learn(redactor, fleet)
+
+
+def _head(head: AuditRow | None) -> str:
+    """The head of the audit chain as it is published: what `opsbot audit verify --head` takes."""
+    return f"{head.seq}:{head.mac}" if head else ""
