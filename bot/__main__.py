@@ -173,10 +173,8 @@ def verify(config: Path | None, head: str | None) -> None:
     async def look() -> int:
         async with database(settings) as conninfo:
             key = audit_key(private_folder(settings.data_dir))
-            found = await asyncio.to_thread(
-                verify_chain, conninfo, key=key, published=Mark.parse(head) if head else None
-            )
-        click.echo(found.fault or f"{found.rows} rows hold; the head is {found.head}.")
+            found = await asyncio.to_thread(verify_chain, conninfo, key=key, published=published)
+        click.echo(found.fault or f"{found.rows} rows hold; the head is {found.head.seq}:{found.head.mac}")
         return 1 if found.fault else 0
 
     raise SystemExit(asyncio.run(look()))
