@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pydantic import BaseModel
 
 from bot.core.command import ChangeArgs, Command, Context
-from bot.core.errors import OpsbotError
+from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet, Service
 from bot.core.people import Actor, Role
 from bot.core.plan import Action, Area, Attempt, Call, Json, LeaseTerms, Observation, Plan, Risk, Step, Verdict
@@ -29,14 +30,21 @@ CHANNEL = "C0OPS"
 
 @dataclass(slots=True)
 class Lamps:
-    """What there is to change. Faults: `refuses` and `blind` by lamp, `dead` lamps ignore what is done to them."""
+    """What there is to change. Everything below `done` is keyed by what is to be done, such as `a on`.
+
+    `refuses` is raised by doing it, `dark` by looking before it; `dead` does nothing; `blind` is not seen afterwards;
+    `during` happens while it is done.
+    """
 
     on: dict[str, bool] = field(default_factory=lambda: dict.fromkeys("abc", False))
+    unreadable: Exception | None = None
+    slow: timedelta = timedelta()
     done: list[str] = field(default_factory=list)
     refuses: dict[str, Exception] = field(default_factory=dict)
-    blind: set[str] = field(default_factory=set)
+    dark: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
-    unreadable: Exception | None = None
+    blind: set[str] = field(default_factory=set)
+    during: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
 
 
 class Turn(ChangeArgs):
@@ -56,9 +64,15 @@ class Switch(BaseModel):
     lamp: str
     on: bool
 
+    @property
+    def words(self) -> str:
+        """What is to be done: `a on`."""
+        return f"{self.lamp} {'on' if self.on else 'off'}"
+
 
 async def turn(ctx: Context, args: Turn, *, lamps: Lamps) -> Plan:
     """Turn lamps on or off."""
+    await asyncio.sleep(lamps.slow.total_seconds())
     if lamps.unreadable:
         raise lamps.unreadable
     wrong = [lamp for lamp in args.lamps if lamps.on[lamp] is not args.on]
@@ -82,29 +96,31 @@ def _switch(lamp: str, *, on: bool) -> Action:
 
 async def look_before(params: Switch, *, lamps: Lamps) -> Json:
     """Remember how it was."""
-    if fault := lamps.refuses.get(f"before {params.lamp}"):
-        raise fault
+    if params.words in lamps.dark:
+        raise IntegrationError("It is dark.", hint="Open a window.")
     return {"on": lamps.on[params.lamp]}
 
 
 async def switch(attempt: Attempt[Switch], *, lamps: Lamps) -> str:
     """Switch it."""
-    lamp = attempt.params.lamp
-    lamps.done.append(f"{lamp} {'on' if attempt.params.on else 'off'}")
-    if lamp not in lamps.dead:
-        lamps.on[lamp] = attempt.params.on
-    if fault := lamps.refuses.get(lamp):
+    wanted = attempt.params
+    lamps.done.append(wanted.words)
+    if wanted.words in lamps.during:
+        await lamps.during[wanted.words]()
+    if wanted.words not in lamps.dead:
+        lamps.on[wanted.lamp] = wanted.on
+    if fault := lamps.refuses.get(wanted.words):
         raise fault
-    return f"switched {lamp}"
+    return f"switched {wanted.words}"
 
 
 async def look(attempt: Attempt[Switch], *, lamps: Lamps) -> Observation:
     """See it."""
-    lamp = attempt.params.lamp
-    if lamp in lamps.blind:
-        raise OpsbotError(f"It is too dark to see {lamp}.")
-    verdict = Verdict.DONE if lamps.on[lamp] is attempt.params.on else Verdict.NOT_DONE
-    return Observation(verdict, f"{lamp} is {'on' if lamps.on[lamp] else 'off'}.")
+    wanted = attempt.params
+    if wanted.words in lamps.blind:
+        raise IntegrationError(f"It is too dark to see {wanted.lamp}.")
+    verdict = Verdict.DONE if lamps.on[wanted.lamp] is wanted.on else Verdict.NOT_DONE
+    return Observation(verdict, f"{wanted.lamp} is {'on' if lamps.on[wanted.lamp] else 'off'}.")
 
 
 SWITCH = Step("lamp.switch", Switch, observe=look, do=switch, before=look_before, settle=timedelta(seconds=0.2))
