@@ -11,7 +11,7 @@ from hashlib import sha256
 from tempfile import gettempdir
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.integration import Integration, IntegrationConfig
@@ -31,7 +31,7 @@ class Config(IntegrationConfig):
     app: str = Field(
         title="App",
         description="The app's name in PM2; not its number, not `all`, not a pattern.",
-        pattern=r"^(?!all$)[A-Za-z][A-Za-z0-9_.-]*$",
+        pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$",
     )
     command: tuple[str, ...] = Field(
         ("pm2",), min_length=1, title="Command", description="How PM2 is started, best with absolute paths."
@@ -47,6 +47,13 @@ class Config(IntegrationConfig):
     )
     home: str = Field("", title="Home", description="HOME of that user; empty for the folder that holds PM2_HOME.")
     path: str = Field("", title="Path", description="PATH on which PM2 finds node; empty for the host's own.")
+
+    @field_validator("app")
+    @classmethod
+    def _is_one_app(cls, app: str) -> str:
+        if app == "all":
+            raise ValueError("PM2 takes `all` for every app")
+        return app
 
 
 class _Environment(BaseModel):

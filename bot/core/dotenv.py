@@ -30,7 +30,7 @@ _ENTRY = re.compile(
     re.VERBOSE,
 )
 _QUOTED = re.compile(rf"{_START}(['\"`])(.*)\1{_END}", re.DOTALL)
-_NEWLINE = re.compile(r"\r\n?")
+_BREAK = re.compile(r"\r\n?|\n")
 _LINE = re.compile(rf"[^{_ENDS}]*(?:\r\n|[{_ENDS}]|\Z)")
 _STRIPPED = "".join(chr(code) for code in range(0x10000) if re.match(f"[{_BLANKS}]", chr(code)))
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
@@ -71,7 +71,10 @@ def encode(text: str) -> bytes:
 def entries(text: str) -> tuple[Entry, ...]:
     """Every entry in the order of the file; of one key's entries the last one counts."""
     found = []
+    line, counted = 1, 0
     for match in _ENTRY.finditer(text):
+        line += len(_BREAK.findall(text, counted, match.start("key")))
+        counted = match.start("key")
         raw = match["value"] or ""
         kept = raw.strip(_STRIPPED)
         start = match.start("value") + raw.index(kept)
@@ -80,7 +83,7 @@ def entries(text: str) -> tuple[Entry, ...]:
             Entry(
                 key=match["key"],
                 value=_loaded(kept),
-                line=len(re.findall(r"\r\n?|\n", text[: match.start("key")])) + 1,
+                line=line,
                 key_end=match.end("key"),
                 value_start=start if on_own_line else match.end("key"),
                 value_end=start + len(kept) if on_own_line else match.end("key"),
@@ -127,7 +130,7 @@ def secrets(text: str) -> tuple[str, ...]:
 
 def _loaded(raw: str) -> str:
     """What dotenv makes of the raw value: without its quotes, and with escaped line breaks read in double ones."""
-    value = _NEWLINE.sub("\n", raw)
+    value = _BREAK.sub("\n", raw)
     quote = value[:1]
     value = _QUOTED.sub(r"\2", value)
     if quote == '"':
