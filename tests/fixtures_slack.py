@@ -17,7 +17,7 @@ from bot.core.errors import Conflict, NotFound
 from bot.core.fleet import Fleet, Service
 from bot.core.parse import words
 from bot.core.people import Role
-from bot.core.plan import Risk
+from bot.core.plan import Plan, Risk
 from bot.core.ports import Chat
 from bot.core.redact import Redactor
 from bot.core.registry import Registry
@@ -31,7 +31,7 @@ from bot.store.postgres import Postgres
 from bot.web.server import build, serving
 from bot.web.slack_route import SlackRoute
 
-SECRET = "sk_test_v3ry-s3cret&value"
+SECRET = "Tr0ub4dor&3<staple"
 
 
 @dataclass(slots=True)
@@ -106,9 +106,9 @@ async def post(ctx: Context, args: Say, *, chat: Chat) -> Result:
     return Text(("Posted.",))
 
 
-async def change(ctx: Context, args: ServiceArgs) -> Result:
+async def change(ctx: Context, args: ServiceArgs) -> Plan:
     """Change something."""
-    raise AssertionError("a change is planned by the engine")
+    raise AssertionError("it is the engine that plans")
 
 
 async def press(ctx: Context, row_id: str, *, diary: Diary) -> Result:
@@ -148,7 +148,7 @@ class Proposals:
 
     async def propose(self, command: Command, args: BaseModel, ctx: Context) -> Result:
         """A text in place of a plan card."""
-        return Text((f"Plan of {command.name} for {ctx.service} ({ctx.environment}) by {ctx.actor.name}",))
+        return Text((f"Plan of {command.name} {args} for {ctx.service} ({ctx.environment}) by {ctx.actor.name}",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -27,7 +27,6 @@ from bot.slack.pipeline import Pipeline
 from bot.slack.recorder import Recorder
 
 _ANY = re.compile(".*", re.DOTALL)
-_AGAIN = BoltResponse(status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +66,7 @@ class Door:
             return HTTPStatus.BAD_REQUEST
         return HTTPStatus.OK
 
-    async def _on_event(self, body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
+    async def _on_event(self, body: dict[str, Any]) -> BoltResponse:
         event, team_id = body["event"], body.get("team_id", "")
         match event["type"]:
             case "message":
@@ -79,7 +78,7 @@ class Door:
                 taken = True
             case _:
                 taken = True
-        return await _acked(ack) if taken else _AGAIN
+        return _acked() if taken else _again()
 
     async def _record(self, event: MessageEvent) -> bool:
         try:
@@ -91,12 +90,12 @@ class Door:
         self._metrics.events.labels("stored").inc()
         return True
 
-    async def _on_click(self, body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
-        return await _acked(ack) if await self._pipeline.click(Clicked.model_validate(body)) else _AGAIN
+    async def _on_click(self, body: dict[str, Any]) -> BoltResponse:
+        return _acked() if await self._pipeline.click(Clicked.model_validate(body)) else _again()
 
-    async def _on_submission(self, body: dict[str, Any], ack: AsyncAck) -> BoltResponse | None:
+    async def _on_submission(self, body: dict[str, Any]) -> BoltResponse:
         answer = await self._pipeline.submit(Submitted.model_validate(body))
-        return _AGAIN if answer is None else await _acked(ack, **answer)
+        return _again() if answer is None else _acked(answer)
 
 
 def _bolt(client: AsyncWebClient) -> AsyncApp:
@@ -114,8 +113,12 @@ def _bolt(client: AsyncWebClient) -> AsyncApp:
     )
 
 
-async def _acked(ack: AsyncAck, **body: Any) -> None:  # noqa: ANN401 - a modal's errors, as Slack wants them
-    await ack(**body)
+def _acked(body: dict[str, Any] | None = None) -> BoltResponse:
+    return BoltResponse(status=HTTPStatus.OK, body=body or "")
+
+
+def _again() -> BoltResponse:
+    return BoltResponse(status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def _on_error(error: Exception) -> BoltResponse:

@@ -86,7 +86,7 @@ def _message(channel: str, posted: Posted) -> Message:
         author=posted.username,
         text=unescape(posted.text),
         thread_ts=posted.thread_ts,
-        subtype=posted.subtype,
+        subtype="bot_message" if posted.bot_id else posted.subtype,  # Slack itself says so of old apps only
         edited_at=moment(posted.edited.ts) if posted.edited else None,
         files=tuple((file.name, file.permalink) for file in posted.files),
     )
