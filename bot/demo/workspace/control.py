@@ -17,7 +17,8 @@ from bot.demo.workspace.seen import Seen, SeenView
 from bot.demo.workspace.values import Json, SlackError
 from bot.demo.workspace.web import WebApi, read_arguments
 
-_MESSAGE_FIELDS = ("channel", "ts", "thread_ts", "user", "text", "blocks", "ephemeral", "edited", "deleted", "pinned")
+_MESSAGE_FIELDS = ("channel", "ts", "thread_ts", "user", "text", "blocks", "files", "reactions")
+_MESSAGE_FLAGS = ("ephemeral", "edited", "deleted", "pinned")
 _VIEW_FIELDS = ("id", "title", "submit", "callback_id", "blocks", "values", "errors")
 
 
@@ -204,24 +205,8 @@ def _plain_json(result: object) -> object:
     """What an action gave, as JSON."""
     match result:
         case Seen():
-            fields = (
-                "channel",
-                "ts",
-                "thread_ts",
-                "user",
-                "text",
-                "blocks",
-                "ephemeral",
-                "edited",
-                "deleted",
-                "pinned",
-            )
-            body = {name: getattr(result, name) for name in fields}
-            return body | {
-                "plain": result.plain(),
-                "files": result.files,
-                "buttons": result.buttons(),
-            }
+            body = {name: getattr(result, name) for name in (*_MESSAGE_FIELDS, *_MESSAGE_FLAGS)}
+            return body | {"plain": result.plain(), "buttons": result.buttons()}
         case SeenView():
             return {name: getattr(result, name) for name in _VIEW_FIELDS} | {"plain": result.plain()}
         case Turn():

@@ -53,16 +53,21 @@ class Feed:
         return self.whisper(channel, self._store.users[SLACKBOT], text, to=to)
 
     def _message(self, channel: Channel, user: User, text: str, content: Content) -> Message:
+        content["blocks"] = self._named(content.get("blocks"))
         return Message(
             channel.id, self._store.ids.ts(), user.id, text, bot_id=user.bot_id, app_id=user.app_id, **content
         )
+
+    def _named(self, blocks: list[Json] | None) -> list[Json] | None:
+        """The blocks with a block_id each, as Slack gives one to those that have none."""
+        return blocks and [{"block_id": self._store.ids.new("b"), **block} for block in blocks]
 
     def revise(self, message: Message, *, by: str, text: str, content: Content) -> None:
         """Changes a message; the event has the old message as `previous_message`."""
         before = message_json(message, self._store)
         message.text = text
         if "blocks" in content:
-            message.blocks = content["blocks"]
+            message.blocks = self._named(content["blocks"])
         message.attachments = content.get("attachments", message.attachments)
         message.metadata = content.get("metadata", message.metadata)
         if message.seen_by is None:

@@ -71,9 +71,13 @@ def _miscounted(block: Json) -> str | None:
     if block.get("type") in {"actions", "context", "rich_text"} and not inner:
         return "no less than 1 items allowed"
     elements = [*inner, *(block[key] for key in ("accessory", "element") if key in block)]
+    if not all(isinstance(element, dict) for element in elements):
+        return "elements must be objects"
     actions = Counter(element["action_id"] for element in elements if "action_id" in element)
     if any(count > 1 for count in actions.values()):
         return "action_id already exists"
+    if any(element.get("options") == [] for element in elements):
+        return "no less than 1 options allowed"
     return None if all(_texts(block)) else "must be more than 0 characters"
 
 

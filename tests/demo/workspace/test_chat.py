@@ -141,7 +141,9 @@ async def test_an_update_keeps_what_it_does_not_name(ws: Workspace, client: Asyn
     kept = await client.chat_update(channel=channel.id, ts=posted["ts"], text="two")
     emptied = await client.chat_update(channel=channel.id, ts=posted["ts"], text="three", blocks=[], metadata={})
 
-    assert kept["message"]["blocks"] == [SECTION]
+    assert kept["message"]["blocks"] == posted["message"]["blocks"]
+    assert kept["message"]["blocks"][0]["text"] == SECTION["text"]
+    assert kept["message"]["blocks"][0]["block_id"]
     assert kept["message"]["metadata"] == metadata
     assert (emptied["text"], "blocks" in emptied["message"], "metadata" in emptied["message"]) == (
         "three",
