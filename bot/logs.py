@@ -1,17 +1,18 @@
-"""Logs as JSON lines on standard error, redacted like everything that leaves the bot."""
+"""Logs as JSON lines, redacted like everything that leaves the bot."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 
-def set_up(redact: Callable[[str], str] | None = None) -> None:
-    """Send our own logs and those of the libraries to standard error; `redact` cleans every text in them."""
+def set_up(redact: Callable[[str], str] | None = None, *, to: TextIO | None = None) -> None:
+    """Send all logs `to` a file or standard error; `redact` cleans every text in them."""
 
     def cleaned(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {key: redact(value) if redact and isinstance(value, str) else value for key, value in event.items()}
@@ -28,7 +29,7 @@ def set_up(redact: Callable[[str], str] | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(to or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -1,0 +1,186 @@
+"""The demo's prompt: whoever types here is a user of the local Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from bot.demo.teller import Teller
+from bot.demo.tools import Say
+from bot.demo.workspace import Person, Seen
+from bot.demo.workspace.records import Channel
+from bot.demo.workspace.screen import channel_lines, view_lines
+from bot.demo.world import World
+
+_HELP = """\
+A line that begins with / is a slash command, anything else is said in the channel. And:
+  :as NAME             be somebody else: ana (on call), ben (commander), eve (a guest)
+  :go CHANNEL          go to another channel;  :channels lists them
+  :click WORDS         click the newest button that says so;  :buttons lists them
+  :fill NAME VALUE     fill in a field of the form in front of you;  :submit sends it,  :close drops it
+  :reply WORDS         answer below the last message;  :edit WORDS and :delete change your own last one
+  :react NAME          react to the last message
+  :screen  :home  :help  :quit"""
+_WAIT = 1.5
+"""Seconds in which most answers come; later ones are shown as they come."""
+
+
+class Prompt:
+    """Who is typing, and where."""
+
+    def __init__(self, world: World, teller: Teller, say: Say) -> None:
+        self._world = world
+        self._teller = teller
+        self._say = say
+        self._person: Person = world.ana
+        self._channel: Channel = world.operations
+        self._filled: dict[str, object] = {}
+        self._verbs: dict[str, Callable[[str], Awaitable[None]]] = {
+            "as": self._as,
+            "go": self._go,
+            "channels": self._channels,
+            "click": self._click,
+            "buttons": self._buttons,
+            "fill": self._fill,
+            "submit": self._submit,
+            "close": self._close,
+            "reply": self._reply,
+            "edit": self._edit,
+            "delete": self._delete,
+            "react": self._react,
+            "screen": self._screen,
+            "home": self._home,
+            "help": self._help,
+        }
+
+    async def attend(self) -> None:
+        """Take lines until :quit or the end of the input."""
+        self._say(
+            f"\nYou are in a local Slack ({self._world.workspace.url}). Try /ops help, or /ops status.\n{_HELP}\n"
+        )
+        self._teller.skip(self._person, self._channel)
+        session: PromptSession[str] | None = PromptSession() if sys.stdin.isatty() else None
+        with patch_stdout():
+            watching = asyncio.create_task(self._watch(), name="screen")
+            try:
+                while (line := await self._line(session)) != ":quit":
+                    await self._take(line)
+            except (EOFError, KeyboardInterrupt):
+                pass
+            finally:
+                watching.cancel()
+
+    async def _line(self, session: PromptSession[str] | None) -> str:
+        prompt = f"{self._person.name} in #{self._channel.name}> "
+        if session is not None:
+            words = ["/ops ", "/incident ", *(f":{verb}" for verb in self._verbs), ":quit"]
+            return (await session.prompt_async(prompt, completer=WordCompleter(words, sentence=True))).strip()
+        line = await asyncio.to_thread(sys.stdin.readline)
+        if not line:
+            raise EOFError
+        self._say(f"{prompt}{line.rstrip()}")
+        return line.strip()
+
+    async def _watch(self) -> None:
+        """Show what comes, whoever caused it."""
+        while True:
+            await asyncio.sleep(0.2)
+            self._teller.show(self._person, self._channel)
+
+    async def _take(self, line: str) -> None:
+        verb, _, rest = line.removeprefix(":").partition(" ")
+        try:
+            if line.startswith("/"):
+                turn = await self._person.command(self._channel, line)
+                if turn.timed_out:
+                    self._say("  Slack: the app did not answer in time.")
+            elif line.startswith(":"):
+                if verb not in self._verbs:
+                    self._say(f"  No such thing: :{verb}. :help tells what there is.")
+                else:
+                    await self._verbs[verb](rest.strip())
+            elif line:
+                await self._person.say(self._channel, line)
+        except (LookupError, PermissionError, ValueError) as error:
+            self._say(f"  {error}")
+        await asyncio.sleep(_WAIT)
+
+    async def _as(self, name: str) -> None:
+        people = {person.name: person for person in (self._world.ana, self._world.ben, self._world.eve)}
+        self._person = people[name]
+        self._teller.skip(self._person, self._channel)
+
+    async def _go(self, name: str) -> None:
+        self._channel = next(each for each in self._open_channels() if each.name == name.removeprefix("#"))
+        await self._screen("")
+
+    async def _channels(self, _: str) -> None:
+        for channel in self._open_channels():
+            self._say(f"  #{channel.name}  {channel.topic.value}")
+
+    def _open_channels(self) -> list[Channel]:
+        channels = self._world.workspace.core.store.channels.values()
+        return [each for each in channels if each.name and (not each.private or self._person.id in each.members)]
+
+    async def _click(self, words: str) -> None:
+        for message in reversed(self._person.sees(self._channel)):
+            for label in message.buttons():
+                if words.lower() in label.lower():
+                    await self._person.click(message, label)
+                    return
+        raise LookupError(f'No button here says "{words}".')
+
+    async def _buttons(self, _: str) -> None:
+        for message in self._person.sees(self._channel):
+            if message.buttons():
+                self._say(f"  {'  '.join(f'[{label}]' for label in message.buttons())}")
+
+    async def _fill(self, words: str) -> None:
+        name, _, value = words.partition(" ")
+        self._filled[name] = value
+
+    async def _submit(self, _: str) -> None:
+        if self._person.modal is None:
+            raise LookupError("No form is open.")
+        filled, self._filled = self._filled, {}
+        await self._person.submit(self._person.modal, filled)
+
+    async def _close(self, _: str) -> None:
+        if self._person.modal is None:
+            raise LookupError("No form is open.")
+        await self._person.close(self._person.modal)
+
+    async def _reply(self, words: str) -> None:
+        await self._person.say(self._channel, words, thread=self._last())
+
+    async def _edit(self, words: str) -> None:
+        await self._person.edit(self._last(own=True), words)
+
+    async def _delete(self, _: str) -> None:
+        await self._person.delete(self._last(own=True))
+
+    async def _react(self, name: str) -> None:
+        await self._person.react(self._last(), name.strip(":"))
+
+    def _last(self, *, own: bool = False) -> Seen:
+        seen = [each for each in self._person.sees(self._channel) if not each.ephemeral and not each.deleted]
+        fitting = [each for each in seen if not own or each.user == self._person.id]
+        if not fitting:
+            raise LookupError("There is no such message here.")
+        return fitting[-1]
+
+    async def _screen(self, _: str) -> None:
+        self._say("\n".join(channel_lines(self._person, self._channel)))
+        self._teller.skip(self._person, self._channel)
+
+    async def _home(self, _: str) -> None:
+        home = await self._person.open_home()
+        self._say("\n".join(view_lines(home)) if home else "  App Home is empty yet; try again.")
+
+    async def _help(self, _: str) -> None:
+        self._say(_HELP)

@@ -1,0 +1,119 @@
+"""The demo's world: a local Slack, a real gateway, and the whole bot between them, in one folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.app import Running, private_folder
+from bot.app import run as run_bot
+from bot.core.redact import Redactor
+from bot.demo import pm2_without
+from bot.demo.gateway import Gateway
+from bot.demo.reaper import Estate, Reaper
+from bot.demo.tools import Say
+from bot.demo.workspace import Person, Workspace
+from bot.demo.workspace.records import Channel
+from bot.logs import set_up
+from bot.settings import integrations, load
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What there is to play with; `ana` is on call, `ben` is incident commander, `eve` is a guest."""
+
+    workspace: Workspace
+    gateway: Gateway
+    bot: Running
+    ana: Person
+    ben: Person
+    eve: Person
+    operations: Channel
+    data: Path
+
+
+@asynccontextmanager
+async def open_world(data: Path, *, port: int, sabotage: str, say: Say) -> AsyncIterator[World]:
+    """Bring everything up below `data`, and tear it all down when the block ends, also when this process is killed."""
+    data = private_folder(data)
+    async with AsyncExitStack() as stack:
+        reaper = Reaper.start(Estate(data=(data / "bot" / "pg",)))
+        stack.callback(reaper.close)
+        say("Starting a local Slack ...")
+        workspace = await stack.enter_async_context(Workspace.open(port=port, calls_kept=1000))
+        ana, ben = workspace.person("ana", tz="Europe/Berlin"), workspace.person("ben", tz="America/New_York")
+        eve = workspace.person("eve", restricted=True)
+        operations = workspace.channel("payments-ops", members=[ana, ben, eve])
+        say("Starting a payment gateway under PM2, with its Postgres and Redis ...")
+        gateway = await stack.enter_async_context(Gateway.open(data / "gateway", say=say))
+        say("Starting opsbot, with a Postgres of its own ...")
+        file = _configure(
+            data, workspace=workspace, gateway=gateway, people=(ana, ben), channel=operations, sabotage=sabotage
+        )
+        known = integrations()
+        settings = load(file, known=known, secrets=file.parent / "secrets")
+        redactor = Redactor(settings.secrets())
+        log = stack.enter_context((data / "opsbot.log").open("a", encoding="utf-8"))
+        set_up(redactor.redact, to=log)
+        bot = await stack.enter_async_context(run_bot(settings, known=known, redactor=redactor, stop_database=True))
+        yield World(workspace, gateway, bot, ana, ben, eve, operations, data)
+
+
+def _configure(
+    data: Path,
+    *,
+    workspace: Workspace,
+    gateway: Gateway,
+    people: tuple[Person, Person],
+    channel: Channel,
+    sabotage: str,
+) -> Path:
+    """Write the configuration and the secrets as an operator would, and return the file."""
+    ana, ben = people
+    pm2 = pm2_without.argv(sabotage, gateway.pm2) if sabotage else gateway.pm2
+    service: dict[str, Any] = {
+        "environment": "demo",
+        "process_manager": {
+            "app": gateway.name,
+            "command": [str(word) for word in pm2],
+            "pm2_home": str(gateway.pm2_home),
+            "home": str(gateway.home),
+            "path": gateway.node_path,
+        },
+        "env_file": {"path": str(gateway.env_file)},
+        "gateway": {"url": gateway.url},
+        "monitor": {"script": str(gateway.app_dir / "scripts" / "monitor.sh"), "path": gateway.node_path},
+        "backups": {"folder": str(gateway.backup_dir)},
+        "access_log": {"path": str(gateway.access_log)},
+    }
+    service |= {"database": {}} if gateway.database_url else {}
+    service |= {"redis": {}} if gateway.redis_url else {}
+    settings = {
+        "data_dir": str(data / "bot"),
+        "zone": "Europe/Berlin",
+        "slack": {"api_url": workspace.api_url},
+        "web": {"port": 0},
+        "people": {"default_role": "viewer", "users": {ana.id: "responder", ben.id: "commander"}},
+        "contacts": [
+            {"role": "Primary On-Call", "contact": ana.id, "when": "First point of contact"},
+            {"role": "Infrastructure", "contact": "devops@your-domain.com", "when": "Server/network issues"},
+        ],
+        "channels": {"operations": channel.id, "responders": [ben.id]},
+        "services": {gateway.name: service},
+        # Every minute, so that whoever watches sees one come without being asked for.
+        "schedules": [{"name": "health", "channel": channel.id, "when": "* * * * *", "zone": "Europe/Berlin"}],
+    }
+    file = data / "opsbot.yaml"
+    file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    secrets = private_folder(data / "secrets")
+    for name, value in (("slack__bot_token", workspace.bot_token), ("slack__app_token", workspace.app_token)):
+        descriptor = os.open(secrets / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            out.write(value)
+    return file
