@@ -99,9 +99,11 @@ class HttpGateway:
         shown = {name: value for name, value in _leaves(_object(answer)) if self._may_show(name)}
         return Health(url=self._config.url + path, status=answer.status, latency=answer.latency, body=shown)
 
-    async def health_by_worker(self, pids: Sequence[int]) -> Mapping[int, Health]:
+    async def health_by_worker(self, pids: Sequence[int], *, kind: str = "basic") -> Mapping[int, Health]:
         """See `Gateway`."""
-        return await self._by_worker(pids, self.health, lambda health: health.body.get(self._config.pid_field))
+        return await self._by_worker(
+            pids, lambda: self.health(kind), lambda health: health.body.get(self._config.pid_field)
+        )
 
     async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
         """See `Gateway`."""

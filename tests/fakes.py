@@ -171,7 +171,7 @@ class FakeGateway:
     async def health(self, kind: str = "basic") -> Health:
         return Health(f"http://127.0.0.1/{kind}", 200, self.latency, {})
 
-    async def health_by_worker(self, pids: Sequence[int]) -> Mapping[int, Health]:
+    async def health_by_worker(self, pids: Sequence[int], *, kind: str = "basic") -> Mapping[int, Health]:
         if self.hangs:
             await asyncio.Event().wait()
         answers = {pid: self.statuses.get(pid, 200) for pid in pids}

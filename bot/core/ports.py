@@ -188,7 +188,7 @@ class Gateway(Protocol):
         """`basic`, `detailed` or `dependencies`; a non-200 answer is a Health too, no answer raises."""
         ...
 
-    async def health_by_worker(self, pids: Sequence[int]) -> Mapping[int, Health]:
+    async def health_by_worker(self, pids: Sequence[int], *, kind: str = "basic") -> Mapping[int, Health]:
         """Ask until each of `pids` has answered or patience is over; a pid that did not answer is missing."""
         ...
 
