@@ -123,7 +123,7 @@ class ChannelSettings(Section):
     """Slack channels and people that the bot turns to by itself."""
 
     operations: str = Field("", description="Channel id where automatic acts are told.")
-    responders: tuple[str, ...] = Field((), description="Slack user ids invited to every incident.")
+    responders: tuple[str, ...] = Field((), description="Slack ids of users and user groups invited to every incident.")
 
 
 class ScheduleSettings(Section):

@@ -90,9 +90,12 @@ async def resolve(ctx: Context, incident: Incident, *, text: str, store: Store, 
 
 async def _invite(incident: Incident, *, chat: Chat, rules: IncidentRules, attempts: Attempts) -> None:
     """Ask in whoever declared it and the responders, one by one: a refusal for one of them is none for the others."""
-    people = [incident.opened_by, *rules.responders]
-    for group in rules.responder_groups:
-        people += await attempts.to("ask who is in a responders' group", chat.group_members(group)) or ()
+    people = [incident.opened_by]
+    for responder in rules.responders:
+        if responder.startswith("S"):
+            people += await attempts.to("ask who is in a user group", chat.group_members(responder)) or ()
+        else:
+            people.append(responder)
     for user in dict.fromkeys(people):
         await attempts.to(("invite ", Person(user)), chat.invite(incident.channel, [user]))
 

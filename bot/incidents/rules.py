@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class IncidentRules:
-    """Whom to invite (Slack ids of users and of user groups), and the time zone of documents."""
+    """Whom to invite (Slack ids of users, and of user groups: `S...`), and the time zone of documents."""
 
     responders: tuple[str, ...] = ()
-    responder_groups: tuple[str, ...] = ()
     zone: str = "UTC"

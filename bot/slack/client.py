@@ -66,7 +66,8 @@ def _code(error: SlackApiError) -> str:
     """Slack's code for a refusal; an answer without one, such as an outage's HTML page, has only its HTTP status."""
     response = error.response
     if isinstance(response, AsyncSlackResponse):
-        return str(response.get("error") or f"http_{response.status_code}")
+        said = response.data.get("error") if isinstance(response.data, dict) else None
+        return str(said or f"http_{response.status_code}")
     return f"http_{response.status}"
 
 

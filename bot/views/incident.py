@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from slack_sdk.models.blocks import MarkdownBlock
 
 from bot.core.mrkdwn import escape, mrkdwn
@@ -53,7 +55,8 @@ def incident_report(result: IncidentReport, *, templates: Templates) -> Payload:
     todo = text.count("TODO:")
     note = f"{count(todo, 'TODO')} left to fill in by people." if todo else ""
     title = f"Draft report of incident {result.number}: {result.title}"
-    return _document(first, title, text, name=f"incident-{result.number}-report.md", note=note)
+    shown = _document(first, title, text, name=f"incident-{result.number}-report.md", note=note)
+    return replace(shown, file=None)  # long or short, whoever posts the report shares it as that file
 
 
 def _document(first: str, title: str, text: str, *, name: str, note: str = "") -> Payload:

@@ -23,7 +23,7 @@ from tests.fakes import FakeChat
 
 ANA = Actor("U0ANA", "Ana", Role.RESPONDER)
 BEN = Actor("U0BEN", "Ben", Role.RESPONDER)
-RULES = IncidentRules(responders=("U0BEN",), responder_groups=("S0CALL",), zone="Europe/Berlin")
+RULES = IncidentRules(responders=("U0BEN", "S0CALL"), zone="Europe/Berlin")
 OWN = "C0NEW0"
 
 
@@ -130,7 +130,7 @@ async def test_a_title_without_latin_letters_still_gives_a_channel_name(desk: De
         ("set_topic", "set the topic: missing_scope."),
         ("post", "post the summary: missing_scope."),
         ("pin", "pin the summary: missing_scope."),
-        ("group_members", "ask who is in a responders' group: missing_scope."),
+        ("group_members", "ask who is in a user group: missing_scope."),
     ],
 )
 async def test_what_slack_refuses_is_said_and_stops_nothing(desk: Desk, chat: FakeChat, method: str, said: str) -> None:
