@@ -1,0 +1,160 @@
+"""How everything is, on one card."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TypeVar
+
+from bot.core.command import Args, Command, Context
+from bot.core.errors import IntegrationError, OpsbotError
+from bot.core.fleet import Fleet, Service
+from bot.core.parse import option
+from bot.core.people import AUTOMATIC
+from bot.core.ports import Gateway, Processes, Worker
+from bot.core.prose import Bold, Channel, Inline, Line, Person, When
+from bot.core.records import Incident, Lease, Operation, Store
+from bot.core.results import Field, ServiceStatus, State, Status
+
+T = TypeVar("T")
+
+_WITHIN = 8.0  # seconds for each part of the card; what takes longer is unknown
+_RATES = ("error_rate", "success_rate")
+
+
+class Filter(Args):
+    """Which service."""
+
+    service: str = option("", "Only this service.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """What could not be checked, and why."""
+
+    name: str
+    reason: str
+
+
+async def status(ctx: Context, args: Filter, *, fleet: Fleet, store: Store) -> Status:
+    """Show how every service is: workers, health of each, rates, maintenance, what runs, and what is unknown."""
+    services = (fleet.pick(args.service),) if args.service else fleet.services
+    async with store.transaction() as tx:
+        leases = await tx.leases.active(service=args.service)
+        running = await tx.operations.running()
+        incidents = await tx.incidents.open()
+    seen = await asyncio.gather(*(_service(service, leases) for service in services))
+    mine = [operation for operation in running if args.service in ("", operation.service)]
+    return Status(services=tuple(seen), at=ctx.now, active=_active(mine, leases, incidents))
+
+
+async def _service(service: Service, leases: Sequence[Lease]) -> ServiceStatus:
+    holders = [lease for lease in leases if lease.service == service.name and lease.kind == "maintenance"]
+    workers = await _part("Workers", _workers(service))
+    known = () if isinstance(workers, _Unknown) else workers
+    pids = [worker.pid for worker in known if worker.pid]
+    parts = [
+        workers if isinstance(workers, _Unknown) else _count(workers),
+        *await asyncio.gather(
+            _part("Health", _health(service, pids)),
+            _part("Rates", _rates(service, pids)),
+            _part("Maintenance", _maintenance(service, pids, holders)),
+        ),
+    ]
+    fields = tuple(part for part in parts if isinstance(part, Field))
+    unknown = tuple(f"{part.name}: {part.reason}" for part in parts if isinstance(part, _Unknown))
+    states = [field.state for field in fields if field.state]
+    return ServiceStatus(
+        name=service.name,
+        environment=service.environment,
+        state=State.worst((*states, *(State.UNKNOWN for _ in unknown))),
+        fields=fields,
+        unknown=unknown,
+    )
+
+
+async def _part(name: str, look: Awaitable[T]) -> T | _Unknown:
+    try:
+        async with asyncio.timeout(_WITHIN):
+            return await look
+    except TimeoutError:
+        return _Unknown(name, f"no answer within {_WITHIN:g} s")
+    except OpsbotError as error:
+        return _Unknown(name, str(error))
+
+
+async def _workers(service: Service) -> tuple[Worker, ...]:
+    return await service.port(Processes).workers()
+
+
+def _count(workers: Sequence[Worker]) -> Field:
+    away = [worker for worker in workers if worker.status != "online"]
+    online = len(workers) - len(away)
+    modes = "/".join(sorted({worker.mode.removesuffix("_mode") for worker in workers}))
+    words = [f"{online} of {len(workers)} online", modes and f"{modes} mode"]
+    words += [f"worker {worker.id} is {worker.status}" for worker in away]
+    state = State.FAIL if not online else State.WARN if away else State.OK
+    return Field("Workers", ", ".join(word for word in words if word), state)
+
+
+async def _health(service: Service, pids: Sequence[int]) -> Field:
+    answers = await _gateway(service, pids).health_by_worker(pids)
+    ill = sorted({answer.status for answer in answers.values() if answer.status != HTTPStatus.OK})
+    words = [f"{len(answers)} of {len(pids)} workers answer"]
+    words += [f"one of them with {status}" for status in ill]
+    state = State.FAIL if ill else State.UNKNOWN if len(answers) < len(pids) else State.OK
+    return Field("Health", ", ".join(words), state)
+
+
+async def _rates(service: Service, pids: Sequence[int]) -> Field:
+    metrics = await _gateway(service, pids).metrics(pids)
+    rates = [f"{name} {metrics[name]:.4g}" for name in _RATES if name in metrics]
+    return Field("Rates", f"{', '.join(rates)} (as the service gives them)" if rates else "none yet")
+
+
+async def _maintenance(service: Service, pids: Sequence[int], holders: Sequence[Lease]) -> Field:
+    said = await _gateway(service, pids).in_maintenance(pids)
+    if len(said) < len(pids):
+        raise IntegrationError(f"{len(pids) - len(said)} of {len(pids)} workers do not say.")
+    on = set(said.values())
+    if on == {False} and not holders:
+        return Field("Maintenance", "off", State.OK)
+    word = "on" if on == {True} else "off, though it is held" if on == {False} else "on at some workers only"
+    held = [part for lease in holders for part in ("; ", *_held(lease))]
+    return Field("Maintenance", (word, *held) if held else f"{word}; nobody holds it", State.WARN)
+
+
+def _gateway(service: Service, pids: Sequence[int]) -> Gateway:
+    gateway = service.port(Gateway)
+    if not pids:
+        raise IntegrationError("No worker is known that could be asked.")
+    return gateway
+
+
+def _held(lease: Lease) -> tuple[Inline, ...]:
+    end: tuple[Inline, ...] = (" until ", When(lease.until)) if lease.until else ()
+    return (f"held by {lease.owner}, ", Person(lease.by), *end, f": {lease.reason or 'no reason given'}")
+
+
+def _who(user_id: str) -> Inline:
+    return AUTOMATIC.name if user_id == AUTOMATIC.user_id else Person(user_id)
+
+
+def _active(running: Sequence[Operation], leases: Sequence[Lease], incidents: Sequence[Incident]) -> tuple[Line, ...]:
+    """What goes on now: incidents, operations that wait or run, and what is not as it normally is."""
+    return (
+        *(
+            (Bold(f"Incident {each.number}"), f", {each.severity}: {each.title} ", Channel(each.channel))
+            for each in incidents
+        ),
+        *(
+            (f"{each.plan.title} on {each.service} is {each.state.value}, asked for by ", _who(each.requester))
+            for each in running
+        ),
+        *((f"{each.kind} of {each.service} is ", *_held(each)) for each in leases if each.kind != "maintenance"),
+    )
+
+
+COMMANDS = (Command(("status",), Filter, run=status, rows=("G7",), examples=("",), direct=True),)
