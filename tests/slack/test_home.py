@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from bot.core.people import Role
+from bot.core.plan import Call
+from bot.core.records import Incident, Lease
+from bot.demo.workspace import Workspace
+from bot.slack.people import Roles
+from bot.store.postgres import Postgres
+from tests.fixtures_slack import SlackBot, running_bot
+
+NOW = datetime.now(UTC)
+
+
+async def test_app_home_shows_what_is_open_and_what_is_not_normal(workspace: Workspace, bot: SlackBot) -> None:
+    ana = workspace.person("ana")
+    ops = workspace.channel("ops", [ana])
+    call = Call(("maintenance", "off"))
+    async with bot.store.transaction() as tx:
+        for lease_id, until in (("a", NOW + timedelta(hours=1)), ("b", None)):
+            await tx.leases.open(
+                Lease(
+                    lease_id, "maintenance", "gateway", "gateway", lease_id, ana.id, "", ops.id, "op", call, NOW, until
+                )
+            )
+        await tx.incidents.declare(Incident(1, "Payments fail", "High", "open", ops.id, ana.id, ana.id, NOW))
+        await tx.incidents.declare(Incident(2, "No channel yet", "Low", "open", "", ana.id, ana.id, NOW))
+
+    await ana.open_home()
+    text = (await ana.wait_for_home()).plain()
+
+    assert "maintenance of gateway" in text
+    assert "until somebody ends it" in text
+    assert "Payments fail" in text
+    assert "#ops" in text
+    assert "viewer" in text
+
+
+async def test_app_home_says_when_all_is_normal(workspace: Workspace, slack_bot: SlackBot) -> None:
+    ana = workspace.person("ana")
+
+    await ana.open_home()
+
+    assert "nothing is out of the ordinary" in (await ana.wait_for_home()).plain()
+
+
+async def test_app_home_of_a_stranger_says_whom_to_ask_and_nothing_else(workspace: Workspace, store: Postgres) -> None:
+    boss, ana = workspace.person("boss"), workspace.person("ana")
+
+    async with running_bot(workspace, store, roles=Roles(users={boss.id: Role.ADMIN})) as bot:
+        async with bot.store.transaction() as tx:
+            await tx.incidents.declare(Incident(1, "Payments fail", "High", "open", "", ana.id, ana.id, NOW))
+        await ana.open_home()
+        text = (await ana.wait_for_home()).plain()
+
+    assert "Ask @boss" in text
+    assert "Payments fail" not in text
