@@ -1,7 +1,6 @@
 """Identifiers and timestamps that look like Slack's and never repeat within one workspace."""
 
 import secrets
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from bot.demo.workspace.values import Clock, SlackError
@@ -46,14 +45,4 @@ def parse_ts(value: str) -> str:
     try:
         return f"{Decimal(value):017.6f}"
     except InvalidOperation:
-        raise SlackError("invalid_ts_oldest" if not value else "invalid_arguments") from None
-
-
-def moment(ts: str) -> float:
-    """A timestamp as seconds since 1970."""
-    return float(ts)
-
-
-def seconds(at: datetime) -> float:
-    """A moment as seconds since 1970."""
-    return at.timestamp()
+        raise SlackError("invalid_arguments") from None

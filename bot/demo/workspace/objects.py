@@ -2,6 +2,7 @@
 
 import mimetypes
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bot.demo.workspace.ids import parse_ts
@@ -158,7 +159,11 @@ def message_blocks(message: Message) -> list[Json] | None:
         return message.blocks or None
     if not message.text or not _is_typed(message):
         return None
-    return rich_text(message.text, block_id=message.ts[-5:])
+    return _rich_text(message.text, message.ts[-5:])
+
+
+# A message is turned into an event, and looked at, soon after it was written.
+_rich_text = lru_cache(maxsize=256)(rich_text)
 
 
 def _thread_json(message: Message, store: Store) -> Json:

@@ -1,6 +1,7 @@
 """A person in the workspace: what they do, and what they see."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from bot.demo.workspace import inputs
 from bot.demo.workspace.core import Core
@@ -278,6 +279,27 @@ class Person:
         if present is not None and (wanted in present.plain() if isinstance(wanted, str) else wanted(present)):
             return present
         return await self.core.signal.wait(fits, seconds=seconds, what=f"view for {self.name}")
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncIterator[AsyncIterator[Seen]]:
+        """The messages that they see, each as it appears or changes, in all channels and for as long as the block."""
+        queue = self.core.signal.follow()
+
+        async def changes() -> AsyncIterator[Seen]:
+            while True:
+                item = await queue.get()
+                if isinstance(item, Message) and not item.deleted and self._may_see(item):
+                    yield self._look(item)
+
+        try:
+            yield changes()
+        finally:
+            self.core.signal.unfollow(queue)
+
+    def _may_see(self, message: Message) -> bool:
+        if message.seen_by is not None:
+            return message.seen_by == self.id
+        return self.id in self.core.store.channels[message.channel].members
 
     def _look(self, message: Message) -> Seen:
         return look(message, self.core.store, self.user)

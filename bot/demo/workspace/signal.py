@@ -12,9 +12,22 @@ class Signal:
 
     def __init__(self) -> None:
         self._waiters: dict[asyncio.Future[object], Callable[[object], object | None]] = {}
+        self._followers: list[asyncio.Queue[object]] = []
+
+    def follow(self) -> "asyncio.Queue[object]":
+        """All changes from now on; `unfollow` ends it."""
+        queue: asyncio.Queue[object] = asyncio.Queue()
+        self._followers.append(queue)
+        return queue
+
+    def unfollow(self, queue: "asyncio.Queue[object]") -> None:
+        """Ends what `follow` began."""
+        self._followers.remove(queue)
 
     def notify(self, item: object) -> None:
         """Shows a change (a message, a view, a call, a payload) to those who wait."""
+        for queue in self._followers:
+            queue.put_nowait(item)
         for future, match in list(self._waiters.items()):
             if not future.done() and (found := match(item)) is not None:
                 future.set_result(found)

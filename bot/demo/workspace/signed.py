@@ -59,7 +59,11 @@ def _encode(kind: str, payload: Json) -> tuple[bytes, str]:
 
 
 def _decode(text: str, content_type: str) -> Json:
-    if not text:
+    """The body of an answer; Slack takes words as a message, and broken JSON as nothing."""
+    if content_type != "application/json":
+        return {"text": text} if text else {}
+    try:
+        body = json.loads(text)
+    except ValueError:
         return {}
-    body = json.loads(text) if content_type == "application/json" else {"text": text}
     return body if isinstance(body, dict) else {}

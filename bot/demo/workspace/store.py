@@ -43,12 +43,12 @@ class Store:
         self.users[user.id] = self.users_by_name[user.name] = user
         return user
 
-    def user(self, user_id: str, error: str = "user_not_found") -> User:
-        """The user of an id, or `error`."""
+    def user(self, user_id: str) -> User:
+        """The user of an id, or `user_not_found`."""
         try:
             return self.users[user_id]
         except KeyError:
-            raise SlackError(error) from None
+            raise SlackError("user_not_found") from None
 
     def add_channel(self, *, name: str, kind: str, creator: str) -> Channel:
         """Makes an empty conversation with its creator in it."""

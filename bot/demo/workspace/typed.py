@@ -66,7 +66,7 @@ def _reference(match: re.Match[str], store: Store, *, labels: bool) -> str:
     return escape(match[0])
 
 
-def rich_text(text: str, *, block_id: str) -> list[Json]:
+def rich_text(text: str, block_id: str) -> list[Json]:
     """The block that Slack adds to a person's message, from its escaped text."""
     elements: list[Json] = []
     section: list[Json] = []

@@ -130,6 +130,17 @@ async def test_the_request_url_is_verified(ws: Workspace, app: AsyncApp) -> None
         assert not await ws.verify_request_url()
 
 
+async def test_an_answer_of_broken_json_is_a_bare_ack(ws: Workspace) -> None:
+    async def broken(_: web.Request) -> web.Response:
+        return web.Response(text="{", content_type="application/json")
+
+    async with raw_app(ws, broken):
+        ana = ws.person("ana")
+        turn = await ana.command(ana.dm(), "/ops")
+
+    assert (turn.error, turn.replies()) == (None, [])
+
+
 async def test_a_fault_delivers_each_payload_again(ws: Workspace, app: AsyncApp, serve: Serve) -> None:
     retries = Retries(app)
     await serve(app)

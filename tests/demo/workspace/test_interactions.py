@@ -10,6 +10,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import Seen, Workspace
+from bot.demo.workspace.hooks import KEPT as HOOKS_KEPT
+from bot.demo.workspace.surfaces import TRIGGERS_KEPT
+from bot.demo.workspace.values import SlackError
 from tests.conftest import SetClock
 from tests.demo.workspace.conftest import Serve
 from tests.demo.workspace.shapes import Shapes
@@ -476,3 +479,27 @@ async def test_home_is_published_and_opened(
     stale = client.views_publish(user_id=ana.id, hash=second.hash, view={"type": "home", "blocks": home.blocks})
     assert await error_of(stale) == "hash_conflict"
     assert "app_home_opened" in shapes.seen
+
+
+async def test_old_triggers_and_answers_are_forgotten(ws: Workspace, client: AsyncWebClient) -> None:
+    ana = ws.person("ana")
+    trigger, hook = ws.core.surfaces.trigger(ana.id), ws.core.hooks.open(ana.user, ana.dm())
+    for _ in range(TRIGGERS_KEPT):
+        ws.core.surfaces.trigger(ana.id)
+    for _ in range(HOOKS_KEPT):
+        ws.core.hooks.open(ana.user, ana.dm())
+
+    assert await error_of(client.views_open(trigger_id=trigger, view=modal())) == "invalid_trigger_id"
+    with pytest.raises(SlackError, match="expired_url"):
+        ws.core.hooks.use(hook.token, {"text": "late"})
+
+
+async def test_a_home_is_no_modal(ws: Workspace, client: AsyncWebClient) -> None:
+    ana = ws.person("ana")
+    home = {"type": "home", "blocks": [{"type": "divider"}]}
+
+    assert (
+        await error_of(client.views_open(trigger_id=ws.core.surfaces.trigger(ana.id), view=home)) == "invalid_arguments"
+    )
+    with pytest.raises(TimeoutError, match="no view for ana"):
+        await ana.wait_for_modal(timeout=0.01)

@@ -50,7 +50,7 @@ async def test_typed_words_are_stored_as_slack_stores_them(ws: Workspace, raw: s
 def test_rich_text_has_the_parts_of_the_words() -> None:
     (block,) = rich_text(
         "hi <@U1> in <#C1|ops> <!here> <!subteam^S1> *b* _i_ ~s~ `c &lt;` <http://x|there>\n```\nline 1\n```end",
-        block_id="b",
+        "b",
     )
 
     section, code, end = block["elements"]
@@ -73,7 +73,7 @@ def test_rich_text_has_the_parts_of_the_words() -> None:
 
 @given(st.text(alphabet="ab *_~`@#<>&!\n|:/."))
 def test_a_reader_sees_each_word_that_was_typed(text: str) -> None:
-    (block,) = rich_text(escape(text), block_id="b") if text else ({"elements": []},)
+    (block,) = rich_text(escape(text), "b") if text else ({"elements": []},)
     shown = "".join(part.get("text", "") for element in block["elements"] for part in element.get("elements", []))
 
     letters = [char for char in text if char in "ab"]
