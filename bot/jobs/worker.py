@@ -93,7 +93,7 @@ class Worker:
             self._conninfo,
             kwargs={"connect_timeout": 2, "tcp_user_timeout": 5000, "application_name": "opsbot worker"},
             min_size=1,
-            max_size=self._concurrency + 4,
+            max_size=4,  # for the queue's own short statements; jobs use the store's
             timeout=STALLED_AFTER.total_seconds(),
             check=AsyncConnectionPool.check_connection,
             open=False,

@@ -11,7 +11,7 @@ from bot.operations.runner import HandedBack
 from tests.operations.world import BEN, CHIEF, World
 
 
-class Died(Exception):  # noqa: N818 - it stands for a process that is gone
+class Died(Exception):
     """The replica was killed here."""
 
 

@@ -14,7 +14,8 @@ from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet, Service
 from bot.core.people import Actor, Role
 from bot.core.plan import Action, Area, Attempt, Call, Json, LeaseTerms, Observation, Plan, Risk, Step, Verdict
-from bot.core.records import Operation, Store, StepRow
+from bot.core.ports import MessageRef
+from bot.core.records import Operation, StepRow, Store
 from bot.core.registry import Registry
 from bot.core.results import Field, PlanCard, Result
 from bot.operations.clicks import CLICKS
@@ -129,6 +130,22 @@ LAMPS = Command(("lamps",), Turn, plan=turn, role=Role.RESPONDER, risk=Risk.CHAN
 
 
 @dataclass(slots=True)
+class Rooms(FakeChat):
+    """Slack with channels that the bot is not in (`shut`), and something that happens while a message is posted."""
+
+    shut: set[str] = field(default_factory=set)
+    during_post: Callable[[], Awaitable[object]] | None = None
+
+    async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
+        if channel in self.shut:
+            raise IntegrationError("Slack refused post.", hint="not_in_channel")
+        if self.during_post:
+            during, self.during_post = self.during_post, None
+            await during()
+        return await FakeChat.post(self, channel, result, key=key, thread=thread)
+
+
+@dataclass(slots=True)
 class World:
     """An engine with one service of lamps; jobs run when they are asked to, as the queue would run them."""
 
@@ -137,7 +154,7 @@ class World:
     clock: SetClock
     step: Step = SWITCH
     lamps: Lamps = field(default_factory=Lamps)
-    chat: FakeChat = field(default_factory=FakeChat)
+    chat: Rooms = field(default_factory=Rooms)
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -161,7 +178,8 @@ class World:
         return Context(actor, CHANNEL, self.clock(), service="gateway")
 
     async def ask(self, lamps: str = "ab", *, actor: Actor = ANA, **more: object) -> Result:
-        """Somebody types the command."""
+        """Somebody types the command, a moment later than whatever was before."""
+        self.clock.advance(timedelta(milliseconds=1))
         return await self.engine.propose(LAMPS, Turn.model_validate({"lamps": lamps, **more}), self.context(actor))
 
     async def proposed(self, lamps: str = "ab", *, actor: Actor = ANA, **more: object) -> str:
@@ -171,7 +189,7 @@ class World:
 
     async def accepted(self, lamps: str = "ab", **more: object) -> str:
         """The id of an operation that was confirmed too."""
-        operation_id = await self.proposed(lamps, **more)
+        operation_id = await self.proposed(lamps, actor=ANA, **more)
         await self.confirm(operation_id)
         return operation_id
 
