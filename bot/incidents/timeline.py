@@ -90,7 +90,7 @@ def _of_message(message: Message, names: Mapping[str, str], archive: str) -> Tim
         text="(deleted)" if gone else _cut(readable(message.text, names).strip() + files),
         kind="deleted" if gone else "message",
         permalink=_link(archive, MessageRef(message.channel, message.ts), thread=message.thread_ts),
-        edited=message.edited_at is not None,
+        edited=message.edited_at is not None and not gone,
     )
 
 
@@ -106,8 +106,8 @@ def _of_entry(entry: Entry, names: Mapping[str, str], archive: str) -> TimelineE
 
 async def _archive(record: Record, chat: Chat) -> str:
     """The part that all links to messages have in common: asking Slack for each would take a second a message."""
-    known = (MessageRef(message.channel, message.ts) for message in record.messages)
-    some = record.incident.card or next(known, None)
+    standing = (MessageRef(m.channel, m.ts) for m in record.messages if m.deleted_at is None)
+    some = record.incident.card or next(standing, None)
     if some is None:
         return ""
     try:

@@ -56,8 +56,8 @@ async def note(store: Postgres, text: str, *, at: datetime, kind: str = "note", 
         await tx.entries.add(Entry(f"{kind}:{text}", 1, at, who, kind, text))
 
 
-async def operate(store: Postgres, state: OperationState, *, why: str = "") -> None:
-    """Store an operation of Ana's that Ben approved, as the engine leaves it behind."""
+async def operate(store: Postgres, state: OperationState, *, why: str = "", approver: str = "") -> None:
+    """Store an operation of Ana's as the engine leaves it behind."""
     operation = Operation(
         id=f"op-{state}",
         call=Call(("maintenance", "on")),
@@ -68,7 +68,7 @@ async def operate(store: Postgres, state: OperationState, *, why: str = "") -> N
         host="web-1",
         reason="provider down",
         requester="U0ANA",
-        approver="U0BEN",
+        approver=approver,
         channel=OWN,
         plan_state=PlanState.ACCEPTED,
         state=state,
@@ -186,7 +186,7 @@ async def test_the_report_states_what_is_stored_and_leaves_the_rest_open(
     incident: Incident, store: Postgres, chat: FakeChat
 ) -> None:
     await record(store, [said(5, "U0CHI", "the provider is down")])
-    await operate(store, OperationState.DONE)
+    await operate(store, OperationState.DONE, approver="U0BEN")
     await operate(store, OperationState.FAILED, why="worker 1 is away")
     await note(store, "Provider recovered", at=minute(100), kind="resolved", who="U0BEN")
     await note(store, "", at=minute(90), kind="lease", who=AUTOMATIC.user_id)
@@ -202,7 +202,7 @@ async def test_the_report_states_what_is_stored_and_leaves_the_rest_open(
         "It lasted 1h40m and was resolved by Ben.",
         "Took part: Ana, Chi, Ben.",
         "2026-03-01 23:41 Maintenance on on gateway: done, asked by Ana, approved by Ben.",
-        "2026-03-01 23:41 Maintenance on on gateway: failed (worker 1 is away), asked by Ana, approved by Ben.",
+        "2026-03-01 23:41 Maintenance on on gateway: failed (worker 1 is away), asked by Ana.",
     )
     assert report.resolution == ("Provider recovered", "Maintenance on on gateway: observed as done.")
     assert (report.impact, report.root_cause, report.lessons, report.action_items) == ("", (), (), ())
