@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus, unquote
 
 from bot.core.leaks import is_secret_name, mask, mask_forms, mask_pairs
+from bot.core.mrkdwn import escape
 
 _SHORTEST = 8
 _PLAIN_WORD = re.compile(r"[A-Za-z]{1,15}")
@@ -91,12 +92,13 @@ def _forms(value: str) -> Iterator[str]:
     parts = [password, unquote(password), *(value.split("\n") if "\n" in value else ())]
     for text in (value, *(part for part in parts if stands_alone("", part) and not part.startswith("-----"))):
         escaped = json.dumps(text)[1:-1]
-        yield from (text, escaped, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(escaped)[1:-1])
+        yield from (text, escape(text), escaped, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(escaped)[1:-1])
         yield escaped.replace("/", "\\/")
-        for coded in (quote(text, safe=""), quote(text), quote(text, safe="!'()*"), quote_plus(text)):
+        raw = text.encode("utf-8", "replace")
+        for coded in (quote(raw, safe=""), quote(raw), quote(raw, safe="!'()*"), quote_plus(raw)):
             yield from (coded, re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), coded))
         for shift in range(3):
-            inner = _base64(text.encode(), shift)
+            inner = _base64(raw, shift)
             yield from (inner, inner.replace("+", "-").replace("/", "_"))
 
 

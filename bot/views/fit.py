@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject
+from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, SectionBlock
 
 from bot.views.payload import Attachment, Json, Payload
 
@@ -59,9 +59,12 @@ def length(part: Json | str) -> int:
 
 
 def message(text: Iterable[str], blocks: Sequence[Block], *, file: Attachment | None = None) -> Payload:
-    """A message within all limits; what does not fit is counted in a last line, the buttons are kept."""
-    said = cut("\n".join(line for line in text if line.strip()), TEXT)
-    return Payload(said or "Nothing to show.", surface(blocks), file)
+    """A message within all limits; what does not fit is counted in a last line, the buttons are kept.
+
+    It always says something: an empty message would be refused.
+    """
+    said = cut("\n".join(line for line in text if line.strip()), TEXT) or "Nothing to show."
+    return Payload(said, surface(blocks or [SectionBlock(text=MarkdownTextObject(text=said))]), file)
 
 
 def surface(blocks: Sequence[Block], *, budget: int = BUDGET, most: int = BLOCKS) -> list[Json]:

@@ -28,7 +28,8 @@ def text(result: Text) -> Payload:
     if result.state:
         lines = [f"{said(result.state)} · {lines[0]}", *lines[1:]] if lines else [said(result.state)]
     blocks = [*header(result.title), *packed(lines), *actions(result.buttons)]
-    return message([escape(result.title), *lines], blocks)
+    first = ": ".join(filter(None, [escape(result.title), *lines[:1]]))
+    return message([first, *lines[1:]], blocks)
 
 
 def fields(result: Fields) -> Payload:
