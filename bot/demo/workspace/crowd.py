@@ -6,7 +6,7 @@ from bot.demo.workspace.announcer import SCOPE_WORDS, Announcer
 from bot.demo.workspace.feed import Feed
 from bot.demo.workspace.records import Channel, Label, User
 from bot.demo.workspace.store import Store
-from bot.demo.workspace.values import Json
+from bot.demo.workspace.values import Json, SlackError
 
 
 class Crowd:
@@ -27,14 +27,18 @@ class Crowd:
         return channel
 
     def join(self, channel: Channel, user: User, *, inviter: User | None = None) -> None:
-        """Adds a member."""
+        """Adds a member, or `already_in_channel`."""
+        if user.id in channel.members:
+            raise SlackError("already_in_channel")
         channel.members[user.id] = None
         self._feed.post(channel, user, f"<@{user.id}> has joined the channel", subtype=_joined(channel))
         event: Json = self._membership("member_joined_channel", channel, user)
         self._tell(channel, event | ({"inviter": inviter.id} if inviter is not None else {}))
 
     def leave(self, channel: Channel, user: User) -> None:
-        """Takes a member out; the bot hears of its own leaving, and of nothing after it."""
+        """Takes a member out, or `not_in_channel`; the bot hears of its own leaving, and of nothing after it."""
+        if user.id not in channel.members:
+            raise SlackError("not_in_channel")
         self._feed.post(channel, user, f"<@{user.id}> has left the channel", subtype=_joined(channel, "leave"))
         self._tell(channel, self._membership("member_left_channel", channel, user))
         del channel.members[user.id]

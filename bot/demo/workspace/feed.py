@@ -140,34 +140,33 @@ class Feed:
         channel = self._store.channels[message.channel]
         if any(pin.ts == message.ts for pin in channel.pins):
             raise SlackError("already_pinned")
-        channel.pins.append(Pin(message.ts, user.id, self._store.ids.now()))
-        self._pinned("pin_added", channel, message, user)
+        pin = Pin(message.ts, user.id, self._store.ids.now())
+        channel.pins.append(pin)
+        info = {"channel": channel.id, "pinned_by": user.id, "pinned_ts": pin.created}
+        self._pinned(pin, message, user, {"type": "pin_added", "pinned_info": info})
 
     def unpin(self, message: Message, user: User) -> None:
         """Takes the pin off, or `no_pin`."""
         channel = self._store.channels[message.channel]
-        if all(pin.ts != message.ts for pin in channel.pins):
+        pin = next((pin for pin in channel.pins if pin.ts == message.ts), None)
+        if pin is None:
             raise SlackError("no_pin")
-        channel.pins = [pin for pin in channel.pins if pin.ts != message.ts]
-        self._pinned("pin_removed", channel, message, user)
+        channel.pins.remove(pin)
+        self._pinned(pin, message, user, {"type": "pin_removed", "has_pins": bool(channel.pins)})
 
-    def _pinned(self, kind: str, channel: Channel, message: Message, user: User) -> None:
+    def _pinned(self, pin: Pin, message: Message, user: User, event: Json) -> None:
         self._announcer.changed(message)
-        event: Json = {
-            "type": kind,
+        channel = self._store.channels[message.channel]
+        event |= {
             "user": user.id,
             "channel_id": channel.id,
-            "item": self.pinned_item(message, user),
+            "item": self.pinned_item(pin, message),
             "item_user": message.user,
             "pin_count": len(channel.pins),
         }
-        if kind == "pin_added":
-            event["pinned_info"] = {"channel": channel.id, "pinned_by": user.id, "pinned_ts": self._store.ids.now()}
-        else:
-            event["has_pins"] = bool(channel.pins)
         self._announcer.event(event, channel, scope="pins:read")
 
-    def pinned_item(self, message: Message, user: User) -> Json:
+    def pinned_item(self, pin: Pin, message: Message) -> Json:
         """A pinned message as pins.list and the pin events have it."""
         body = message_json(message, self._store) | {
             "pinned_to": [message.channel],
@@ -175,8 +174,8 @@ class Feed:
         }
         return {
             "type": "message",
-            "created": self._store.ids.now(),
-            "created_by": user.id,
+            "created": pin.created,
+            "created_by": pin.user,
             "channel": message.channel,
             "message": body,
         }

@@ -66,7 +66,7 @@ class Hooks:
         """Shows an answer (`text`, `blocks`, `response_type`, `replace_original` ...) to the hook's person."""
         original = hook.original
         if body.get("delete_original"):
-            if original is not None:
+            if original is not None and not original.deleted:
                 self._feed.remove(original)
             return
         content: Content = {"blocks": body.get("blocks") or [], "attachments": body.get("attachments") or []}

@@ -28,6 +28,7 @@ _VALUES = {
     "datetimepicker": ("selected_date_time", "initial_date_time"),
     "overflow": ("selected_option", ""),
 }
+_LISTS = {"selected_options", "selected_users", "selected_conversations", "selected_channels"}
 
 
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
@@ -65,14 +66,16 @@ def initial_state(blocks: list[Json]) -> dict[str, Json]:
     for block, element in elements(blocks):
         if element["type"] in _VALUES and element["type"] != "overflow":
             key, preset = _VALUES[element["type"]]
-            empty: object = (
-                [] if key.startswith("selected_") and key.endswith("s") and key != "selected_options" else None
-            )
-            if key == "selected_options":
-                empty = []
+            empty: list[object] | None = [] if key in _LISTS else None
             held = {"type": element["type"], key: element.get(preset, empty)}
             state.setdefault(block["block_id"], {})[element["action_id"]] = held
     return state
+
+
+def keep(state: dict[str, Json], held: dict[str, Json]) -> None:
+    """Puts into a fresh state what was held before, where block and action ids are the same."""
+    for block_id, actions in state.items():
+        actions.update({key: value for key, value in held.get(block_id, {}).items() if key in actions})
 
 
 def chosen(element: Json, value: object) -> Json:

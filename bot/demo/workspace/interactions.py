@@ -58,6 +58,7 @@ class Interactions:
     def __init__(self, core: Core, user: User) -> None:
         self._core = core
         self._user = user
+        self._chosen: dict[str, dict[str, Json]] = {}
 
     async def command(self, channel: Channel, line: str, *, should_escape: bool) -> Turn:
         """A typed slash command; its text comes escaped."""
@@ -105,17 +106,27 @@ class Interactions:
         }
         if message.thread_ts is not None:
             container["thread_ts"] = message.thread_ts
+        state = self._state(message)
+        if (held := state.get(block["block_id"], {}).get(element["action_id"])) is not None:
+            held |= choice
         payload = self._interaction("block_actions") | {
             "container": container,
             "trigger_id": self._core.surfaces.trigger(self._user.id),
             "channel": {"id": channel.id, "name": _channel_name(channel)},
-            "state": {"values": inputs.initial_state(message_blocks(message) or [])},
+            "state": {"values": state},
             "response_url": self._core.hooks.url(hook),
             "actions": [self._action(block, element, choice)],
         }
         if not ephemeral:
             payload["message"] = message_json(message, store, metadata=True)
         return await self._interact(payload, hook, channel)
+
+    def _state(self, message: Message) -> dict[str, Json]:
+        """What this person has chosen on a message so far; Slack keeps it for each of them apart."""
+        state = inputs.initial_state(message_blocks(message) or [])
+        inputs.keep(state, self._chosen.get(message.ts, {}))
+        self._chosen[message.ts] = state
+        return state
 
     async def act_in_view(self, view: View, element: Json, block: Json, choice: Json) -> Turn:
         """An action in a modal or in App Home."""

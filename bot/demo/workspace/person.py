@@ -69,7 +69,17 @@ class Person:
 
     def _file(self, name: str, data: bytes, channel: Channel) -> File:
         store = self.core.store
-        file = File(store.ids.new("F"), name, name, self.id, store.ids.now(), len(data), data, True, [channel.id])  # noqa: FBT003 - complete
+        file = File(
+            id=store.ids.new("F"),
+            name=name,
+            title=name,
+            user=self.id,
+            created=store.ids.now(),
+            length=len(data),
+            content=data,
+            complete=True,
+            channels=[channel.id],
+        )
         store.files[file.id] = file
         return file
 
@@ -205,7 +215,7 @@ class Person:
         return [self._look(message) for message in self._messages(channel)]
 
     def _messages(self, channel: Channel) -> Sequence[Message]:
-        public = [] if channel.private and self.id not in channel.members else list(channel.messages.values())
+        public = list(channel.messages.values()) if self._may_read(channel) else []
         own = self.core.store.ephemerals.get((channel.id, self.id), {}).values()
         return sorted([*public, *own], key=lambda message: message.ts) if own else public
 
@@ -235,9 +245,9 @@ class Person:
         """
 
         def fits(item: object) -> Seen | None:
-            if not isinstance(item, Message) or item.channel != channel.id or item.deleted:
+            if not isinstance(item, Message) or item.channel != channel.id or not self._sees(item):
                 return None
-            if item.seen_by not in {None, self.id} or (after is not None and item.ts <= after.ts):
+            if after is not None and item.ts <= after.ts:
                 return None
             seen = self._look(item)
             return seen if (wanted in seen.plain() if isinstance(wanted, str) else wanted(seen)) else None
@@ -288,7 +298,7 @@ class Person:
         async def changes() -> AsyncIterator[Seen]:
             while True:
                 item = await queue.get()
-                if isinstance(item, Message) and not item.deleted and self._may_see(item):
+                if isinstance(item, Message) and self._sees(item) and self._member_of(item):
                     yield self._look(item)
 
         try:
@@ -296,10 +306,16 @@ class Person:
         finally:
             self.core.signal.unfollow(queue)
 
-    def _may_see(self, message: Message) -> bool:
-        if message.seen_by is not None:
-            return message.seen_by == self.id
+    def _may_read(self, channel: Channel) -> bool:
+        return self.id in channel.members or not channel.private
+
+    def _member_of(self, message: Message) -> bool:
         return self.id in self.core.store.channels[message.channel].members
+
+    def _sees(self, message: Message) -> bool:
+        if message.deleted or message.seen_by not in {None, self.id}:
+            return False
+        return message.seen_by is not None or self._may_read(self.core.store.channels[message.channel])
 
     def _look(self, message: Message) -> Seen:
         return look(message, self.core.store, self.user)
@@ -309,8 +325,8 @@ class Person:
             message = self.core.store.ephemerals.get((seen.channel, self.id), {}).get(seen.ts)
         else:
             message = self.core.store.channels[seen.channel].messages.get(seen.ts)
-        if message is None:
-            raise LookupError(f"{self.name} does not see this message any more: {seen.plain()!r}")
+        if message is None or not self._sees(message):
+            raise LookupError(f"{self.name} does not see this message: {seen.plain()!r}")
         return message
 
     def _view(self, seen: SeenView) -> View:

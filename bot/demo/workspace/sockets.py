@@ -83,8 +83,6 @@ class Sockets:
             await self._hello(ws)
             self.arrived.set()
             await self._receive(ws)
-        except ConnectionError:
-            pass  # the app went away without a goodbye; what it did not ack is delivered again
         finally:
             self._open.remove(connection)
             self._retire(connection)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.demo.workspace.inputs import initial_state
+from bot.demo.workspace.inputs import initial_state, keep
 from bot.demo.workspace.limits import check_view
 from bot.demo.workspace.signal import Signal
 from bot.demo.workspace.store import Store
@@ -141,8 +141,7 @@ class Surfaces:
         view.hash = f"{self._store.ids.ts()[:10]}.{secrets.token_hex(4)}"
         kept = view.state
         view.state = initial_state(view.body["blocks"])
-        for block_id, actions in view.state.items():
-            actions.update({key: value for key, value in kept.get(block_id, {}).items() if key in actions})
+        keep(view.state, kept)
         view.errors = {}
         self.changed(view)
 

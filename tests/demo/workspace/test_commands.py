@@ -237,6 +237,7 @@ async def test_a_later_answer_can_replace_or_remove_the_first(ws: Workspace, app
     await url.post(text="done", replace_original=True)
     (second,) = ana.sees(channel)
     await url.post(delete_original=True)
+    await url.post(delete_original=True)
 
     assert (first.plain(), second.plain(), second.ts) == ("working", "done", first.ts)
     assert ana.sees(channel) == []

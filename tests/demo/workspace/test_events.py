@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import Workspace
 from bot.demo.workspace.store import EPHEMERALS_KEPT
+from bot.demo.workspace.values import SlackError
 from tests.demo.workspace.conftest import Serve
 from tests.demo.workspace.shapes import EVENTS, Shapes
 
@@ -284,8 +285,18 @@ async def test_who_is_not_in_a_private_channel_sees_and_says_nothing(ws: Workspa
         await ben.say(channel, "let me in")
     with pytest.raises(PermissionError, match="#secret is private"):
         await ben.join(channel)
-    with pytest.raises(PermissionError, match="did not write"):
-        await ben.edit(said, "shout")
+    with pytest.raises(LookupError, match="ben does not see this message: 'hush'"):
+        await ben.react(said, "eyes")
+
+
+async def test_people_edit_and_delete_only_what_they_wrote(ws: Workspace) -> None:
+    ana, ben = ws.person("ana"), ws.person("ben")
+    said = await ana.say(ws.channel("ops", [ana, ben]), "mine")
+
+    with pytest.raises(PermissionError, match="ben did not write this message"):
+        await ben.edit(said, "ours")
+    with pytest.raises(PermissionError, match="ben did not write this message"):
+        await ben.delete(said)
 
 
 async def test_names_topics_and_the_end_of_a_channel_are_heard(
@@ -349,7 +360,7 @@ async def test_an_admin_deletes_what_others_wrote(ws: Workspace) -> None:
     await root.delete(said)
 
     assert ana.sees(channel) == []
-    with pytest.raises(LookupError, match="does not see this message any more: 'oops'"):
+    with pytest.raises(LookupError, match="does not see this message: 'oops'"):
         await ana.react(said, "eyes")
 
 
@@ -412,3 +423,13 @@ async def test_a_wait_tells_later_messages_from_earlier_ones(ws: Workspace) -> N
 
 async def test_a_channel_may_be_empty_of_people(ws: Workspace) -> None:
     assert ws.channel("void", bot=False).members == {}
+
+
+async def test_nobody_joins_twice_or_leaves_where_they_are_not(ws: Workspace) -> None:
+    ana, ben = ws.person("ana"), ws.person("ben")
+    channel = ws.channel("ops", [ana])
+
+    with pytest.raises(SlackError, match="already_in_channel"):
+        await ana.join(channel)
+    with pytest.raises(SlackError, match="not_in_channel"):
+        await ana.kick(channel, ben)

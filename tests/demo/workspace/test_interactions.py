@@ -198,6 +198,34 @@ async def test_a_choice_carries_what_was_chosen(
     assert acted[0]["actions"][0][field] == (chosen or [option("a", "Alpha"), option("b", "Beta")])
 
 
+async def test_choices_on_a_message_are_kept_for_each_person(
+    ws: Workspace, app: AsyncApp, serve: Serve, acted: list[Json], client: AsyncWebClient
+) -> None:
+    await serve(app)
+    ana, ben = ws.person("ana"), ws.person("ben")
+    seen = await card(ws, client, menu("static_select", "pick"), button("go", "Go"))
+
+    await ana.select(seen, "pick", "b")
+    await ana.click(seen, "Go")
+    await ben.click(seen, "Go")
+
+    held = [body["state"]["values"]["row"]["pick"]["selected_option"] for body in acted]
+    assert held == [option("b", "Beta"), option("b", "Beta"), None]
+
+
+async def test_who_does_not_see_a_card_cannot_click_it(ws: Workspace, client: AsyncWebClient) -> None:
+    ana, eve = ws.person("ana"), ws.person("eve")
+    channel = ws.channel("secret", [ana], private=True)
+    blocks = [{"type": "actions", "elements": [button("go", "Go")]}]
+    await client.chat_postMessage(channel=channel.id, text="card", blocks=blocks)
+    seen = await ana.wait_for(channel, "[Go]")
+
+    with pytest.raises(LookupError, match="eve does not see this message"):
+        await eve.click(seen, "Go")
+    with pytest.raises(TimeoutError):
+        await eve.wait_for(channel, "[Go]", timeout=0.01)
+
+
 async def test_what_is_not_there_cannot_be_clicked_or_chosen(ws: Workspace, client: AsyncWebClient) -> None:
     ana = ws.person("ana")
     seen = await card(ws, client, button("go", "Go"), menu("static_select", "pick"))

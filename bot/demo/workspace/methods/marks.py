@@ -48,8 +48,7 @@ def _unpin(core: Core, args: Args) -> Json:
 
 def _pins(core: Core, args: Args) -> Json:
     channel = _channel(core, args)
-    pinned = [(channel.messages[pin.ts], core.store.users[pin.user]) for pin in channel.pins]
-    return {"items": [core.feed.pinned_item(message, user) for message, user in pinned]}
+    return {"items": [core.feed.pinned_item(pin, channel.messages[pin.ts]) for pin in channel.pins]}
 
 
 def _add_bookmark(core: Core, args: Args) -> Json:
