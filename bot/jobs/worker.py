@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 
+import psycopg
 import structlog
 from procrastinate import App
+from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker as QueueWorker
 from psycopg_pool import AsyncConnectionPool
 
@@ -77,7 +79,9 @@ class Worker:
             try:
                 await self._serve()
                 backoff = FIRST_BACKOFF
-            except Exception:  # the worker must come back whatever ended it
+            except (psycopg.Error, ConnectorException, TimeoutError) as error:
+                log.warning("worker lost the database", error=str(error))
+            except Exception:
                 log.exception("worker ended")
             self._alive_at = None
             if not self._stopping.is_set():

@@ -20,8 +20,8 @@ from bot.operations.rows import touches_same
 BETWEEN_UPDATES = 1.0
 """Seconds between two updates of a card."""
 
-_OUTSIDE = {"not_in_channel", "channel_not_found", "is_archived", "no_channel"}
-"""What Slack says when the bot cannot post in a channel."""
+_OUTSIDE = {"not_in_channel", "user_not_in_channel", "channel_not_found", "is_archived"}
+"""What Slack says when the bot cannot post in a channel, or not to that person there."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Showing:
         operation, progress = await self._read(operation_id)
         match operation.plan_state:
             case PlanState.PROPOSED:
-                await self._chat.whisper(operation.channel, operation.requester, plan_card(operation))
+                await self._show_plan(operation)
             case PlanState.AWAITING_APPROVAL:
                 await self._ask_for_approval(operation)
             case PlanState.ACCEPTED:
@@ -101,8 +101,12 @@ class Showing:
         except IntegrationError as error:
             if error.hint not in _OUTSIDE or operation.requester == AUTOMATIC.user_id:
                 raise
-        direct = await self._chat.direct(operation.requester)
-        return await self._chat.post(direct, progress, key=key)
+        return await self._post_directly(operation, progress, key=key)
+
+    async def _post_directly(
+        self, operation: Operation, result: Progress | PlanCard | Failure, *, key: str = ""
+    ) -> MessageRef:
+        return await self._chat.post(await self._chat.direct(operation.requester), result, key=key)
 
     async def _post_once(self, operation: Operation, result: Progress | PlanCard, *, key: str) -> MessageRef:
         """Post under `key`; a second attempt first looks for the post whose record was lost."""
@@ -110,6 +114,14 @@ class Showing:
             is_first = await tx.claims.claim(key, at=operation.proposed_at)
         found = None if is_first else await self._chat.find(operation.channel, key, since=operation.proposed_at)
         return found or await self._chat.post(operation.channel, result, key=key)
+
+    async def _show_plan(self, operation: Operation) -> None:
+        try:
+            await self._chat.whisper(operation.channel, operation.requester, plan_card(operation))
+        except IntegrationError as error:
+            if error.hint not in _OUTSIDE:
+                raise
+            await self._post_directly(operation, plan_card(operation))
 
     async def _ask_for_approval(self, operation: Operation) -> None:
         try:
@@ -119,9 +131,8 @@ class Showing:
                 raise
             async with self._store.transaction() as tx:
                 await tx.operations.move_plan(operation.id, to=PlanState.CANCELLED, frm=(PlanState.AWAITING_APPROVAL,))
-            direct = await self._chat.direct(operation.requester)
             why = f"{operation.plan.title} was not put up for approval: I cannot post in that channel."
-            await self._chat.post(direct, Failure(why, hint="Invite me there and type the command again."))
+            await self._post_directly(operation, Failure(why, hint="Invite me there and type the command again."))
 
     async def _close_plan(self, operation: Operation) -> None:
         """Take the buttons off a plan that is in the channel; the answer to a command is only its reader's."""

@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.errors import IntegrationError
 from bot.core.prose import Person
-from bot.core.results import Failure, OperationState, PlanState, Progress, StepState
+from bot.core.results import Failure, OperationState, PlanCard, PlanState, Progress, StepState
 from tests.operations.world import ANA, CHANNEL, CHIEF, World
 from tests.waiting import until
 
@@ -174,3 +174,24 @@ async def test_a_dismissed_plan_that_only_its_requester_saw_is_not_looked_for(wo
     await show(world, operation_id)
 
     assert world.chat.posted(CHANNEL) == []
+
+
+async def test_a_plan_that_cannot_be_whispered_is_sent_to_the_requester(world: World) -> None:
+    operation_id = await world.proposed("ab")
+    world.lamps.on["a"] = True
+    await world.confirm(operation_id)
+    world.chat.refuses = {"whisper": "user_not_in_channel"}
+
+    await world.work()
+
+    [card] = world.chat.posted("D0ANA")
+    assert isinstance(card, PlanCard)
+    assert card.steps == ("Switch b on",)
+
+
+async def test_a_plan_waits_for_slack_to_come_back(world: World) -> None:
+    operation_id = await world.proposed("a")
+    world.chat.refuses = {"whisper": "service_unavailable"}
+
+    with pytest.raises(IntegrationError):
+        await show(world, operation_id)
