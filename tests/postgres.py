@@ -46,6 +46,7 @@ def _make_template(cluster: str) -> None:
             return
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
+        connection.execute("drop database if exists making_template")
         connection.execute("create database making_template")
         migrate(make_conninfo(cluster, dbname="making_template"))
         connection.execute(f"alter database making_template rename to {TEMPLATE}")

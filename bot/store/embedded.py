@@ -7,9 +7,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
@@ -43,6 +45,10 @@ log_checkpoints = off
 """
 
 
+_PATIENCE = timedelta(minutes=2)
+_LINES = 8  # of postmaster.pid, once the server has written all of it
+
+
 class EmbeddedPostgres:
     """The server of one data directory, shared by all processes that start it.
 
@@ -63,13 +69,12 @@ class EmbeddedPostgres:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._alone():
+            for cut_short in self._folder.glob("pg.new-*"):
+                shutil.rmtree(cut_short, ignore_errors=True)
             try:
                 if not self._cluster.exists():
                     self._create()
-                _forget_stale_pid(self._cluster)
-                server = _server(self._cluster)
-                server.ensure_pgdata_inited()
-                server.ensure_postgres_running()
+                server = self._run()
             except (OSError, RuntimeError, subprocess.SubprocessError) as error:
                 raise IntegrationError(
                     f"The embedded Postgres in {self._folder} does not start.", hint=f"See {self._cluster / 'log'}."
@@ -90,9 +95,7 @@ class EmbeddedPostgres:
             except BlockingIOError:
                 last = False
             if last or self._stop_always:
-                server = _server(self._cluster)
-                server.ensure_postgres_running()
-                server.stop()
+                self._run().stop()
         self._use = None
 
     def __enter__(self) -> str:
@@ -105,14 +108,23 @@ class EmbeddedPostgres:
 
     def _create(self) -> None:
         """Make the cluster beside its place: one whose making was cut short cannot be told from a whole one later."""
-        for left in self._folder.glob("pg.new-*"):
-            shutil.rmtree(left)
-        new = self._folder / f"pg.new-{os.getpid()}"
-        new.mkdir()
+        new = Path(tempfile.mkdtemp(prefix="pg.new-", dir=self._folder))
         _server(new).ensure_pgdata_inited()
         with (new / "postgresql.conf").open("a") as conf:
             conf.write(_SETTINGS)
         new.rename(self._cluster)
+
+    def _run(self) -> PostgresServer:
+        server = _server(self._cluster)
+        _settle(self._cluster)
+        server.ensure_pgdata_inited()
+        try:
+            server.ensure_postgres_running()
+        except subprocess.TimeoutExpired:
+            # The wheel waits for ten seconds; after a crash there may be more to recover than that.
+            _settle(self._cluster)
+            server.ensure_postgres_running()
+        return server
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -140,12 +152,27 @@ def _server(cluster: Path) -> PostgresServer:
     return PostgresServer(cluster, cleanup_mode=None)
 
 
-def _forget_stale_pid(cluster: Path) -> None:
-    """Remove a pid file whose process is another program by now, as after a restart of the container."""
+def _settle(cluster: Path) -> None:
+    """Wait for a server that is starting or stopping; forget one whose pid is another program's by now.
+
+    Both are left behind when a bot is killed, the latter by a restart of its container.
+    """
     file = cluster / "postmaster.pid"
+    deadline = time.monotonic() + _PATIENCE.total_seconds()
+    while file.exists():
+        lines = file.read_text().splitlines()
+        if lines and not _is_server(int(lines[0]), cluster):
+            file.unlink(missing_ok=True)
+        elif len(lines) == _LINES and lines[-1].strip() == "ready":
+            return
+        elif time.monotonic() > deadline:
+            raise IntegrationError(f"The embedded Postgres in {cluster} is still starting.", hint="Try again later.")
+        else:
+            time.sleep(0.05)
+
+
+def _is_server(pid: int, cluster: Path) -> bool:
     try:
-        pid = int(file.read_text().splitlines()[0])
-        if psutil.Process(pid).name() != "postgres":
-            file.unlink()
-    except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
-        return
+        return str(cluster) in psutil.Process(pid).cmdline()
+    except psutil.NoSuchProcess:
+        return False

@@ -10,7 +10,7 @@ from psycopg import Connection
 from bot.core.errors import IntegrationError
 
 HEAD = "0002"
-"""The newest revision, so that a database which is up to date costs no import of alembic (0.6 s)."""
+"""The newest revision, so that alembic is imported only for a database that lacks one."""
 
 _OLDEST_SERVER = 14
 _LOCK = 0x6F7073626F74  # "opsbot"
@@ -31,7 +31,9 @@ def migrate(conninfo: str) -> None:
                 )
             connection.execute("select pg_advisory_lock(%s)", [_LOCK])
             if _revision(connection) != HEAD:
-                _upgrade(conninfo)
+                from bot.store.upgrade import upgrade  # noqa: PLC0415 - see HEAD
+
+                upgrade(conninfo)
     except psycopg.Error as error:
         raise IntegrationError(f"The database cannot be brought up to date: {error}") from error
 
@@ -41,24 +43,3 @@ def _revision(connection: Connection[Any]) -> str:
         return ""
     row = connection.execute("select version_num from alembic_version").fetchone()
     return row[0] if row else ""
-
-
-def _upgrade(conninfo: str) -> None:
-    from alembic import command  # noqa: PLC0415 - see HEAD
-    from alembic.config import Config  # noqa: PLC0415 - see HEAD
-    from alembic.util import CommandError  # noqa: PLC0415 - see HEAD
-    from sqlalchemy import NullPool, create_engine  # noqa: PLC0415 - see HEAD
-
-    config = Config()
-    config.set_main_option("script_location", "bot.store:migrations")
-    config.set_main_option("path_separator", "os")
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise IntegrationError(
-                "The database was made by a newer version of the bot.", hint="Install that version or a newer one."
-            ) from error
-        connection.commit()
