@@ -171,6 +171,13 @@ class SlackBot:
         )
 
 
+async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
+    """Return once `condition` holds; TimeoutError when it never does."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - a counter has no event to wait for
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def running_bot(
     workspace: Workspace,

@@ -30,9 +30,9 @@ EVENTS = ("app_home_opened", "app_mention", "message.channels", "message.groups"
 
 _RESERVED = frozenset(
     (  # noqa: SIM905 - a list of words is read best as words
-        "active apps archive away call close collapse dm dnd expand feed feedback help huddle invite join kick leave me "
-        "msg mute open part people pin prefs pro remind remove rename search shortcuts shrug star status topic unarchive "
-        "who"
+        "active apps archive away call close collapse dm dnd expand feed feedback help huddle invite join kick leave "
+        "me msg mute open part people pin prefs pro remind remove rename search shortcuts shrug star status topic "
+        "unarchive who"
     ).split()
 )
 _LONGEST_NAME = 32

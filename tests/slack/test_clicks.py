@@ -7,7 +7,7 @@ from bot.demo.workspace import Person, Seen, Workspace
 from bot.demo.workspace.records import Channel
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from tests.fixtures_slack import SlackBot, running_bot
+from tests.fixtures_slack import SlackBot, running_bot, until
 
 
 async def card(workspace: Workspace, who: Person, ops: Channel) -> Seen:
@@ -82,9 +82,7 @@ async def test_copies_of_a_click_say_nothing(workspace: Workspace, bot: SlackBot
     workspace.faults.redeliver(2, "block_actions")
 
     turn = await ana.click(shown, "Press")
-    async with asyncio.timeout(5):
-        while bot.counted("double") < 2:
-            await asyncio.sleep(0.01)
+    await until(lambda: bot.counted("double") == 2)
 
     assert [reply.plain() for reply in turn.replies()] == ["Pressed by ana."]
     assert bot.diary.entries == ["pressed row1"]
@@ -100,9 +98,7 @@ async def test_copies_that_run_at_the_same_time_say_nothing(workspace: Workspace
         shown = await card(workspace, ana, ops)
         workspace.faults.redeliver(3, "block_actions")
         turn = await ana.click(shown, "Press")
-        async with asyncio.timeout(5):
-            while one.counted("double") + other.counted("double") < 3:
-                await asyncio.sleep(0.01)
+        await until(lambda: one.counted("double") + other.counted("double") == 3)
 
     assert [reply.plain() for reply in turn.replies()] == ["Pressed by ana."]
 

@@ -12,7 +12,7 @@ from bot.core.records import AuditRow
 from bot.demo.workspace import Workspace
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from tests.fixtures_slack import SECRET, SlackBot, running_bot
+from tests.fixtures_slack import SECRET, SlackBot, running_bot, until
 
 
 async def audited(store: Postgres, *, rows: int) -> tuple[AuditRow, ...]:
@@ -130,9 +130,7 @@ async def test_every_copy_of_a_command_but_one_is_dropped(workspace: Workspace, 
     workspace.faults.redeliver(2, "slash_commands")
 
     await said(workspace, "/ops ping")
-    async with asyncio.timeout(5):
-        while bot.counted("double") < 2:
-            await asyncio.sleep(0.01)
+    await until(lambda: bot.counted("double") == 2)
 
     assert bot.diary.entries == ["ping by ana"]
 
@@ -141,9 +139,7 @@ async def test_two_replicas_run_a_command_once(workspace: Workspace, store: Post
     async with running_bot(workspace, store) as one, running_bot(workspace, store) as other:
         workspace.faults.redeliver(3, "slash_commands")
         await said(workspace, "/ops ping")
-        async with asyncio.timeout(5):
-            while one.counted("double") + other.counted("double") < 3:
-                await asyncio.sleep(0.01)
+        await until(lambda: one.counted("double") + other.counted("double") == 3)
 
     assert one.diary.entries + other.diary.entries == ["ping by ana"]
 
