@@ -36,8 +36,9 @@ class WebApi:
         method = request.match_info["method"]
         args = await read_arguments(request)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(args.pop("token", ""))
-        refused = await self._fault(method, args)
-        return refused or self._answer(method, args, self._respond(method, args, token))
+        if (refused := await self._fault(method, args)) is not None:
+            return refused
+        return self._answer(method, args, self._respond(method, args, token))
 
     async def response_url(self, request: web.Request) -> web.StreamResponse:
         """An answer to a command or interaction; it needs no token, the address is the secret."""

@@ -9,10 +9,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import Workspace
+from bot.demo.workspace.values import Json
 from tests.demo.workspace.shapes import Shapes
 
 TRANSPORTS = ("socket", "http")
@@ -53,6 +54,23 @@ def app(ws: Workspace, client: AsyncWebClient) -> AsyncApp:
         ignoring_self_events_enabled=False,
         logger=quiet,
     )
+
+
+@pytest.fixture
+def acted(app: AsyncApp) -> list[Json]:
+    """The bodies of all interactions, each acked with nothing."""
+    bodies: list[Json] = []
+
+    async def hear(ack: AsyncAck, body: Json) -> None:
+        bodies.append(body)
+        await ack()
+
+    for action_id in ("go", "pick", "more"):
+        app.action(action_id)(hear)
+    app.shortcut("note")(hear)
+    app.view("ask")(hear)
+    app.view_closed("ask")(hear)
+    return bodies
 
 
 @pytest.fixture(params=TRANSPORTS)

@@ -263,6 +263,17 @@ async def test_a_response_url_refuses_what_slack_refuses(
     assert (status, answer["ok"], answer["error"]) == (200, False, error)
 
 
+async def test_an_answer_can_be_made_to_fail(ws: Workspace, app: AsyncApp, serve: Serve) -> None:
+    url = await response_url(ws, app, serve)
+    ws.faults.rate_limit("response_url")
+
+    status, _ = await url.post(text="lost")
+    await url.post(text="shown")
+
+    assert status == 429
+    assert [seen.plain() for seen in ws.person("ana").sees(ws.channel("ops", bot=False))] == ["shown"]
+
+
 async def test_answers_are_in_the_log_of_calls(ws: Workspace, app: AsyncApp, serve: Serve) -> None:
     url = await response_url(ws, app, serve)
 

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import Workspace
 from tests.demo.workspace.conftest import Serve
-from tests.demo.workspace.test_interactions import button, menu, modal
+from tests.demo.workspace.pieces import button, menu, modal
 
 Json = dict[str, Any]
 

@@ -98,6 +98,12 @@ async def test_history_is_newest_first_without_replies(ws: Workspace, client: As
     assert pages == [["4", "3"], ["2", "1"], ["0"]]
 
 
+async def test_a_span_of_history_needs_timestamps(ws: Workspace, client: AsyncWebClient) -> None:
+    channel = ws.channel("ops")
+
+    assert await error_of(client.conversations_history(channel=channel.id, oldest="yesterday")) == "invalid_arguments"
+
+
 async def test_history_needs_membership(ws: Workspace, client: AsyncWebClient) -> None:
     away = ws.channel("away", [ws.person("ana")], bot=False)
 

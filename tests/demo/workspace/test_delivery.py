@@ -1,5 +1,6 @@
 """How payloads reach the app: transports, retries, and Slack's bad days."""
 
+import asyncio
 import hashlib
 import hmac
 from contextlib import AsyncExitStack
@@ -290,3 +291,19 @@ async def test_what_is_under_way_ends_with_the_workspace() -> None:
         await ana.say(ws.channel("ops", [ana]), "hello")
         with pytest.raises(TimeoutError):
             await ws.settled(timeout=0.05)
+
+
+async def test_open_connections_are_closed_with_the_workspace() -> None:
+    async with aiohttp.ClientSession() as session:
+        async with Workspace.open() as ws:
+            client = AsyncWebClient(base_url=ws.api_url)
+            url = (await client.apps_connections_open(app_token=ws.app_token))["url"]
+            connection = await session.ws_connect(url)
+            await connection.receive_json()
+            await connection.send_bytes(b"not for Slack")
+            closing = asyncio.create_task(connection.receive())
+            await asyncio.sleep(0)
+
+        frame = await closing
+
+    assert frame.type is WSMsgType.CLOSE

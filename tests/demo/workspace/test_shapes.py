@@ -10,8 +10,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import Workspace
+from tests.demo.workspace.pieces import button, modal
 from tests.demo.workspace.shapes import EVENTS, INTERACTIONS, Shapes, mismatches
-from tests.demo.workspace.test_interactions import button, modal
 
 Json = dict[str, Any]
 PAYLOADS = Path(__file__).resolve().parents[3].parent / "shared" / "slack" / "payloads"
