@@ -40,10 +40,11 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What one file gave: lines oldest first; `left_out` says what was not read."""
+    """What one file gave: lines oldest first; `left_out` says what was not read, `fault` why nothing was."""
 
     lines: tuple[_Line, ...]
     left_out: tuple[str, ...] = ()
+    fault: str = ""
 
 
 class FileLogs:
@@ -69,9 +70,10 @@ class FileLogs:
     def _tail(self, files: Sequence[LogFile], count: int, wanted: str) -> LogTail:
         read = [self._read(Path(file.path), count, wanted) for file in files]
         lines = sorted((line for file in read for line in file.lines), key=lambda line: line.at)
-        left_out = [words for file in read for words in file.left_out]
-        if not lines and len(left_out) == len(files):
-            raise IntegrationError(f"No log could be read: {'; '.join(left_out)}.")
+        faults = [file.fault for file in read if file.fault]
+        if len(faults) == len(files):
+            raise IntegrationError(f"No log could be read: {'; '.join(faults)}.")
+        left_out = [*faults, *(words for file in read for words in file.left_out)]
         return LogTail(lines=tuple(line.text for line in lines[-count:]), left_out="; ".join(left_out))
 
     def _read(self, path: Path, count: int, wanted: str) -> _File:
@@ -85,7 +87,7 @@ class FileLogs:
                 return found
             earlier = self._scan(rotated, count, wanted)
         except OSError as error:
-            return _File((), (f"{path.name} cannot be read ({error.strerror})",))
+            return _File((), fault=f"{path.name} cannot be read ({error.strerror})")
         merged = _File((*earlier.lines, *found.lines), (*earlier.left_out, *found.left_out))
         return _with_note(merged, f"{rotated.name} was read too")
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.core.errors import Conflict, IntegrationError
+from bot.core.errors import IntegrationError
 from bot.core.plan import Attempt, Json, Observation, Step, Verdict
 from bot.core.ports import EnvFile, Gateway, Health, Processes, Worker
 
@@ -67,10 +67,7 @@ async def reload(_: Attempt[Reload], *, processes: Processes) -> str:
 
 async def see_reload(attempt: Attempt[Reload], *, processes: Processes, gateway: Gateway) -> Observation:
     """Every worker is a new one, stays up, and answers health; the manager's word for it counts for nothing."""
-    try:
-        await processes.wait_idle()  # an orphan of a dead replica may be at it still
-    except Conflict as error:
-        return Observation(Verdict.UNKNOWN, str(error))
+    await processes.wait_idle()  # an orphan of a dead replica may be at it still
     old = attempt.before.get("pids")
     before = [pid for pid in old if isinstance(pid, int)] if isinstance(old, list) else []
     first = await processes.workers()
@@ -183,7 +180,7 @@ RELOAD = Step(
     before=remember_workers,
     do=reload,
     observe=see_reload,
-    settle=timedelta(seconds=20),
+    settle=timedelta(seconds=10),  # of an outage, perhaps: what puts it back comes after this
 )
 MAINTENANCE = Step(
     name="maintenance.observe", params=Maintenance, observe=see_maintenance, settle=timedelta(seconds=10)
