@@ -134,7 +134,7 @@ def manifest(
     slack = _load(config)[0].slack
     registry = Registry.discover(prefix=prefix or slack.command, incident_root=incident_root or slack.incident_command)
     made = slack_manifest.manifest(registry, request_url=request_url)
-    click.echo(slack_manifest.to_json(made) if as_json else slack_manifest.to_yaml(made), nl=False)
+    click.echo(slack_manifest.as_json(made) if as_json else slack_manifest.as_yaml(made), nl=False)
 
 
 @main.command()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
-from bot.app import audit_key, database, private_folder, registry_of
+from bot.app import audit_key, database, private_folder
 from bot.core.contacts import Contact
 from bot.core.errors import OpsbotError
 from bot.core.integration import Integration
@@ -15,7 +15,7 @@ from bot.jobs.queue import defer
 from bot.services import build_services
 from bot.settings import Settings
 from bot.slack.client import granted_scopes, identify, open_session, web_client
-from bot.slack.manifest import required_scopes
+from bot.slack.manifest import missing_scopes
 from bot.store.postgres import Postgres
 from integrations.http import HttpClient
 
@@ -92,7 +92,7 @@ async def _slack(settings: Settings) -> tuple[Finding, ...]:
             return f"Slack knows the bot as {identity.user_id} in the workspace {identity.team_id}."
 
         async def scopes() -> str:
-            lacking = required_scopes(registry_of(settings)) - await granted_scopes(client)
+            lacking = missing_scopes(await granted_scopes(client))
             if lacking:
                 raise OpsbotError(
                     f"Not granted: {', '.join(sorted(lacking))}.",

@@ -34,6 +34,7 @@ from bot.core.errors import OpsbotError, UsageError
 from bot.core.faults import Fault, faults, models, unknown_key
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.people import Role
+from bot.digests.checks import LIMITS
 from bot.digests.cron import parse_when
 from bot.digests.schedules import Schedule
 
@@ -69,6 +70,13 @@ def _when(text: str) -> str:
     return text
 
 
+def _limit(name: str) -> str:
+    if name not in LIMITS:
+        raise ValueError(unknown_key(name, tuple(LIMITS)))
+    return name
+
+
+LimitName = Annotated[str, AfterValidator(_limit)]
 When = Annotated[str, AfterValidator(_when)]
 Zone = Annotated[str, AfterValidator(_zone)]
 RoleName = Annotated[
@@ -150,7 +158,7 @@ class ServiceSettings(Section):
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="Key of the env file that keeps customers out.",
     )
-    limits: Mapping[str, float] = Field({}, description="Thresholds of checks by name; see docs/checks.md.")
+    limits: Mapping[LimitName, float] = Field({}, description="Thresholds of checks by name, as below.")
 
     def parts(self) -> Mapping[str, IntegrationConfig]:
         """The integrations that are configured, by name."""

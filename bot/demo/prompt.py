@@ -112,11 +112,16 @@ class Prompt:
 
     async def _as(self, name: str) -> None:
         people = {person.name: person for person in (self._world.ana, self._world.ben, self._world.eve)}
+        if name not in people:
+            raise LookupError(f"There are {', '.join(people)}.")
         self._person = people[name]
         self._teller.skip(self._person, self._channel)
 
     async def _go(self, name: str) -> None:
-        self._channel = next(each for each in self._open_channels() if each.name == name.removeprefix("#"))
+        found = {each.name: each for each in self._open_channels()}
+        if name.removeprefix("#") not in found:
+            raise LookupError(f"There are {', '.join(f'#{each}' for each in found)}.")
+        self._channel = found[name.removeprefix("#")]
         await self._screen("")
 
     async def _channels(self, _: str) -> None:

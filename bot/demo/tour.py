@@ -14,7 +14,7 @@ from bot.demo.workspace.records import Channel
 from bot.demo.world import World
 
 _HEADINGS = ("Summary", "Timeline", "Root Cause", "Resolution", "Action Items", "Lessons Learned")
-_FINAL = re.compile(r"\b(done|unverified|failed|rolled back)\b", re.IGNORECASE)
+_FINAL = re.compile(r"\b(done|unverified|failed|rolled back|cancelled) · crypto-payment-gateway")
 _LONG = 60.0  # seconds; a reload may take n times the time that a worker has to listen
 _SLOT = 75.0  # seconds; the demo's digest is due each minute
 
@@ -155,4 +155,4 @@ def _is_ended(*, after: Seen) -> Callable[[Seen], bool]:
 def _outcome(card: Seen) -> str:
     """How the card says that the operation ended; empty while it runs."""
     found = _FINAL.search(card.plain())
-    return found[1].lower() if found else ""
+    return found[1] if found else ""
