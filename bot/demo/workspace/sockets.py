@@ -53,8 +53,8 @@ class Sockets:
 
     @property
     def count(self) -> int:
-        """How many connections are open."""
-        return len(self._connections)
+        """How many connections are open, those that were asked to go among them."""
+        return len(self._open)
 
     def ticket(self) -> str:
         """A ticket for one connection."""
@@ -84,7 +84,7 @@ class Sockets:
             self.arrived.set()
             await self._receive(ws)
         finally:
-            self._open.remove(connection)
+            self._open.discard(connection)
             self._retire(connection)
         return ws
 
@@ -162,6 +162,8 @@ class Sockets:
             raw: socket.socket = connection.transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.transport.abort()
+            self._open.remove(connection)
+            self._retire(connection)
 
     async def close(self) -> None:
         """Closes all connections, those that were asked to go among them."""
