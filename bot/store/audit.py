@@ -63,7 +63,7 @@ class Audit:
         marks = [mark := self._chain.link(mark, draft) for draft in self._drafts]
         await self._connection.execute(
             """insert into audit (seq, mac, at, actor, kind, data)
-               select * from unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])""",
+               select * from unnest(%b::bigint[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::text[])""",
             [[mark.seq for mark in marks], [mark.mac for mark in marks], *map(list, zip(*self._drafts, strict=True))],
         )
         await self._set_mark("head", mark)

@@ -12,7 +12,8 @@ from bot.core.errors import IntegrationError
 HEAD = "0002"
 """The newest revision, so that alembic is imported only for a database that lacks one."""
 
-_OLDEST_SERVER = 14
+OLDEST_SERVER = 14
+
 _LOCK = 0x6F7073626F74  # "opsbot"
 
 
@@ -24,11 +25,7 @@ def migrate(conninfo: str) -> None:
     """
     try:
         with psycopg.connect(conninfo, autocommit=True, connect_timeout=5) as connection:
-            server = connection.info.server_version // 10000
-            if server < _OLDEST_SERVER:
-                raise IntegrationError(
-                    f"The database server is PostgreSQL {server}.", hint=f"It has to be {_OLDEST_SERVER} or newer."
-                )
+            refuse_old(connection.info.server_version)
             connection.execute("select pg_advisory_lock(%s)", [_LOCK])
             if _revision(connection) != HEAD:
                 from bot.store.upgrade import upgrade  # noqa: PLC0415 - see HEAD
@@ -36,6 +33,15 @@ def migrate(conninfo: str) -> None:
                 upgrade(conninfo)
     except psycopg.Error as error:
         raise IntegrationError(f"The database cannot be brought up to date: {error}") from error
+
+
+def refuse_old(server_version: int) -> None:
+    """Raise `IntegrationError` when a server (as libpq numbers it: 130012 is 13.12) is too old for the bot."""
+    if server_version // 10000 < OLDEST_SERVER:
+        raise IntegrationError(
+            f"The database server is PostgreSQL {server_version // 10000}.",
+            hint=f"It has to be PostgreSQL {OLDEST_SERVER} or newer.",
+        )
 
 
 def _revision(connection: Connection[Any]) -> str:

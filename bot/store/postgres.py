@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.types.string import StrDumper
+from psycopg.types.string import StrBinaryDumper, StrDumperUnknown
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bot.core.errors import Conflict, IntegrationError, OutcomeUnknown
@@ -21,6 +21,15 @@ from bot.store.unit import Defer, PostgresUnit
 CONNECT_TIMEOUT = timedelta(seconds=5)
 STATEMENT_TIMEOUT = timedelta(seconds=10)
 IDLE_TIMEOUT = timedelta(minutes=1)
+
+_NETWORK = {
+    "connect_timeout": int(CONNECT_TIMEOUT.total_seconds()),
+    # A line that was cut without a word is given up within about ten seconds.
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 
 
 class Postgres:
@@ -37,11 +46,7 @@ class Postgres:
         """Connect to a migrated database; raises `IntegrationError` when it does not answer."""
         pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
             conninfo,
-            kwargs={
-                "autocommit": True,
-                "connect_timeout": int(CONNECT_TIMEOUT.total_seconds()),
-                "application_name": "opsbot",
-            },
+            kwargs={"autocommit": True, "application_name": "opsbot", **_NETWORK},
             min_size=1,
             max_size=size,
             timeout=CONNECT_TIMEOUT.total_seconds(),
@@ -82,7 +87,7 @@ class Postgres:
                 return f"PostgreSQL {connection.info.server_version // 10000}"
 
 
-class _CleanStrDumper(StrDumper):
+class _Clean:
     """Text as Postgres can hold it: one odd character in a message must not cost the message."""
 
     def dump(self, obj: str) -> bytes:
@@ -92,8 +97,17 @@ class _CleanStrDumper(StrDumper):
             return clean(obj).encode()
 
 
+class _CleanBinaryDumper(_Clean, StrBinaryDumper):
+    """For %b."""
+
+
+class _CleanDumper(_Clean, StrDumperUnknown):
+    """For %s."""
+
+
 async def _configure(connection: AsyncConnection[Any]) -> None:
-    connection.adapters.register_dumper(str, _CleanStrDumper)
+    connection.adapters.register_dumper(str, _CleanBinaryDumper)
+    connection.adapters.register_dumper(str, _CleanDumper)
     for name, value in (
         ("timezone", "UTC"),
         ("statement_timeout", f"{STATEMENT_TIMEOUT.total_seconds():.0f}s"),

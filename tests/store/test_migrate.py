@@ -12,7 +12,7 @@ from procrastinate.schema import SchemaManager
 from psycopg.conninfo import make_conninfo
 
 from bot.core.errors import IntegrationError
-from bot.store.migrate import HEAD, migrate
+from bot.store.migrate import HEAD, migrate, refuse_old
 
 
 @pytest.fixture
@@ -68,6 +68,13 @@ def test_a_database_made_by_a_newer_version_is_refused(database: str) -> None:
 def test_a_server_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(IntegrationError, match="cannot be brought up to date"):
         migrate(f"host={tmp_path} dbname=opsbot")
+
+
+def test_a_server_that_is_too_old_is_refused() -> None:
+    with pytest.raises(IntegrationError, match="is PostgreSQL 13") as raised:
+        refuse_old(130012)
+
+    assert raised.value.hint == "It has to be PostgreSQL 14 or newer."
 
 
 def test_the_newest_revision_is_the_one_that_start_up_compares_with() -> None:

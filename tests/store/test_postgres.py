@@ -20,10 +20,10 @@ PENDING = Pending("p1", "form", "U1", "C1", {}, NOW)
 
 
 def sever(database: str) -> None:
-    """End every connection of the store, from outside."""
+    """End every connection of the store, from outside, and wait until they have ended."""
     with psycopg.connect(database) as connection:
         connection.execute(
-            """select pg_terminate_backend(pid) from pg_stat_activity
+            """select pg_terminate_backend(pid, 5000) from pg_stat_activity
                where application_name = 'opsbot' and datname = current_database()"""
         )
 
@@ -101,6 +101,13 @@ async def test_connections_lost_while_idle_are_not_noticed_by_callers(store: Pos
     sever(database)
 
     assert await asyncio.gather(*(claim(store, f"more {n}") for n in range(8))) == [True] * 8
+
+
+async def test_no_statement_may_take_for_ever(store: Postgres) -> None:
+    async with store._pool.connection() as connection:
+        row = await (await connection.execute("select current_setting('statement_timeout')")).fetchone()
+
+    assert row == ("10s",)
 
 
 async def test_ping_names_the_server(store: Postgres) -> None:
