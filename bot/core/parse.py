@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from bot.core.duration import format_duration, is_duration, parse_duration
+from bot.core.duration import is_duration, parse_duration
 from bot.core.errors import UsageError
 from bot.core.parameters import Parameter, parameters
 
@@ -199,7 +199,7 @@ def _sentence(shown: str, kind: str, context: Mapping[str, object]) -> str:
     """What pydantic found, in words that do not need its manual."""
     for key, words_for in _BOUNDS.items():
         if key in context:
-            return f"{shown} must be {words_for} {_bound(context[key])}."
+            return f"{shown} must be {words_for} {context[key]}."
     known = {
         "missing": f"{shown} is missing.",
         "int_parsing": f"{shown} must be a whole number.",
@@ -213,7 +213,3 @@ def _sentence(shown: str, kind: str, context: Mapping[str, object]) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…"
-
-
-def _bound(value: object) -> str:
-    return format_duration(value) if isinstance(value, timedelta) else str(value)

@@ -24,7 +24,7 @@ HOSTILE = (
     "",
 )
 _text = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=12))
-text = st.builds(lambda part, times: part * times, _text, st.sampled_from((1, 1, 1, 1, 2, 600)))
+text = st.builds(lambda part, times: part * times, _text, st.sampled_from((1, 1, 1, 1, 2, 150)))
 _word = st.text("abcdefghijklmnop-", min_size=1, max_size=30)
 _moment = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
 
@@ -54,7 +54,7 @@ def _of(annotation: object) -> st.SearchStrategy[object]:  # noqa: PLR0911 - one
 
 def _many(item: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     few = st.lists(item, max_size=2)
-    return st.builds(lambda items, times: tuple(items) * times, few, st.sampled_from((1, 1, 1, 1, 70)))
+    return st.builds(lambda items, times: tuple(items) * times, few, st.sampled_from((1, 1, 1, 1, 30)))
 
 
 def _dataclass(kind: object) -> st.SearchStrategy[object]:

@@ -1,0 +1,234 @@
+import contextlib
+import shlex
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, field_validator
+
+from bot.core.command import Args, ChangeArgs
+from bot.core.errors import UsageError
+from bot.core.parse import missing, option, parse, split, usage, words
+
+
+class Level(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+
+
+class On(ChangeArgs):
+    lasts: timedelta | None = option(None, "How long.", alias="for")
+    reason: str = words("", "Why.")
+
+
+class Open(Args):
+    severity: Literal["Critical", "High", "Medium", "Low"]
+    title: str = words(..., "What is wrong.")
+
+
+class Logs(Args):
+    count: int = Field(100, ge=1, le=500)
+    errors: bool = option(default=False, description="Only the error log.", alias="err")
+    grep: str = option("", "Only lines with this text.")
+    level: Level | None = option(None, "Only this level.")
+    share: float = option(1.0, "Part of the lines.")
+
+
+class Block(Args):
+    address: str
+    lasts: timedelta = option(timedelta(hours=24), "How long.", alias="for")
+    reason: str = words("", "Why.")
+
+
+HALF_HOUR = timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "30m provider down",
+        "for 30m provider down",
+        "provider down for 30m",
+        '--for 30m --reason "provider down"',
+        "--for=30m provider down",
+        "30m --reason 'provider down'",
+        "\u2014for 30m \u201cprovider down\u201d",
+        "\u2013for 30m \u2018provider down\u2019",
+        "  30M\u00a0provider   down ",
+    ],
+)
+def test_one_meaning_has_many_spellings(text: str) -> None:
+    assert parse(text, On) == On(lasts=HALF_HOUR, reason="provider down")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("can't reach it", "can't reach it"),
+        ("can\u2019t reach the provider\u2019s API", "can't reach the provider's API"),
+        ("the users' payments fail", "the users' payments fail"),
+        ("down -- --really", "down --really"),
+        ("down \u2014 again", "down \u2014 again"),
+        ("slow for 30m today", "slow for 30m today"),
+        ("latency above 2s", "latency above 2s"),
+        ("--for 30m down for 2h", "down for 2h"),
+        ("'30m  spaces' kept", "30m  spaces kept"),
+    ],
+)
+def test_a_reason_is_taken_as_people_write(text: str, reason: str) -> None:
+    assert parse(text, On).reason == reason
+
+
+def test_a_duration_after_a_positional_is_taken_too() -> None:
+    assert parse("203.0.113.7 2h scanning", Block) == Block(
+        address="203.0.113.7", lasts=timedelta(hours=2), reason="scanning"
+    )
+
+
+def test_options_stand_anywhere_and_flags_take_no_word() -> None:
+    parsed = parse("--err 20 --grep=timeout --level INFO --share 0.5", Logs)
+
+    assert parsed == Logs(count=20, errors=True, grep="timeout", level=Level.INFO, share=0.5)
+
+
+def test_a_flag_can_be_denied() -> None:
+    assert parse("--err=false", Logs).errors is False
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "said"),
+    [
+        ("--fro 30m", On, "I do not know --fro. Did you mean --for?"),
+        ("--xyzzy 1", Open, "I do not know --xyzzy. There are: --severity, --title."),
+        ("--for 3x", On, '--for: "3x" is not a duration. Write it like 30m, 1h30m or 2d.'),
+        ("--for", On, "--for needs a value. Write --for 30m, or --for=... if it starts with --."),
+        ("--grep --err", Logs, "--grep needs a value. Write --grep TEXT, or --grep=... if it starts with --."),
+        ("--level", Logs, "--level needs a value. Write --level debug, or --level=... if it starts with --."),
+        ("--for 1h --for 2h", On, "--for is given twice."),
+        ("hihg down", Open, 'severity: "hihg" is not one of its values. Did you mean High?'),
+        ("P1 down", Open, 'severity: "P1" is not one of its values. It can be Critical, High, Medium, Low.'),
+        ("", Open, "severity is missing. title is missing."),
+        ("many", Logs, "count must be a whole number."),
+        ("1.5", Logs, "count must be a whole number."),
+        ("501", Logs, "count must be at most 500."),
+        ("0", Logs, "count must be at least 1."),
+        ("--share half", Logs, "--share must be a number."),
+        ("--err=maybe", Logs, "--err must be yes or no."),
+        ("5 6 7", Logs, 'I did not expect "6 7". Put quotes around a value that has spaces in it.'),
+        ('"down', On, "A quote is opened and never closed, or the text ends with a backslash."),
+        (
+            f"{'x' * 60} down",
+            Open,
+            f'severity: "{"x" * 39}…" is not one of its values. It can be Critical, High, Medium, Low.',
+        ),
+    ],
+)
+def test_a_fault_says_what_was_typed_and_what_would_be_valid(text: str, model: type[BaseModel], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text, model)
+
+    assert f"{caught.value} {caught.value.hint}".strip() == said
+
+
+class Rules(Args):
+    code: str = Field("AB", pattern="^[A-Z]{2}$")
+    lasts: timedelta | None = option(None, "How long.", alias="for")
+    name: str = option("", "A name.")
+
+    @field_validator("name")
+    @classmethod
+    def _no_spaces(cls, name: str) -> str:
+        if " " in name:
+            raise ValueError("a name has no spaces")
+        return name
+
+
+class Bounded(Args):
+    lasts: timedelta = Field(HALF_HOUR, le=timedelta(hours=1), json_schema_extra={"alias": "for"})
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "said"),
+    [
+        ("abc", Rules, "code must match ^[A-Z]{2}$."),
+        ("--name 'a b'", Rules, "--name: a name has no spaces."),
+        ("2h", Bounded, "--for must be at most 1 hour."),
+    ],
+)
+def test_a_models_own_rules_are_told_in_plain_words(text: str, model: type[BaseModel], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text, model)
+
+    assert str(caught.value) == said
+
+
+def test_faults_are_told_by_field_for_a_form() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse("hihg", Open)
+
+    assert caught.value.faults.keys() == {"severity", "title"}
+
+
+def test_what_is_missing_is_known_before_anything_is_checked() -> None:
+    assert missing("", Open) == ("severity", "title")
+    assert missing("nonsense", Open) == ("title",)
+    assert missing("high it is down", Open) == ()
+
+
+def test_the_usage_line_comes_from_the_model() -> None:
+    assert usage("/ops maintenance on", On) == (
+        "/ops maintenance on [reason ...] [--for DURATION] [--service TEXT] [--dry-run]"
+    )
+    assert usage("/incident open", Open) == "/incident open <Critical|High|Medium|Low> <title ...>"
+    assert usage("/ops logs", Logs) == ("/ops logs [count] [--err] [--grep TEXT] [--level debug|info] [--share NUMBER]")
+
+
+class Nested(Args):
+    many: list[str]
+
+
+class Either(Args):
+    one: int | str
+
+
+@pytest.mark.parametrize("model", [Nested, Either])
+def test_a_field_that_cannot_be_typed_is_a_fault_of_the_program(model: type[BaseModel]) -> None:
+    with pytest.raises(RuntimeError, match="cannot be typed in chat"):
+        parse("", model)
+
+
+class Three(Args):
+    first: str
+    second: str
+    named: str = option("", "Named.")
+    rest: str = words("", "The rest.")
+
+
+odd = st.text(st.characters(exclude_characters="\u201c\u201d\u201e\u2018\u2019\u00a0", exclude_categories=["Cs"]))
+
+
+@given(st.lists(odd.filter(lambda word: not word.startswith(("--", "\u2013", "\u2014"))), min_size=2), odd)
+def test_any_argument_survives_quoting(free: list[str], named: str) -> None:
+    text = shlex.join([*free, f"--named={named}"])
+
+    parsed = parse(text, Three)
+
+    assert (parsed.first, parsed.second, parsed.named) == (free[0], free[1], named)
+    assert parsed.rest == " ".join(free[2:])
+
+
+@given(st.lists(odd))
+def test_splitting_agrees_with_a_shell_on_what_a_shell_has_quoted(arguments: list[str]) -> None:
+    plain = [word for word in arguments if not word.startswith(("\u2013", "\u2014"))]
+
+    assert split(shlex.join(plain)) == plain
+
+
+@given(st.text() | st.text("'\"\\ -=a1m\u2014\u2019"), st.sampled_from([On, Open, Logs, Block, Three]))
+def test_no_text_raises_anything_but_a_usage_error(text: str, model: type[BaseModel]) -> None:
+    with contextlib.suppress(UsageError):
+        missing(text, model)
+        parse(text, model)
