@@ -214,7 +214,7 @@ async def running_bot(
         if transport == "http":
             route = SlackRoute(door.receive, signing_secret=workspace.signing_secret, clock=now)
             port = await stack.enter_async_context(
-                serving(build(slack=route.handle, checks={}, metrics=metrics), host="127.0.0.1", port=0)
+                serving(build(slack=route, checks={}, metrics=metrics), host="127.0.0.1", port=0)
             )
             workspace.request_url = f"http://127.0.0.1:{port}/slack/events"
         else:

@@ -20,6 +20,24 @@ class Inbound(BaseModel):
         return payload
 
 
+class Walked(Inbound):
+    """What Bolt walks through before a listener sees the payload, and trips over when it has another shape."""
+
+    type: str = ""
+    team: dict[str, Any] | str = ""
+    user: dict[str, Any] | str = ""
+    channel: dict[str, Any] | str = ""
+    enterprise: dict[str, Any] | str = ""
+    event: Walked | None = None
+    message: Walked | None = None
+    previous_message: Walked | None = None
+    item: Walked | None = None
+    view: dict[str, Any] = {}
+    authorizations: tuple[Walked, ...] = ()
+    actions: tuple[dict[str, Any], ...] = Field(default=({},), min_length=1)
+    response_urls: tuple[dict[str, Any], ...] = ()
+
+
 class SlashCommand(Inbound):
     """A slash command; `text` has Slack's entities in it (`&lt;`, `<@U1|ana>`)."""
 

@@ -21,7 +21,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core.errors import OpsbotError
-from bot.slack.inbound import Clicked, HomeOpened, Mention, MessageEvent, SlashCommand, Submitted
+from bot.slack.inbound import Clicked, HomeOpened, Mention, MessageEvent, SlashCommand, Submitted, Walked
 from bot.slack.metrics import Metrics
 from bot.slack.pipeline import Pipeline
 from bot.slack.recorder import Recorder
@@ -54,7 +54,12 @@ class Door:
         if "command" in payload:
             return self._on_command(payload), {}
         retry = {name: value for name, value in headers.items() if name.lower().startswith("x-slack-retry")}
-        request = AsyncBoltRequest(mode="socket_mode", body=payload, headers=dict(retry))
+        try:
+            Walked.model_validate(payload)
+        except ValidationError:
+            return HTTPStatus.BAD_REQUEST, {}
+        body = {name: value for name, value in payload.items() if value is not None}
+        request = AsyncBoltRequest(mode="socket_mode", body=body, headers=dict(retry))
         response = await self._bolt.async_dispatch(request)
         return response.status, json.loads(response.body) if response.body else {}
 
@@ -124,4 +129,5 @@ def _again() -> BoltResponse:
 async def _on_error(error: Exception) -> BoltResponse:
     if isinstance(error, ValidationError):
         return BoltResponse(status=HTTPStatus.BAD_REQUEST)
-    raise error
+    log.error("payload.failed", exc_info=error)
+    return BoltResponse(status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from bot.core.errors import OpsbotError
+from bot.web.slack_route import SlackRoute
 
 Check = Callable[[], Awaitable[None]]
 """Raises `OpsbotError` with the reason when its part cannot do its work now."""
@@ -21,7 +22,7 @@ _CHECK_WITHIN = 2.0  # seconds
 
 def build(
     *,
-    slack: Callable[[web.Request], Awaitable[web.StreamResponse]] | None,
+    slack: SlackRoute | None,
     checks: Mapping[str, Check],
     metrics: CollectorRegistry,
 ) -> web.Application:
@@ -44,7 +45,7 @@ def build(
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", exposition)
     if slack is not None:
-        app.router.add_post("/slack/events", slack)
+        app.router.add_post("/slack/events", slack.handle)
     return app
 
 

@@ -87,9 +87,7 @@ async def test_a_deleted_parent_is_a_deletion_though_its_thread_stands(
     assert (reply.text, reply.thread_ts) == ("reply", parent.ts)
 
 
-async def test_a_link_preview_is_no_edit(
-    workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel
-) -> None:
+async def test_a_link_preview_is_no_edit(workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel) -> None:
     said = await ana.say(inc, "see https://example.com/")
     workspace.unfurl(said, "Example")
 

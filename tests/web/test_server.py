@@ -12,9 +12,12 @@ from bot.web.server import Check, build, serving
 async def get(path: str, *, metrics: CollectorRegistry | None = None, **checks: Check) -> tuple[int, str]:
     """Status and text of one request."""
     app = build(slack=None, checks=checks, metrics=metrics or CollectorRegistry())
-    async with serving(app, host="127.0.0.1", port=0) as port, aiohttp.ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{port}{path}") as response:
-            return response.status, await response.text()
+    async with (
+        serving(app, host="127.0.0.1", port=0) as port,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}{path}") as response,
+    ):
+        return response.status, await response.text()
 
 
 async def fine() -> None:
