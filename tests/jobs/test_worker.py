@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections import UserDict
+from collections.abc import AsyncIterator, ItemsView, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import psycopg
@@ -172,6 +173,69 @@ async def test_a_worker_that_lost_its_place_is_started_again(database: str, conn
         await until(lambda: worker.ready)
         await defer(connection, "note", None, {"word": "still here"})
         await until(lambda: got == ["still here"])
+
+
+async def test_a_worker_whose_heart_does_not_beat_is_started_again(database: str, connection: Connection) -> None:
+    await connection.execute(
+        """create function stop_the_heart() returns trigger language plpgsql as $$
+               begin new.last_heartbeat = now() - interval '20 seconds'; return new; end $$;
+           create trigger stop_the_heart before update on procrastinate_workers
+               for each row execute function stop_the_heart()"""
+    )
+    seen: set[object] = set()
+
+    async def is_second() -> bool:
+        found = await connection.execute("select id from procrastinate_workers")
+        seen.update(row[0] for row in await found.fetchall())
+        return len(seen) > 1
+
+    async with working(database, {}):
+        await until(is_second)
+
+
+async def test_a_worker_comes_back_whatever_ended_it(database: str, connection: Connection) -> None:
+    class Once(UserDict[str, Handler]):
+        """Handlers that cannot be read the first time."""
+
+        def items(self) -> ItemsView[str, Handler]:
+            if not faults:
+                return super().items()
+            raise faults.pop()
+
+    faults = [RuntimeError("a bug")]
+    got = []
+
+    async def note(word: str) -> None:
+        got.append(word)
+
+    with capture_logs() as logs:
+        async with working(database, Once(note=note)):
+            await defer(connection, "note", None, {"word": "still here"})
+            await until(lambda: got == ["still here"])
+
+    assert logs[0]["event"] == "worker ended"
+
+
+async def test_a_job_that_will_not_end_does_not_hold_up_the_stop(database: str, connection: Connection) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def refuse_to_end() -> None:
+        begun.set()
+        while not go.is_set():
+            with suppress(asyncio.CancelledError):
+                await go.wait()
+
+    with capture_logs() as logs:
+        async with asyncio.timeout(10), working(database, {"stay": refuse_to_end}, budget=timedelta(seconds=0.1)):
+            await defer(connection, "stay", None, {})
+            await until(begun.is_set)
+
+    assert "worker hangs and is left behind" in [entry["event"] for entry in logs]
+    go.set()
+
+
+async def test_a_worker_that_was_never_started_can_be_stopped(database: str) -> None:
+    await Worker(database, {}).stop()
 
 
 async def test_jobs_that_failed_long_ago_are_forgotten(database: str, connection: Connection) -> None:

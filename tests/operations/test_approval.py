@@ -226,3 +226,40 @@ async def test_arguments_that_are_not_understood_any_more_ask_to_type_again(worl
         await world.engine.propose_call(Call(("lamps",), {"bulbs": "a"}), world.context())
     with pytest.raises(NotFound):
         await world.engine.propose_call(Call(("bulbs",)), world.context())
+
+
+async def test_two_clicks_on_a_plan_that_moved_make_one_fresh_plan(world: World) -> None:
+    operation_id = await world.proposed("ab")
+    world.lamps.on["a"] = True
+    world.clock.advance(timedelta(seconds=1))
+
+    await asyncio.gather(world.confirm(operation_id), world.confirm(operation_id))
+
+    async with world.store.transaction() as tx:
+        assert len(await tx.operations.recent()) == 2
+
+
+async def test_another_way_to_the_same_end_is_another_plan(world: World) -> None:
+    operation_id = await world.proposed("ab")
+    world.lamps.backwards = True
+
+    card = await world.confirm(operation_id)
+
+    assert card.state is PlanState.OUTDATED
+    assert card.note == "Since it was made, what has to be done is no longer the same. A fresh plan follows."
+
+
+async def test_a_risky_plan_that_expires_before_it_was_posted_is_not_posted(world: World) -> None:
+    operation_id = await world.proposed("a", risky=True)
+    await world.engine.approval.expire(operation_id)
+
+    await world.work()
+
+    assert world.chat.posted(CHANNEL) == []
+
+
+async def test_a_stored_call_is_proposed_like_a_typed_one(world: World) -> None:
+    card = await world.engine.propose_call(Call(("lamps",), {"lamps": "a"}), world.context())
+
+    assert isinstance(card, PlanCard)
+    assert card.title == "Turn on a"

@@ -147,6 +147,20 @@ async def test_an_end_that_cannot_be_announced_either_is_still_tried_again(world
     assert await leases(world) == ()
 
 
+async def test_a_lease_that_somebody_else_ended_meanwhile_is_no_fault(world: World) -> None:
+    lease = await lit(world)
+    world.clock.advance(HOUR)
+    await world.engine.end_lease(lease.id)
+    async with world.store.transaction() as tx:
+        await tx.leases.end(lease.id, at=world.clock(), by=BEN.user_id)
+
+    await world.work()
+
+    assert (await world.newest()).state is OperationState.DONE
+    async with world.store.transaction() as tx:
+        assert (await tx.leases.get(lease.id)).ended_by == BEN.user_id
+
+
 async def test_undo_puts_the_inverse_before_the_one_who_clicked(world: World) -> None:
     lease = await lit(world)
 

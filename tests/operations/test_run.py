@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.plan import Action
 from bot.core.results import OperationState, PlanCard, PlanState, Progress, StepState, Text
 from bot.operations.runner import MOST_TAKE_OVERS
-from tests.operations.world import CHANNEL, ONCE, World
+from tests.operations.world import CHANNEL, ONCE, SWITCH, World
 
 
 async def test_a_confirmed_change_is_done_when_it_was_seen(world: World) -> None:
@@ -137,19 +138,37 @@ async def test_a_step_that_cannot_begin_touches_nothing(world: World) -> None:
     assert world.lamps.done == []
 
 
-async def test_a_port_that_is_not_configured_any_more_fails_the_step(world: World) -> None:
+@pytest.mark.parametrize(
+    ("action", "why"),
+    [
+        (Action("lamp.gone", "Switch a on"), "Could not begin: No step is called lamp.gone any more. "),
+        (Action("lamp.switch", "Switch a on", {"bulb": "a"}), 'Could not begin: The parameters of "Switch a on" have '),
+    ],
+    ids=["step", "parameters"],
+)
+async def test_a_stored_step_that_this_version_does_not_know_fails(world: World, action: Action, why: str) -> None:
     operation_id = await world.accepted("a")
+    stored = await world.get(operation_id)
+    plan = replace(stored.plan, actions=(action,))
     async with world.store.transaction() as tx:
-        operation = await tx.operations.get(operation_id)
-        gone = replace(operation.plan.actions[0], step="lamp.gone")
-        moved = replace(operation, id="other", plan=replace(operation.plan, actions=(gone,)))
-        taken = replace(moved, state=OperationState.RUNNING)
-        await tx.operations.propose(taken)
+        await tx.operations.propose(replace(stored, id="old", plan=plan, state=OperationState.RUNNING))
 
-    await world.engine.run("other")
+    await world.engine.run("old")
 
-    assert (await world.get("other")).state is OperationState.FAILED
-    assert "No step is called lamp.gone" in (await world.steps("other"))[0].evidence
+    assert (await world.get("old")).state is OperationState.FAILED
+    [row] = await world.steps("old")
+    assert row.evidence.startswith(why)
+
+
+async def test_a_step_may_only_look(world: World) -> None:
+    world.step = replace(SWITCH, do=None)
+    world.engine = world.another()
+    operation_id = await world.accepted("a")
+
+    await world.work()
+
+    assert world.lamps.done == []
+    assert (await world.steps(operation_id))[0].state is StepState.FAILED
 
 
 async def test_no_answer_leaves_the_word_to_the_observation(world: World) -> None:

@@ -40,6 +40,7 @@ class Lamps:
     on: dict[str, bool] = field(default_factory=lambda: dict.fromkeys("abc", False))
     unreadable: Exception | None = None
     slow: timedelta = timedelta()
+    backwards: bool = False
     done: list[str] = field(default_factory=list)
     refuses: dict[str, Exception] = field(default_factory=dict)
     dark: set[str] = field(default_factory=set)
@@ -77,6 +78,8 @@ async def turn(ctx: Context, args: Turn, *, lamps: Lamps) -> Plan:
     if lamps.unreadable:
         raise lamps.unreadable
     wrong = [lamp for lamp in args.lamps if lamps.on[lamp] is not args.on]
+    if lamps.backwards:
+        wrong.reverse()
     word = "on" if args.on else "off"
     inverse = Call(("lamps",), {"lamps": args.lamps, "on": not args.on})
     return Plan(
