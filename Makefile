@@ -42,7 +42,7 @@ bench: install  ## Measure; ONLY=ack runs one group
 	@$(BIN)/python -m tests.bench $(ONLY)
 
 docs: install  ## Write the manifest and the references anew
-	@$(BIN)/python -m bot.docs
+	@$(BIN)/python -m bot.reference
 
 lock:  ## Pin the newest versions of all dependencies
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --upgrade --group dev pyproject.toml -o requirements.lock

@@ -118,7 +118,7 @@ async def run(
             Registry: registry,
             Documents: templates,
             Contacts: Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts)),
-            IncidentRules: IncidentRules(responders=settings.channels.responders, zone=settings.zone),
+            IncidentRules: IncidentRules(responders=settings.incidents.responders, zone=settings.zone),
         }
         engine = Engine(
             store=store,

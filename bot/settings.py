@@ -114,7 +114,9 @@ class WebSettings(Section):
 class PeopleSettings(Section):
     """Who may do what, by Slack user and by Slack user group; the higher role counts."""
 
-    default_role: RoleName = Field(Role.NOBODY, description="Role of every other full member of the workspace.")
+    default_role: RoleName = Field(
+        "nobody", validate_default=True, description="Role of every other full member of the workspace."
+    )
     users: Mapping[str, RoleName] = Field({}, description="Slack user id to role.")
     groups: Mapping[str, RoleName] = Field({}, description="Slack user group id to role.")
 
@@ -127,10 +129,9 @@ class ContactSettings(Section):
     when: str = Field("", description="When to turn to it.")
 
 
-class ChannelSettings(Section):
-    """Slack channels and people that the bot turns to by itself."""
+class IncidentSettings(Section):
+    """What holds for every incident."""
 
-    operations: str = Field("", description="Channel id where automatic acts are told.")
     responders: tuple[str, ...] = Field((), description="Slack ids of users and user groups invited to every incident.")
 
 
@@ -182,7 +183,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(WebSettings(), description="Where the bot answers HTTP.")
     people: PeopleSettings = Field(PeopleSettings(), description="Who may do what.")
     contacts: tuple[ContactSettings, ...] = Field((), description="Emergency contacts.")
-    channels: ChannelSettings = Field(ChannelSettings(), description="Channels that the bot turns to by itself.")
+    incidents: IncidentSettings = Field(IncidentSettings(), description="What holds for every incident.")
     services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")
     schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")
 

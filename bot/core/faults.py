@@ -35,7 +35,7 @@ def faults(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
 
 
 def _fault(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
-    path = tuple(detail["loc"])
+    path = tuple(part for part in detail["loc"] if part != "[key]")  # pydantic's mark for the key of a mapping itself
     kind = detail["type"]
     if kind == "extra_forbidden":
         return Fault(path, unknown_key(str(path[-1]), _keys(model, path[:-1])))

@@ -104,7 +104,7 @@ def _configure(
             {"role": "Primary On-Call", "contact": ana.id, "when": "First point of contact"},
             {"role": "Infrastructure", "contact": "devops@your-domain.com", "when": "Server/network issues"},
         ],
-        "channels": {"operations": channel.id, "responders": [ben.id]},
+        "incidents": {"responders": [ben.id]},
         "services": {gateway.name: service},
         # Every minute, so that whoever watches sees one come without being asked for.
         "schedules": [{"name": "health", "channel": channel.id, "when": "* * * * *", "zone": "Europe/Berlin"}],
