@@ -29,14 +29,7 @@ def cut(text: str, limit: int) -> str:
     """Text in mrkdwn of at most `limit` characters; an entity or a mention is kept whole or left out."""
     if len(text) <= limit:
         return text
-    kept: list[str] = []
-    room = limit - 1
-    for atom in _ATOM.finditer(text):
-        room -= len(atom[0])
-        if room < 0:
-            break
-        kept.append(atom[0])
-    return "".join(kept) + "…"
+    return "".join(take(_ATOM.findall(text), room=limit - 1, size=len)) + "…"
 
 
 def cut_plain(text: str, limit: int) -> str:
@@ -72,10 +65,12 @@ def surface(blocks: Sequence[Block], *, budget: int = BUDGET, most: int = BLOCKS
     rendered: list[Json] = [block.to_dict() for block in blocks]
     if len(rendered) <= most and sum(map(length, rendered)) <= budget:
         return rendered
-    tail = [block for block in rendered if block["type"] == "actions"]
+    ends = [block for block in rendered if block["type"] == "actions"]
     body = [block for block in rendered if block["type"] != "actions"]
+    tail = take(ends, room=budget // 2, size=length)
     room = budget - _NOTE_ROOM - sum(map(length, tail))
     kept = take(body[: most - len(tail) - 1], room=room, size=length)
-    left_out = f"… {len(body) - len(kept)} more parts are left out: the message would be too long."
+    more = len(rendered) - len(kept) - len(tail)
+    left_out = f"… {more} more parts are left out: the message would be too long."
     note: Json = ContextBlock(elements=[MarkdownTextObject(text=left_out)]).to_dict()
     return [*kept, note, *tail]

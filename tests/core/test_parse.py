@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, field_validator
 
 from bot.core.command import Args, ChangeArgs
+from bot.core.duration import Duration
 from bot.core.errors import UsageError
 from bot.core.parse import missing, option, parse, split, usage, words
 
@@ -17,6 +18,10 @@ from bot.core.parse import missing, option, parse, split, usage, words
 class Level(StrEnum):
     DEBUG = "debug"
     INFO = "info"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Level | None":
+        return cls.INFO if value == "normal" else None
 
 
 class On(ChangeArgs):
@@ -82,16 +87,19 @@ def test_a_reason_is_taken_as_people_write(text: str, reason: str) -> None:
     assert parse(text, On).reason == reason
 
 
-def test_a_duration_after_a_positional_is_taken_too() -> None:
-    assert parse("203.0.113.7 2h scanning", Block) == Block(
-        address="203.0.113.7", lasts=timedelta(hours=2), reason="scanning"
-    )
+@pytest.mark.parametrize("text", ["203.0.113.7 2h scanning", "2h 203.0.113.7 scanning", "203.0.113.7 scanning for 2h"])
+def test_a_duration_stands_before_or_after_a_positional(text: str) -> None:
+    assert parse(text, Block) == Block(address="203.0.113.7", lasts=timedelta(hours=2), reason="scanning")
 
 
 def test_options_stand_anywhere_and_flags_take_no_word() -> None:
     parsed = parse("--err 20 --grep=timeout --level INFO --share 0.5", Logs)
 
     assert parsed == Logs(count=20, errors=True, grep="timeout", level=Level.INFO, share=0.5)
+
+
+def test_a_choice_may_know_other_words() -> None:
+    assert parse("--level normal", Logs).level is Level.INFO
 
 
 def test_a_flag_can_be_denied() -> None:
@@ -106,6 +114,7 @@ def test_a_flag_can_be_denied() -> None:
         ("--for 3x", On, '--for: "3x" is not a duration. Write it like 30m, 1h30m or 2d.'),
         ("--for", On, "--for needs a value. Write --for 30m, or --for=... if it starts with --."),
         ("--grep --err", Logs, "--grep needs a value. Write --grep TEXT, or --grep=... if it starts with --."),
+        ("--level silly", Logs, '--level: "silly" is not one of its values. It can be debug, info.'),
         ("--level", Logs, "--level needs a value. Write --level debug, or --level=... if it starts with --."),
         ("--for 1h --for 2h", On, "--for is given twice."),
         ("hihg down", Open, 'severity: "hihg" is not one of its values. Did you mean High?'),
@@ -147,6 +156,7 @@ class Rules(Args):
 
 
 class Bounded(Args):
+    grace: Duration | None = option(None, "How long to wait.")
     lasts: timedelta = Field(HALF_HOUR, le=timedelta(hours=1), json_schema_extra={"alias": "for"})
 
 
@@ -155,7 +165,7 @@ class Bounded(Args):
     [
         ("abc", Rules, "code must match ^[A-Z]{2}$."),
         ("--name 'a b'", Rules, "--name: a name has no spaces."),
-        ("2h", Bounded, "--for must be at most 1 hour."),
+        ("--grace 5m 2h", Bounded, "--for must be at most 1 hour."),
     ],
 )
 def test_a_models_own_rules_are_told_in_plain_words(text: str, model: type[BaseModel], said: str) -> None:

@@ -87,7 +87,7 @@ CLEAN = [
     "cache_key=rate_limit:1.2.3.4 idempotency_key=order-123 PUBLIC_KEY=abc key=value",
     "SyntaxError: Unexpected token: }",
     "curl -H 'X-CLIENT-SECRET: $CROSSMINT_API_KEY' --token <token>",
-    "401 Bearer authentication required, Basic authentication offered",
+    "401 Bearer authentication required, Basic authentication offered, basic services, basic abcdefghi",
     "PWD=/srv/gateway NODE_ENV=production PORT=3000 LOG_LEVEL=debug",
     "http://gateway:8080/a?e=b@c.d and ssh://git@example.com/x",
     "the -----BEGIN CERTIFICATE----- of the server",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.core.prose import Code, Person
+from bot.core.prose import Bold, Channel, Code, Link, Person, When
 from bot.core.results import (
     Button,
     Check,
@@ -43,6 +43,7 @@ def shown(payload: Payload) -> str:
         (Table("Workers", ("#",), (("1",), ("2",))), "Workers: 2 rows"),
         (Table("Workers", ("#",), (), empty="None runs."), "Workers: None runs."),
         (LogLines("Errors", ("boom",)), "Errors: 1 line"),
+        (LogLines("Errors", ("",)), "Errors: 1 line"),
         (Checks("Daily", (), AT), "Daily: ? unknown · nothing was checked"),
         (Failure("It broke."), "✗ fail · It broke."),
     ],
@@ -76,6 +77,26 @@ def test_a_table_whose_rows_are_all_too_wide_still_says_what_there_is() -> None:
 
     assert "… " in shown(payload)
     assert payload.text.startswith("Rows: 3 rows")
+
+
+def test_a_cell_holds_more_than_text() -> None:
+    cell = (Person("U1A"), Channel("C1A"), When(AT), Code("x"), Bold("y"), Link("https://x.io", "z"), " <!here>")
+    odd = (Person("nobody"), Channel("<!here>"), Link("javascript:x", "z"))
+
+    payload = render(Table("T", ("a", "b", "c"), ((cell, odd, (Code(""), "")),)))
+
+    first, second, third = payload.blocks[1]["rows"][1]
+    assert [part["type"] for part in first["elements"][0]["elements"]] == [
+        "user",
+        "channel",
+        "date",
+        "text",
+        "text",
+        "link",
+        "text",
+    ]
+    assert [part["text"] for part in second["elements"][0]["elements"]] == ["nobody", "<!here>", "z (javascript:x)"]
+    assert third == {"type": "raw_text", "text": "-"}
 
 
 def test_log_lines_stand_letter_by_letter_in_preformatted_text() -> None:
