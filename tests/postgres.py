@@ -53,12 +53,11 @@ def _make_template(cluster: str) -> None:
 
 
 def stop_cluster(folder: Path) -> None:
-    """End the run's cluster, if there is one, and remove it."""
-    if folder.exists():
-        cluster = EmbeddedPostgres(folder, stop_always=True)
-        cluster.start()
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    """End a run's cluster, if its workers have left it running, and remove it."""
+    if (folder / "pg" / "postmaster.pid").exists():
+        with EmbeddedPostgres(folder, stop_always=True):
+            pass
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop_left_behind() -> None:

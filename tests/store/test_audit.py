@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from bot.core.errors import Conflict
+from bot.core.errors import Conflict, IntegrationError
 from bot.store.chain import START, Mark
 from bot.store.postgres import Postgres
 from bot.store.verify import verify
@@ -197,6 +198,11 @@ async def test_rows_that_were_tampered_with_are_not_pruned_away(store: Postgres,
             await tx.audit.prune(before=NOW + timedelta(days=9))
 
     assert verify(database, key=AUDIT_KEY).fault
+
+
+def test_a_database_that_does_not_answer_is_no_verdict(tmp_path: Path) -> None:
+    with pytest.raises(IntegrationError, match="cannot be read"):
+        verify(f"host={tmp_path} dbname=opsbot", key=AUDIT_KEY)
 
 
 TEXT = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=5)

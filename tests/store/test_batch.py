@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from bot.core.errors import Conflict, IntegrationError
@@ -95,3 +96,23 @@ async def test_a_caller_that_gives_up_does_not_take_its_neighbours_items_with_it
     with pytest.raises(asyncio.CancelledError):
         await impatient
     assert await claimed(store, "patient")
+
+
+async def test_a_batch_that_lost_the_database_is_not_tried_item_by_item(store: Postgres, database: str) -> None:
+    batches = []
+
+    async def write(tx: Unit, keys: Sequence[str]) -> None:
+        batches.append(list(keys))
+        with psycopg.connect(database) as connection:
+            connection.execute(
+                """select pg_terminate_backend(pid, 5000) from pg_stat_activity
+                   where application_name = 'opsbot' and datname = current_database()"""
+            )
+        await tx.claims.claim_all(keys, at=NOW)
+
+    batcher = Batcher(store, write)
+
+    answers = await asyncio.gather(batcher.add("a"), batcher.add("b"), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [IntegrationError, IntegrationError]
+    assert batches == [["a", "b"]]

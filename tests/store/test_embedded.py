@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,19 @@ def test_a_pid_that_is_another_program_by_now_is_not_taken_for_the_server(folder
 
     with EmbeddedPostgres(folder) as conninfo:
         assert ask(conninfo, "select 1") == 1
+
+
+def test_a_server_that_is_still_starting_is_waited_for(folder: Path) -> None:
+    pid_file = folder / "pg" / "postmaster.pid"
+    with EmbeddedPostgres(folder) as conninfo:
+        ready = pid_file.read_text()
+        pid_file.write_text(ready.replace("ready", "starting"))
+        started = threading.Timer(0.3, pid_file.write_text, [ready])
+        started.start()
+
+        with EmbeddedPostgres(folder) as same:
+            assert same == conninfo
+            assert started.finished.is_set()
 
 
 def test_a_path_too_long_for_a_socket_is_no_trouble_and_others_cannot_connect(folder: Path) -> None:
