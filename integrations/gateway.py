@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import time
@@ -85,11 +86,15 @@ class Config(IntegrationConfig):
 
 
 class HttpGateway:
-    """Asks by new connections; which worker answers is the balancer's choice, and each answer tells its pid."""
+    """Asks by new connections; which worker answers is the balancer's choice, and each answer tells its pid.
+
+    One round over the workers at a time: two that take turns could each be given the same worker for ever.
+    """
 
     def __init__(self, config: Config, *, http: Http) -> None:
         self._config = config
         self._http = http
+        self._one_round = asyncio.Lock()
         self._paths = {"basic": config.basic, "detailed": config.detailed, "dependencies": config.dependencies}
 
     async def health(self, kind: str = "basic") -> Health:
@@ -184,7 +189,12 @@ class HttpGateway:
         self, pids: Sequence[int], ask: Callable[[], Awaitable[T]], pid_of: Callable[[T], JsonValue]
     ) -> Mapping[int, T]:
         """Ask until each of `pids` has answered; raises the last failure when nobody answered at all."""
-        waiting = set(pids)
+        async with self._one_round:
+            return await self._round(set(pids), ask, pid_of)
+
+    async def _round(
+        self, waiting: set[int], ask: Callable[[], Awaitable[T]], pid_of: Callable[[T], JsonValue]
+    ) -> Mapping[int, T]:
         answers: dict[int, T] = {}
         failure: IntegrationError | None = None
         until = time.monotonic() + _PATIENCE

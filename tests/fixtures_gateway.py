@@ -95,6 +95,6 @@ def connect(demo: DemoGateway, *, http: HttpClient, data: Path) -> Live:
     env = envfile.DotEnvFile(envfile.Config(path=str(demo.env_file)), data=data)
     over_http = gateway.HttpGateway(gateway.Config(url=demo.url), http=http)
     files = logs.FileLogs(logs.Config(), processes=processes)
-    ports = {Host: host, Processes: processes, EnvFile: env, Gateway: over_http, Logs: files}
+    ports: dict[type, object] = {Host: host, Processes: processes, EnvFile: env, Gateway: over_http, Logs: files}
     service = Service(name=demo.name, environment="production", host=host.name, ports=ports)
     return Live(demo, service, host, processes, env, over_http, files)

@@ -353,8 +353,9 @@ async def test_show_tells_file_workers_and_holders(bench: Bench) -> None:
     await bench.run(On(reason="provider is down"))
     ports = {**bench.live.service.ports, Store: bench.store, Service: bench.live.service}
 
-    shown: Fields = await bind(maintenance.show, ports)(bench.context(), Show())
+    shown = await bind(maintenance.show, ports)(bench.context(), Show())
 
+    assert isinstance(shown, Fields)
     fields = {entry.name: words(entry.value) for entry in shown.fields}
     assert fields["Environment file"].startswith(f"{KEY} is true (line ")
     assert fields["Workers"] == "worker 0: on; worker 1: on"
@@ -368,8 +369,9 @@ async def test_show_says_so_when_the_workers_do_not_do_what_the_file_says(bench:
         file.write(f"{KEY}=true\n")
     ports = {**bench.live.service.ports, Store: bench.store, Service: bench.live.service}
 
-    shown: Fields = await bind(maintenance.show, ports)(bench.context(), Show())
+    shown = await bind(maintenance.show, ports)(bench.context(), Show())
 
+    assert isinstance(shown, Fields)
     assert shown.state is State.WARN
     assert "by hand" in words(shown.fields[-1].value)
 
