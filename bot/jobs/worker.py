@@ -126,12 +126,13 @@ class Worker:
         stopping = asyncio.create_task(self._stopping.wait(), name="worker stop")
         await asyncio.wait({running, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
         worker.stop()  # type: ignore[no-untyped-call] # see above
+        beating = asyncio.create_task(_beat(app, worker), name="worker heart")
         ended, _ = await asyncio.wait({running}, timeout=self._budget.total_seconds() + STALLED_AFTER.total_seconds())
         if not ended:
             log.error("worker hangs and is left behind")
-        for task in (running, watching, stopping):
+        for task in (running, watching, stopping, beating):
             task.cancel()
-        results = await asyncio.gather(watching, stopping, *ended, return_exceptions=True)
+        results = await asyncio.gather(watching, stopping, beating, *ended, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -163,6 +164,13 @@ class Worker:
             if job.worker_id != worker.worker_id:
                 log.warning("job of a dead worker taken over", task=job.task_name, **job.task_kwargs)
                 await app.job_manager.retry_job(job)
+
+
+async def _beat(app: App, worker: QueueWorker) -> None:
+    """Keep a stopping worker's heart beating: its own stops first, and others would take what it still ends."""
+    while worker.worker_id is not None:
+        await app.job_manager.update_heartbeat(worker.worker_id)
+        await asyncio.sleep(HEARTBEAT.total_seconds())
 
 
 async def _prune(app: App) -> None:

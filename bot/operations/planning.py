@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bot.core.clock import Clock
 from bot.core.command import Command, Context
-from bot.core.errors import Conflict, NotFound
+from bot.core.errors import Conflict, NotAllowed, NotFound
 from bot.core.fleet import Fleet, Service
 from bot.core.people import AUTOMATIC, Actor
 from bot.core.plan import Call, Plan, Risk, Step
@@ -44,6 +44,8 @@ class Planner:
     async def plan(self, call: Call, ctx: Context) -> Plan:
         """What `call` would change as things stand; its risk is the higher one of command and plan."""
         command = self._command(call)
+        if ctx.actor.role < command.role:
+            raise NotAllowed(f'"{command.name}" needs the role {command.role.word}; you have {ctx.actor.role.word}.')
         try:
             args = command.args.model_validate(dict(call.args))
         except ValidationError as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.core.errors import Conflict, NotAllowed, NotFound
-from bot.core.people import Actor
+from bot.core.people import Actor, Role
 from bot.core.plan import Call
 from bot.core.results import OperationState, PlanCard, PlanState, Text
 from tests.conftest import Job
@@ -263,3 +264,10 @@ async def test_a_stored_call_is_proposed_like_a_typed_one(world: World) -> None:
 
     assert isinstance(card, PlanCard)
     assert card.title == "Turn on a"
+
+
+async def test_a_stored_call_needs_the_role_of_its_command(world: World) -> None:
+    viewer = replace(BEN, role=Role.VIEWER)
+
+    with pytest.raises(NotAllowed, match="needs the role responder"):
+        await world.engine.propose_call(Call(("lamps",), {"lamps": "a"}), world.context(viewer))

@@ -163,6 +163,21 @@ async def test_a_replica_that_is_told_to_stop_ends_its_step_and_the_next_start_f
     assert desk.book.lines() == ["begin one", "one", "begin two", "two"]
 
 
+async def test_a_stopping_replica_ends_its_step_in_peace_and_another_one_goes_on(desk: Desk) -> None:
+    stopped = desk.start()
+    operation_id = await desk.accept("one,two", takes=6)
+    await desk.begun("one")
+    desk.start()
+
+    stopped.terminate()
+    await asyncio.to_thread(stopped.wait, 10)
+
+    assert "fenced" not in desk.log(1)
+    assert await desk.ended(operation_id) is OperationState.DONE
+    assert (await desk.get(operation_id))[0].epoch == 2
+    assert desk.book.lines() == ["begin one", "one", "begin two", "two"]
+
+
 async def test_a_step_that_outlasts_the_stop_is_left_to_its_child_and_picked_up(desk: Desk) -> None:
     stopped = desk.start()
     operation_id = await desk.accept("one", takes=11)
