@@ -100,8 +100,11 @@ def mask_forms(text: str, *, emails: bool) -> str:
     for kind, hints, pattern in _TOKENS:
         if any(hint in text for hint in hints):
             text = pattern.sub(mask(kind), text)
-    text = _BEARER.sub(rf"\g<1>{mask('bearer')}", text)
-    text = _BASIC.sub(_basic, text)
+    schemes = text.lower()
+    if "bearer" in schemes:
+        text = _BEARER.sub(rf"\g<1>{mask('bearer')}", text)
+    if "basic" in schemes:
+        text = _BASIC.sub(_basic, text)
     if "://" in text:
         text = _CONNECTION.sub(lambda found: f"{found[1]}{found[2] or ''}{mask('password')}@", text)
     text = _CARD.sub(_card, text)

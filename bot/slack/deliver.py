@@ -20,7 +20,7 @@ from bot.slack.client import translated
 from bot.slack.directory import Directory
 from bot.slack.inbound import Posted
 from bot.slack.outbox import Delayed, Outbox, Outgoing
-from bot.views import Payload, Templates, render
+from bot.views import Payload, Templates, render, scrubbed
 
 Redact = Callable[[str], str]
 
@@ -210,7 +210,7 @@ class Deliverer:
                 return value
 
     def _render(self, result: Result) -> Payload:
-        return render(result, templates=self._templates)
+        return render(scrubbed(result, self._redact), templates=self._templates)
 
     def _body(self, payload: Payload) -> dict[str, Any]:
         return {"text": self._redact(payload.text), "blocks": self._clean(payload.blocks)}

@@ -4,6 +4,7 @@ from bot.views.app_home import home
 from bot.views.form import CALLBACK, answers, modal
 from bot.views.payload import Attachment, Payload
 from bot.views.render import render
+from bot.views.scrub import scrubbed
 from bot.views.templates import Templates
 
-__all__ = ["CALLBACK", "Attachment", "Payload", "Templates", "answers", "home", "modal", "render"]
+__all__ = ["CALLBACK", "Attachment", "Payload", "Templates", "answers", "home", "modal", "render", "scrubbed"]
