@@ -227,9 +227,8 @@ def _warnings(seen: _Seen, *, wanted: str) -> list[Line]:
         warnings.append(seen.unsaid)
     online = [worker for worker in seen.workers if worker.status == "online"]
     if _mode(seen) != "cluster" or len(online) < 2:  # noqa: PLR2004 - one of two serves while the other is replaced
-        warnings.append(
-            (Bold("Requests will be refused while it reloads: "), f"{len(online)} worker online in {_mode(seen)} mode.")
-        )
+        there = f"{len(online)} of {len(seen.workers)} workers are online, in {_mode(seen)} mode."
+        warnings.append((Bold("Requests will be refused while it reloads: "), there))
     if seen.handed is not None and (seen.handed == ON) is not (wanted == ON):
         warnings.append(
             f"The process manager itself hands {seen.key.key}={seen.handed} to the workers, and that beats the file. "

@@ -325,7 +325,9 @@ async def test_one_worker_is_warned_of_before_requests_are_lost(bench: Bench) ->
 
     plan = await bench.plan(On())
 
-    assert words(plan.warnings[0]) == "Requests will be refused while it reloads: 1 worker online in cluster mode."
+    assert words(plan.warnings[0]) == (
+        "Requests will be refused while it reloads: 1 of 1 workers are online, in cluster mode."
+    )
     assert plan.preconditions["the number of workers"] == "1"
 
 
