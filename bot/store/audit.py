@@ -49,11 +49,10 @@ class Audit:
             [before, head.seq + 1],
         )
         rows = [(Mark(seq, mac), Draft(*draft)) for seq, mac, *draft in await found.fetchall()]
-        for checkpoint in self._chain.follow(await self._mark("checkpoint"), rows):
-            last = checkpoint
-        if rows:
-            await self._connection.execute("delete from audit where seq <= %s", [last.seq])
-            await self._set_mark("checkpoint", last)
+        marks = list(self._chain.follow(await self._mark("checkpoint"), rows))
+        if marks:
+            await self._connection.execute("delete from audit where seq <= %s", [marks[-1].seq])
+            await self._set_mark("checkpoint", marks[-1])
 
     async def flush(self) -> None:
         """Link what was appended: last in its transaction, for from here on nobody else can until it has ended."""

@@ -50,8 +50,8 @@ class Chain:
         previous = start
         for mark, draft in rows:
             if mark.seq != previous.seq + 1:
-                raise Conflict(f"Audit rows {previous.seq + 1} to {mark.seq - 1} are missing.")
-            if not hmac.compare_digest(mark.mac, self.link(previous, draft).mac):
+                raise Conflict(f"Audit row {previous.seq + 1} is missing: after {previous.seq} comes {mark.seq}.")
+            if mark != self.link(previous, draft):
                 raise Conflict(f"Audit row {mark.seq} is not what was written.")
             yield mark
             previous = mark

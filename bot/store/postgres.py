@@ -15,8 +15,9 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bot.core.errors import Conflict, IntegrationError, OutcomeUnknown
 from bot.store.chain import Chain
+from bot.store.jobs import Defer
 from bot.store.rows import clean
-from bot.store.unit import Defer, PostgresUnit
+from bot.store.unit import PostgresUnit
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
 STATEMENT_TIMEOUT = timedelta(seconds=10)
@@ -135,6 +136,11 @@ def _translated(committing: Callable[[], bool] = lambda: False) -> Iterator[None
     except psycopg.OperationalError as error:
         if committing():
             raise OutcomeUnknown("The database was lost while it was committing.") from error
-        raise IntegrationError(f"The database failed: {error}") from error
+        raise IntegrationError(f"The database failed: {_said(error)}") from error
     except psycopg.Error as error:
-        raise IntegrationError(f"The database refused: {error}") from error
+        raise IntegrationError(f"The database refused: {_said(error)}") from error
+
+
+def _said(error: psycopg.Error) -> str:
+    """What the server said, without the detail that quotes the row."""
+    return error.diag.message_primary or str(error)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from psycopg import AsyncConnection
-from pydantic import JsonValue
 
 from bot.store.audit import Audit
 from bot.store.chain import Chain
@@ -14,27 +12,13 @@ from bot.store.claims import Claims
 from bot.store.due import DueRows
 from bot.store.entries import Entries
 from bot.store.incidents import Incidents
+from bot.store.jobs import Defer, Jobs
 from bot.store.leases import Leases
 from bot.store.messages import Messages
 from bot.store.operations import Operations
 from bot.store.pending import PendingRows
 from bot.store.remembered import Remembered
 from bot.store.slots import Slots
-
-Defer = Callable[[AsyncConnection[Any], str, str | None, Mapping[str, JsonValue]], Awaitable[None]]
-"""Puts a job (task, lock, args) on the queue inside the transaction that the connection is in."""
-
-
-class Jobs:
-    """Durable jobs, deferred inside the transaction."""
-
-    def __init__(self, connection: AsyncConnection[Any], defer: Defer) -> None:
-        self._connection = connection
-        self._defer = defer
-
-    async def defer(self, task: str, *, lock: str | None = None, args: Mapping[str, JsonValue]) -> None:
-        """Run `task` once this transaction has committed."""
-        await self._defer(self._connection, task, lock, args)
 
 
 class PostgresUnit:

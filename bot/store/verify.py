@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +50,8 @@ def _walk(connection: Connection[Any], chain: Chain, published: Mark | None) -> 
                 known.add(last)
     except Conflict as broken:
         return Verdict(rows, start.seq, last, str(broken))
+    except psycopg.DataError:
+        return Verdict(rows, start.seq, last, f"An audit row after row {last.seq} cannot be read.")
     fault = ""
     if last != head:
         fault = f"The audit chain ends with row {last.seq}, and its head is row {head.seq}."
@@ -67,7 +68,7 @@ def _marks(connection: Connection[Any], chain: Chain) -> tuple[Mark, Mark]:
     marks = {"head": START, "checkpoint": START}
     for name, seq, mac, signature in stored:
         mark = Mark(seq, mac)
-        if mark != START and not hmac.compare_digest(signature, chain.sign(name, mark)):
+        if mark != START and signature != chain.sign(name, mark):
             raise Conflict(f"The {name} of the audit chain was not signed with this key.")
         marks[name] = mark
     return marks["head"], marks["checkpoint"]
