@@ -19,7 +19,7 @@ _END = f"(?![^{_ENDS}])"
 _ENTRY = re.compile(
     rf"""{_START}[{_BLANKS}]*(?:export[{_BLANKS}]+)?
     (?P<key>[A-Za-z0-9_.-]+)
-    (?:[{_BLANKS}]*=[{_BLANKS}]*?|:[{_BLANKS}]+?)
+    (?:[{_BLANKS}]*(?P<equals>=)[{_BLANKS}]*?|(?P<colon>:)[{_BLANKS}]+?)
     (?P<value>
         [{_BLANKS}]*'(?:\\'|[^'])*'
       | [{_BLANKS}]*"(?:\\"|[^"])*"
@@ -44,16 +44,15 @@ _PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^:@/\s]*:(?P<password>[^@/\
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One `KEY=value`: its value as loaded, its line from 1, and where in the text key and value stand.
+    """One `KEY=value`: its value as loaded, its line from 1, and where in the text it and its value stand.
 
-    `value_start` equals `value_end` when there is no value, or one that dotenv takes from a later line: such a line
-    belongs to somebody else.
+    The value is empty, right after the `=`, when dotenv takes it from a later line: that belongs to somebody else.
     """
 
     key: str
     value: str
     line: int
-    key_end: int
+    start: int
     value_start: int
     value_end: int
 
@@ -78,17 +77,11 @@ def entries(text: str) -> tuple[Entry, ...]:
         raw = match["value"] or ""
         kept = raw.strip(_STRIPPED)
         start = match.start("value") + raw.index(kept)
-        on_own_line = bool(kept) and start < _end_of_line(text, match.end("key"))
-        found.append(
-            Entry(
-                key=match["key"],
-                value=_loaded(kept),
-                line=line,
-                key_end=match.end("key"),
-                value_start=start if on_own_line else match.end("key"),
-                value_end=start + len(kept) if on_own_line else match.end("key"),
-            )
-        )
+        end = start + len(kept)
+        separated = max(match.end("equals"), match.end("colon"))
+        if not kept or start >= _end_of_line(text, separated):
+            start = end = separated
+        found.append(Entry(match["key"], _loaded(kept), line, match.start("key"), start, end))
     return tuple(found)
 
 
@@ -150,16 +143,12 @@ def _written(value: str) -> str:
 
 
 def _replaced(text: str, entry: Entry, written: str) -> str:
-    if entry.value_start < entry.value_end:
-        return text[: entry.value_start] + written + text[entry.value_end :]
-    separator = re.compile(r"[^=:]*[=:]").match(text, entry.key_end)
-    assert separator is not None
-    space = " " if separator[0].endswith(":") else ""
-    return text[: separator.end()] + space + written + text[separator.end() :]
+    space = " " if text[entry.value_start - 1] == ":" else ""
+    return text[: entry.value_start] + space + written + text[entry.value_end :]
 
 
 def _removed(text: str, entry: Entry) -> str:
-    start = max(text.rfind(end, 0, entry.key_end) for end in _ENDS) + 1
+    start = max(text.rfind(end, 0, entry.start) for end in _ENDS) + 1
     return text[:start] + text[_end_of_line(text, entry.value_end) :]
 
 

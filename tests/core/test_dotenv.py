@@ -114,7 +114,7 @@ def test_setting_a_key_changes_what_dotenv_reads_for_it_and_no_other_line(
 
 def others(text: str) -> list[bytes]:
     """The lines with something on them that no entry of the key stands on, byte by byte."""
-    own = [(entry.key_end, entry.value_end) for entry in dotenv.entries(text) if entry.key == KEY]
+    own = [(entry.start, entry.value_end) for entry in dotenv.entries(text) if entry.key == KEY]
     lines = re.finditer(r"[^\n\r\u2028\u2029]+", text)
     return [
         dotenv.encode(line[0])
@@ -152,6 +152,7 @@ def test_comments_and_other_keys_that_mention_the_key_stay() -> None:
         pytest.param(f"{KEY}=\nA=1\n", f"{KEY}=true\nA=1\n", id="empty"),
         pytest.param(f"{KEY}='a\nb'\nA=1\n", f"{KEY}=true\nA=1\n", id="value over two lines"),
         pytest.param(f"{KEY}:\n'A'\n", f"{KEY}: true\n'A'\n", id="value that dotenv takes from the next line"),
+        pytest.param(f"{KEY}\n= false\nA=1\n", f"{KEY}\n= true\nA=1\n", id="equals sign on a line of its own"),
         pytest.param("A=1\r\n", f"A=1\r\n{KEY}=true\r\n", id="windows line breaks"),
         pytest.param("", f"{KEY}=true\n", id="empty file"),
     ],
