@@ -95,7 +95,12 @@ def mask(name: str = "") -> str:
     return f"[redacted:{name}]" if name else "[redacted]"
 
 
-def mask_forms(text: str, *, emails: bool) -> str:
+def mask_emails(text: str) -> str:
+    """`text` without addresses of people; only logs are full of those whom nobody meant to show."""
+    return _EMAIL.sub(mask("email"), text) if "@" in text else text
+
+
+def mask_forms(text: str) -> str:
     """`text` without what is a secret by its form."""
     for kind, hints, pattern in _TOKENS:
         if any(hint in text for hint in hints):
@@ -107,8 +112,7 @@ def mask_forms(text: str, *, emails: bool) -> str:
         text = _BASIC.sub(_basic, text)
     if "://" in text:
         text = _CONNECTION.sub(lambda found: f"{found[1]}{found[2] or ''}{mask('password')}@", text)
-    text = _CARD.sub(_card, text)
-    return _EMAIL.sub(mask("email"), text) if emails and "@" in text else text
+    return _CARD.sub(_card, text)
 
 
 def mask_pairs(text: str, known: Mapping[str, str]) -> str:

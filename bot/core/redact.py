@@ -51,12 +51,11 @@ class Redactor:
         # the longest first, so that no part of a longer one is left over
         self._masks = dict(sorted(masks.items(), key=lambda item: -len(item[0])))
 
-    def redact(self, text: str, *, emails: bool = False) -> str:
-        """`text` without secrets; `emails` masks addresses of people too, as in the output of logs."""
-        lines = re.split(r"(?<=\n)", self._known(text))
-        return "".join(self.stream(lines, emails=emails))
+    def redact(self, text: str) -> str:
+        """`text` without secrets."""
+        return "".join(self.stream(re.split(r"(?<=\n)", self._known(text))))
 
-    def stream(self, lines: Iterable[str], *, emails: bool = False) -> Iterator[str]:
+    def stream(self, lines: Iterable[str]) -> Iterator[str]:
         """Lines without secrets, as they come; the lines of a private key are left out."""
         inside = 0
         for line in lines:
@@ -67,7 +66,7 @@ class Redactor:
                     continue
             text, is_open = _mask_keys(text)
             inside = _KEY_LINES if is_open else inside
-            yield mask_pairs(mask_forms(self._known(text), emails=emails), self._named)
+            yield mask_pairs(mask_forms(self._known(text)), self._named)
 
     def _known(self, text: str) -> str:
         for form, masked in self._masks.items():

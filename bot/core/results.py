@@ -96,7 +96,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LogLines:
-    """Lines of a log, oldest first, already redacted; `left_out` says what is not shown and why."""
+    """Lines of a log, oldest first; `left_out` says what is not shown and why."""
 
     title: str
     lines: tuple[str, ...]

@@ -10,6 +10,7 @@ from typing import TypeVar
 from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, SectionBlock
 
 from bot.views.payload import Attachment, Json, Payload
+from bot.views.words import count
 
 T = TypeVar("T")
 
@@ -39,10 +40,10 @@ def cut_plain(text: str, limit: int) -> str:
 
 def take(items: Sequence[T], *, room: int, size: Callable[[T], int]) -> Sequence[T]:
     """As many of the first `items` as fit into `room`."""
-    for count, item in enumerate(items):
+    for place, item in enumerate(items):
         room -= size(item)
         if room < 0:
-            return items[:count]
+            return items[:place]
     return items
 
 
@@ -57,7 +58,7 @@ def message(text: Iterable[str], blocks: Sequence[Block], *, file: Attachment | 
     It always says something: an empty message would be refused.
     """
     said = cut("\n".join(line for line in text if line.strip()), TEXT) or "Nothing to show."
-    return Payload(said, surface(blocks or [SectionBlock(text=MarkdownTextObject(text=said))]), file)
+    return Payload(said, surface(blocks or [SectionBlock(text=MarkdownTextObject(text=said, verbatim=True))]), file)
 
 
 def surface(blocks: Sequence[Block], *, budget: int = BUDGET, most: int = BLOCKS) -> list[Json]:
@@ -71,6 +72,6 @@ def surface(blocks: Sequence[Block], *, budget: int = BUDGET, most: int = BLOCKS
     room = budget - _NOTE_ROOM - sum(map(length, tail))
     kept = take(body[: most - len(tail) - 1], room=room, size=length)
     more = len(rendered) - len(kept) - len(tail)
-    left_out = f"… {more} more parts are left out: the message would be too long."
+    left_out = f"… {count(more, 'more part')} left out: the message would be too long."
     note: Json = ContextBlock(elements=[MarkdownTextObject(text=left_out)]).to_dict()
     return [*kept, note, *tail]

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar, cast
 
+from bot.core.leaks import mask_emails
+from bot.core.results import LogLines
+
 T = TypeVar("T")
 
 
 def scrubbed(value: T, redact: Callable[[str], str]) -> T:
-    """`value` with every text in it redacted, however deep it lies."""
+    """`value` with every text in it redacted, however deep it lies; log lines lose addresses of people too."""
     return cast("T", _scrubbed(value, redact))
 
 
@@ -20,6 +23,10 @@ def _scrubbed(value: object, redact: Callable[[str], str]) -> object:
         return value
     if isinstance(value, str):
         return redact(value)
+    if isinstance(value, LogLines) and value.lines:
+        # together, since a private key goes over many lines
+        lines = mask_emails(redact("\n".join(value.lines))).split("\n")
+        value = dataclasses.replace(value, lines=tuple(lines))
     if isinstance(value, tuple):
         return tuple(_scrubbed(item, redact) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_counted_and_the_buttons_stay() -> None:
 
     payload = render(Fields("Much", fields, buttons=(Button("Go", "go", "1"),)))
 
-    assert "more parts are left out" in shown(payload)
+    assert "more parts left out" in shown(payload)
     assert payload.blocks[-1]["type"] == "actions"
 
 
