@@ -26,6 +26,7 @@ from bot.digests.digest import TASK as DIGEST
 from bot.digests.digest import Digests
 from bot.incidents.rules import IncidentRules
 from bot.jobs.due import Sweeper
+from bot.jobs.housekeeping import Housekeeping
 from bot.jobs.queue import Handler, defer
 from bot.jobs.wake import Waker
 from bot.jobs.worker import Worker
@@ -138,7 +139,14 @@ async def run(
             chat=link.chat,
             clock=clock,
         )
-        handlers: dict[str, Handler] = {**engine.handlers, **link.handlers, DIGEST: digests.post}
+        housekeeping = Housekeeping(store, clock)
+        await housekeeping.plan()
+        handlers: dict[str, Handler] = {
+            **engine.handlers,
+            **link.handlers,
+            **housekeeping.handlers,
+            DIGEST: digests.post,
+        }
         worker = Worker(conninfo, handlers)
         worker.start()
         stack.push_async_callback(worker.stop)
