@@ -20,7 +20,8 @@ class Integration:
 
     `build` takes its `config` first and asks for what it runs on (a Host, an Http client, another port of the same
     service) by the types of its keyword-only parameters, as commands do. `provides` are the Protocols that the built
-    object implements besides `Pingable`, which each does. One that is `always` there is built with its defaults where the configuration does not name it.
+    object implements besides `Pingable`, which each does. One that is `always` there is built with its defaults where
+    the configuration does not name it.
     """
 
     name: str
