@@ -184,8 +184,8 @@ class Prompt:
         self._teller.skip(self._person, self._channel)
 
     async def _home(self, _: str) -> None:
-        home = await self._person.open_home()
-        self._say("\n".join(view_lines(home)) if home else "  App Home is empty yet; try again.")
+        await self._person.open_home()
+        self._say("\n".join(view_lines(await self._person.wait_for_home())))
 
     async def _help(self, _: str) -> None:
         self._say(_HELP)
