@@ -18,6 +18,7 @@ from bot.demo.gateway.wire import request
 from bot.demo.tools import Tools
 
 PAYMENT = {"amount": 12.5, "currency": "USDC", "customer": "buyer@example.net"}
+from tests.waiting import until
 
 
 def git(gateway: Gateway, *arguments: str) -> str:
@@ -132,10 +133,15 @@ async def test_the_cache_is_warmed(gateway: Gateway) -> None:
 async def test_a_request_is_a_line_of_the_access_log(gateway: Gateway) -> None:
     await gateway.http("/health?mark=42")
 
-    lines = [line for line in gateway.access_log.read_text().splitlines() if "mark=42" in line]
-    assert len(lines) == 1
-    assert lines[0].startswith("127.0.0.1 - - [")
-    assert '"GET /health?mark=42 HTTP/1.1" 200 ' in lines[0]
+    await until(lambda: bool(marked(gateway)))  # it is written after the answer
+
+    (line,) = marked(gateway)
+    assert line.startswith("127.0.0.1 - - [")
+    assert '"GET /health?mark=42 HTTP/1.1" 200 ' in line
+
+
+def marked(gateway: Gateway) -> list[str]:
+    return [line for line in gateway.access_log.read_text().splitlines() if "mark=42" in line]
 
 
 async def test_payments_are_logged_with_what_a_log_holds(gateway: Gateway) -> None:
