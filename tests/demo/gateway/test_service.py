@@ -16,9 +16,9 @@ from bot.demo.gateway.commands import run
 from bot.demo.gateway.layout import free_port
 from bot.demo.gateway.wire import request
 from bot.demo.tools import Tools
+from tests.waiting import until
 
 PAYMENT = {"amount": 12.5, "currency": "USDC", "customer": "buyer@example.net"}
-from tests.waiting import until
 
 
 def git(gateway: Gateway, *arguments: str) -> str:
