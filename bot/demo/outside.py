@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -50,12 +51,12 @@ async def look(gateway: Gateway) -> Outside:
     """Look at the file, at PM2's list and at what the workers answer; nobody there answers as status 0."""
     lines = gateway.env_file.read_text(encoding="utf-8").splitlines()
     workers = await gateway.workers()
-    health = [await _get(gateway, "/health") for _ in range(_ASKS)]
-    paying = [await _get(gateway, "/api/payments", method="POST") for _ in range(_ASKS)]
+    health = await asyncio.gather(*(_get(gateway, "/health") for _ in range(_ASKS)))
+    paying = await asyncio.gather(*(_get(gateway, "/api/payments", method="POST") for _ in range(_ASKS)))
     return Outside(
         key=tuple(line for line in lines if line.startswith(f"{_KEY}=")),
         online=frozenset(worker.pid for worker in workers if worker.status == "online"),
-        answering=frozenset(int(body["pid"]) for _, body in health if "pid" in body),
+        answering=frozenset(pid for _, body in health if isinstance(pid := body.get("pid"), int)),
         health=frozenset(status for status, _ in health),
         maintenance=frozenset(body.get("maintenance") for _, body in health),
         paying=frozenset(status for status, _ in paying),

@@ -79,12 +79,13 @@ class Prompt:
         prompt = f"{self._person.name} in #{self._channel.name}> "
         if session is not None:
             words = ["/ops ", "/incident ", *(f":{verb}" for verb in self._verbs), ":quit"]
-            return (await session.prompt_async(prompt, completer=WordCompleter(words, sentence=True))).strip()
-        line = await asyncio.to_thread(sys.stdin.readline)
-        if not line:
+            line: str = await session.prompt_async(prompt, completer=WordCompleter(words, sentence=True))
+            return line.strip()
+        read = await asyncio.to_thread(sys.stdin.readline)
+        if not read:
             raise EOFError
-        self._say(f"{prompt}{line.rstrip()}")
-        return line.strip()
+        self._say(f"{prompt}{read.rstrip()}")
+        return read.strip()
 
     async def _watch(self) -> None:
         """Show what comes, whoever caused it."""
@@ -106,7 +107,7 @@ class Prompt:
                     await self._verbs[verb](rest.strip())
             elif line:
                 await self._person.say(self._channel, line)
-        except (LookupError, PermissionError, ValueError) as error:
+        except (LookupError, PermissionError, TimeoutError, ValueError) as error:
             self._say(f"  {error}")
         await asyncio.sleep(_WAIT)
 
