@@ -79,8 +79,7 @@ class Prompt:
         prompt = f"{self._person.name} in #{self._channel.name}> "
         if session is not None:
             words = ["/ops ", "/incident ", *(f":{verb}" for verb in self._verbs), ":quit"]
-            line: str = await session.prompt_async(prompt, completer=WordCompleter(words, sentence=True))
-            return line.strip()
+            return str(await session.prompt_async(prompt, completer=WordCompleter(words, sentence=True))).strip()
         read = await asyncio.to_thread(sys.stdin.readline)
         if not read:
             raise EOFError
