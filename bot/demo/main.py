@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from bot.core.errors import OpsbotError
@@ -33,7 +34,9 @@ async def _run(*, tour: bool, leave: bool, sabotage: str, port: int, data: Path)
     demo = asyncio.current_task()
     assert demo is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, demo.cancel)
+    began = time.monotonic()
     async with open_world(data, port=port, sabotage=sabotage, say=_say) as world:
+        _say(f"Ready after {time.monotonic() - began:.0f} s.")
         missed: tuple[str, ...] = ()
         teller = Teller(_say)
         if tour:

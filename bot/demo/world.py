@@ -53,7 +53,7 @@ async def open_world(data: Path, *, port: int, sabotage: str, say: Say) -> Async
         say("Starting a payment gateway under PM2, with its Postgres and Redis ...")
         gateway = await stack.enter_async_context(Gateway.open(data / "gateway", say=say))
         say("Starting opsbot, with a Postgres of its own ...")
-        file = _configure(
+        file = configure(
             data, workspace=workspace, gateway=gateway, people=(ana, ben), channel=operations, sabotage=sabotage
         )
         known = integrations()
@@ -65,7 +65,7 @@ async def open_world(data: Path, *, port: int, sabotage: str, say: Say) -> Async
         yield World(workspace, gateway, bot, ana, ben, eve, operations, data)
 
 
-def _configure(
+def configure(
     data: Path,
     *,
     workspace: Workspace,

@@ -1,0 +1,137 @@
+"""Two replicas on one Postgres: nothing is lost, and nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bot.demo.gateway import Gateway
+from bot.demo.outside import look
+from bot.store.embedded import EmbeddedPostgres
+from tests.app.conftest import Bot, Installation
+from tests.app.test_run import confirmed, ended
+from tests.waiting import until
+
+SLOT = "* * * * *"
+
+
+async def test_a_command_is_answered_once_though_slack_delivers_it_again(installation: Installation) -> None:
+    await installation.start()
+    await installation.start()
+    installation.workspace.faults.redeliver(2)
+
+    for number in range(6):
+        await installation.ana.command(installation.channel, f"/ops contacts nobody-{number}")
+    await installation.workspace.settled(20)
+    await until(lambda: len(installation.ana.sees(installation.channel)) >= 6)
+    await asyncio.sleep(0.5)  # in which a second answer would have come
+
+    assert len(installation.ana.sees(installation.channel)) == 6
+
+
+@pytest.mark.timeout(180)
+async def test_an_operation_is_finished_by_the_other_replica_when_its_own_is_killed(
+    installation: Installation, demo: Gateway
+) -> None:
+    bots = [await installation.start() for _ in range(2)]
+    await confirmed(installation, "/ops maintenance on 10m provider down")
+    await installation.ana.wait_for(installation.channel, "running · Reload", 30)
+
+    victim = bots[0] if _has_worked(bots[0]) else bots[1]
+    await victim.kill()
+    card = await installation.ana.wait_for(installation.channel, ended("done"), 60)
+
+    assert (await look(demo)).keeps_customers_out
+    assert len((await look(demo)).key) == 1
+    assert len([seen for seen in installation.ana.sees(installation.channel) if seen.ts == card.ts]) == 1
+
+
+def _has_worked(bot: Bot) -> bool:
+    """Whether a child of this replica is PM2 at work."""
+    children = subprocess.run(
+        ("ps", "--no-headers", "-o", "args", "--ppid", str(bot.process.pid)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "pm2" in children.stdout
+
+
+@pytest.mark.row("K5")
+@pytest.mark.timeout(240)
+async def test_a_digest_comes_once_though_its_replica_is_killed_while_it_posts(installation: Installation) -> None:
+    installation.settings["schedules"] = [
+        {"name": "health", "channel": installation.channel.id, "when": SLOT, "zone": "UTC"}
+    ]
+    bots = [await installation.start() for _ in range(2)]
+    installation.workspace.faults.slow("chat.postMessage", 3)
+    call = await installation.workspace.wait_for_call(
+        "chat.postMessage", lambda call: "Health of" in str(call.args), timeout=90
+    )
+    assert call is not None
+    await bots[0].kill()
+    installation.workspace.faults.clear()
+
+    await asyncio.sleep(8)  # a take-over needs three to five seconds
+    slots = [
+        seen.metadata["event_payload"]["key"]
+        for seen in installation.ana.sees(installation.channel)
+        if seen.metadata and "digest:" in str(seen.metadata)
+    ]
+
+    assert slots
+    assert len(slots) == len(set(slots))
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A server that the test may stop."""
+    server = EmbeddedPostgres(tmp_path / "own", stop_always=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.timeout(180)
+async def test_the_bot_goes_on_within_five_seconds_when_postgres_was_away_for_six(
+    installation: Installation, own_postgres: EmbeddedPostgres
+) -> None:
+    conninfo = own_postgres.start()
+    (installation.file.parent / "secrets" / "database_url").write_text(conninfo)
+    bot = await installation.start()
+    turn = await installation.ana.command(installation.channel, "/ops contacts")
+    await turn.reply(timeout=10)
+
+    with psycopg.connect(conninfo) as connection:
+        (folder,) = connection.execute("show data_directory").fetchone() or ("",)
+    _control(folder, "stop", "-m", "immediate")
+    await asyncio.sleep(6)
+    away, alive = (await bot.get("/readyz"))[0], (await bot.get("/healthz"))[0]
+    await asyncio.to_thread(own_postgres.start)
+    async with asyncio.timeout(5):
+        turn = await installation.ana.command(installation.channel, "/ops contacts")
+        said = await turn.reply(timeout=5)
+        await until(lambda: _ready(bot))
+
+    assert (away, alive) == (503, 200)
+    assert "Infrastructure" in said.plain()
+
+
+async def _ready(bot: Bot) -> bool:
+    return (await bot.get("/readyz"))[0] == 200
+
+
+def _control(folder: str, *arguments: str) -> None:
+    """Stop the server as its administrator would."""
+    pid = int((Path(folder) / "postmaster.pid").read_text().splitlines()[0])
+    program = Path(f"/proc/{pid}/exe").resolve().with_name("pg_ctl")
+    argv = (str(program), *arguments, "-D", folder)
+    other = Path(folder).stat().st_uid != os.geteuid()  # as root the server runs as a user of its own
+    prefix = ("runuser", "-u", Path(folder).owner(), "--") if other else ()
+    subprocess.run((*prefix, *argv), check=True, capture_output=True, timeout=30)
