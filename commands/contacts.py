@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field
 
 from bot.core.command import Args, Command, Context
 from bot.core.contacts import Contact, Contacts
 from bot.core.errors import NotFound
-from bot.core.prose import Line
+from bot.core.prose import Line, Person
 from bot.core.results import Table
+
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]{6,20}")
 
 
 class Filter(Args):
@@ -35,7 +39,9 @@ async def show(_ctx: Context, args: Filter, *, contacts: Contacts) -> Table:
 
 
 def _reach(contact: Contact) -> Line:
-    return f"{contact.contact or 'nothing'} (placeholder)" if contact.is_placeholder else contact.contact
+    if contact.is_placeholder:
+        return f"{contact.contact or 'nothing'} (placeholder)"
+    return (Person(contact.contact),) if _SLACK_USER.fullmatch(contact.contact) else contact.contact
 
 
 COMMANDS = (Command(("contacts",), Filter, run=show, rows=("A1",), examples=("", "security")),)

@@ -38,7 +38,7 @@ _SECRET_KEY = re.compile(
     r"secret|token|passw|pwd|api_?key|private|credential|(?:^|_)(?:key|pass|auth|dsn|salt|signature)(?:$|_)",
     re.IGNORECASE,
 )
-_RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+/=.-]{24,}")
+_RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?!/)[A-Za-z0-9_+/=.-]{24,}")  # a path is no secret
 _PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^:@/\s]*:(?P<password>[^@/\s]+)@", re.IGNORECASE)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -64,27 +66,27 @@ class Prompt:
             f"\nYou are in a local Slack ({self._world.workspace.url}). Try /ops help, or /ops status.\n{_HELP}\n"
         )
         self._teller.skip(self._person, self._channel)
-        session: PromptSession[str] | None = PromptSession() if sys.stdin.isatty() else None
+        lines = PromptSession[str]() if sys.stdin.isatty() else await _piped()
         with patch_stdout():
             watching = asyncio.create_task(self._watch(), name="screen")
             try:
-                while (line := await self._line(session)) != ":quit":
+                while (line := await self._line(lines)) != ":quit":
                     await self._take(line)
             except (EOFError, KeyboardInterrupt):
                 pass
             finally:
                 watching.cancel()
 
-    async def _line(self, session: PromptSession[str] | None) -> str:
+    async def _line(self, lines: PromptSession[str] | asyncio.StreamReader) -> str:
         prompt = f"{self._person.name} in #{self._channel.name}> "
-        if session is not None:
+        if isinstance(lines, PromptSession):
             words = ["/ops ", "/incident ", *(f":{verb}" for verb in self._verbs), ":quit"]
-            return str(await session.prompt_async(prompt, completer=WordCompleter(words, sentence=True))).strip()
-        read = await asyncio.to_thread(sys.stdin.readline)
-        if not read:
+            return str(await lines.prompt_async(prompt, completer=WordCompleter(words, sentence=True))).strip()
+        line = (await lines.readline()).decode(errors="replace")
+        if not line:
             raise EOFError
-        self._say(f"{prompt}{read.rstrip()}")
-        return read.strip()
+        self._say(f"{prompt}{line.rstrip()}")
+        return line.strip()
 
     async def _watch(self) -> None:
         """Show what comes, whoever caused it."""
@@ -189,3 +191,15 @@ class Prompt:
 
     async def _help(self, _: str) -> None:
         self._say(_HELP)
+
+
+async def _piped() -> asyncio.StreamReader:
+    """Standard input where it is no terminal; a pipe without a thread, which could not be ended with the demo."""
+    reader = asyncio.StreamReader()
+    kind = os.fstat(sys.stdin.fileno()).st_mode
+    if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    else:  # a file, or nothing: all of it is there
+        reader.feed_data(sys.stdin.buffer.read())
+        reader.feed_eof()
+    return reader

@@ -17,7 +17,7 @@ from bot.core.parse import parse
 from bot.core.people import AUTOMATIC, Actor, Role
 from bot.core.plan import Area, Call, Plan
 from bot.core.ports import Gateway, Health, Processes, Worker
-from bot.core.prose import Line
+from bot.core.prose import Line, Person
 from bot.core.records import Incident, Lease, Operation, Store
 from bot.core.registry import bind
 from bot.core.results import Field, OperationState, PlanState, ServiceStatus, State, Status
@@ -347,3 +347,11 @@ async def test_undo_without_anything_active_or_with_a_wrong_id_says_what_there_i
 
 def test_the_field_of_a_card_carries_its_state() -> None:
     assert status._count(()) == Field("Workers", "0 of 0 online", State.FAIL)
+
+
+async def test_a_contact_who_is_in_slack_is_a_mention() -> None:
+    known = Contacts((Contact("Primary On-Call", "U0000000005"),))
+
+    table = await bind(contacts.show, {Contacts: known})(CTX, contacts.Filter())
+
+    assert table.rows == (("Primary On-Call", (Person("U0000000005"),), ""),)

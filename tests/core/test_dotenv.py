@@ -205,3 +205,7 @@ EMPTY_TOKEN=
         "postgresql://gateway:s3cret%21@db.internal:5432/gateway",
         "4f9c1b7a2e8d4c6fb1a0937d",
     }
+
+
+def test_a_path_is_no_secret_however_long() -> None:
+    assert dotenv.secrets("BACKUP_DIR=/srv/gateway-2/backups/of/the/day\n") == ()
