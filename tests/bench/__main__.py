@@ -1,0 +1,33 @@
+"""`make bench`: every figure as a JSON line on standard output, and a table on standard error."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from tests.bench.figures import say
+from tests.bench.ground import ground
+from tests.bench.groups import GROUPS
+
+_NAMES = {"socket": "ack", "slow_slack": "ack"}
+"""Groups whose figures begin with another word than their own."""
+
+
+async def main(only: str) -> int:
+    """Run the groups whose figures begin with `only`; all without it."""
+    first = only.partition(".")[0]
+    groups = [group for group in GROUPS if not first or _NAMES.get(group.__name__, group.__name__) == first]
+    if not groups:
+        words = sorted({_NAMES.get(group.__name__, group.__name__) for group in GROUPS})
+        sys.stderr.write(f"There is no group {only}; there are {', '.join(words)}.\n")
+        return 2
+    async with ground() as shared:
+        for group in groups:
+            async for figure in group(shared):
+                if figure.name.startswith(only):
+                    say(figure)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "")))

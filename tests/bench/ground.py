@@ -1,0 +1,212 @@
+"""The ground that all groups share: a local Slack, a Postgres, servers as processes, and signed requests at them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import itertools
+import json
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlencode
+
+import aiohttp
+import psutil
+from aiohttp import web
+
+from bot.core.records import Incident
+from bot.demo.workspace import Person, Workspace
+from bot.demo.workspace.records import Channel
+from bot.store.embedded import EmbeddedPostgres
+from bot.store.migrate import migrate
+from bot.store.postgres import Postgres
+from tests.bench.server import HOST, never
+
+Body = tuple[bytes, str]
+"""A request's body and its content type."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A server process; `port` is 0 over Socket Mode."""
+
+    process: psutil.Process
+    port: int
+
+    def cpu(self) -> float:
+        """Seconds of user and system time so far."""
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+    def memory(self) -> float:
+        """Resident memory in MB."""
+        return self.process.memory_info().rss / 1e6
+
+
+@dataclass(slots=True)
+class Ground:
+    """What the groups stand on."""
+
+    workspace: Workspace
+    ana: Person
+    channel: Channel
+    database: str
+    folder: Path
+    http: aiohttp.ClientSession
+    answers: int = 0
+    answer_url: str = ""
+    answer_delay: float = 0
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @asynccontextmanager
+    async def server(self, kind: str, **wanted: object) -> AsyncIterator[Server]:
+        """A server of `kind`, bare or ours, ready to be asked."""
+        workspace = self.workspace
+        workspace.request_url = None
+        settings = {
+            "api": workspace.api_url,
+            "token": workspace.bot_token,
+            "app_token": workspace.app_token,
+            "secret": workspace.signing_secret,
+            "database": self.database,
+            "transport": "http",
+            **wanted,
+        }
+        argv = (sys.executable, "-m", "tests.bench.server", kind, json.dumps(settings))
+        process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout
+        try:
+            yield Server(psutil.Process(process.pid), int(await process.stdout.readline()))
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    def command(self) -> Body:
+        """A slash command that has not come before."""
+        number = next(self._numbers)
+        form = {
+            "team_id": self.workspace.team_id,
+            "api_app_id": self.workspace.app_id,
+            "command": "/ops",
+            "text": "ping",
+            "user_id": self.ana.id,
+            "channel_id": self.channel.id,
+            "trigger_id": f"{time.time_ns()}.{number}",
+            "response_url": self.answer_url,
+        }
+        return urlencode(form).encode(), "application/x-www-form-urlencoded"
+
+    def event(self) -> Body:
+        """A message that has not come before, in the channel of an incident."""
+        number = next(self._numbers)
+        ts = f"17{number:08}.000100"
+        event = {
+            "type": "message",
+            "channel": self.channel.id,
+            "user": self.ana.id,
+            "text": f"{number}: the provider answers again, and the error rate goes down",
+            "ts": ts,
+            "event_ts": ts,
+            "channel_type": "channel",
+            "team": self.workspace.team_id,
+        }
+        payload = {
+            "team_id": self.workspace.team_id,
+            "api_app_id": self.workspace.app_id,
+            "type": "event_callback",
+            "event": event,
+            "event_id": f"Ev{number}",
+            "event_time": 1,
+            "authorizations": [{"team_id": self.workspace.team_id, "user_id": "U1", "is_bot": True}],
+        }
+        return json.dumps(payload).encode(), "application/json"
+
+    async def post(self, server: Server, make: Callable[[], Body]) -> float:
+        """Send one signed request; seconds until its ack. Raises aiohttp.ClientError when there was none."""
+        body, kind = make()
+        at = str(int(time.time()))
+        mac = hmac.new(self.workspace.signing_secret.encode(), f"v0:{at}:".encode() + body, hashlib.sha256)
+        headers = {
+            "Content-Type": kind,
+            "X-Slack-Request-Timestamp": at,
+            "X-Slack-Signature": f"v0={mac.hexdigest()}",
+        }
+        began = time.perf_counter()
+        url = f"http://{HOST}:{server.port}/slack/events"
+        async with self.http.post(url, data=body, headers=headers) as answer:
+            await answer.read()
+            answer.raise_for_status()
+        return time.perf_counter() - began
+
+    async def flood(
+        self, server: Server, make: Callable[[], Body], *, count: int, clients: int = 1
+    ) -> tuple[list[float], float]:
+        """Latencies of `count` requests by `clients` at a time, and how many a second there were."""
+        latencies: list[float] = []
+        left = iter(range(count))
+
+        async def client() -> None:
+            for _ in left:
+                latencies.append(await self.post(server, make))
+
+        began = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(clients)))
+        return latencies, count / (time.perf_counter() - began)
+
+    async def steady(self, server: Server, make: Callable[[], Body], *, count: int, a_second: int) -> list[float]:
+        """Latencies of requests that come at a set rate, whatever became of the ones before."""
+
+        async def one(number: int) -> float:
+            await asyncio.sleep(number / a_second)
+            return await self.post(server, make)
+
+        return list(await asyncio.gather(*(one(number) for number in range(count))))
+
+
+@asynccontextmanager
+async def ground() -> AsyncIterator[Ground]:
+    """Bring it up, and tear it down."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opsbot-bench-")))
+        embedded = EmbeddedPostgres(folder, stop_always=True)
+        database = embedded.start()
+        stack.callback(embedded.stop)
+        migrate(database)
+        workspace = await stack.enter_async_context(Workspace.open(calls_kept=100))
+        ana = workspace.person("ana")
+        channel = workspace.channel("inc-1", members=[ana])
+        connector = aiohttp.TCPConnector(limit=200)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        shared = Ground(workspace, ana, channel, database, folder, http)
+        shared.answer_url = await stack.enter_async_context(_answers(shared))
+        incident = Incident(0, "Bench", "High", "open", channel.id, ana.id, ana.id, datetime.now(UTC))
+        async with Postgres.open(database, defer=never, audit_key=b"k" * 32) as store, store.transaction() as tx:
+            await tx.incidents.declare(incident)
+        yield shared
+
+
+@asynccontextmanager
+async def _answers(shared: Ground) -> AsyncIterator[str]:
+    """A response_url that counts; Slack's part, without its work."""
+
+    async def take(request: web.Request) -> web.Response:
+        await request.read()
+        await asyncio.sleep(shared.answer_delay)
+        shared.answers += 1
+        return web.Response(text="ok")
+
+    app = web.Application()
+    app.router.add_post("/answer", take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, 0).start()
+    yield f"http://{HOST}:{runner.addresses[0][1]}/answer"
+    await runner.cleanup()
