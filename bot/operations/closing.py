@@ -12,11 +12,14 @@ from bot.core.plan import LeaseTerms
 from bot.core.records import Due, Entry, Lease, Operation, StepRow, Unit
 from bot.core.results import OperationState, StepState
 from bot.operations.rows import forward
-from bot.operations.tasks import END_LEASE, queue_card
+from bot.operations.tasks import END_LEASE, REMIND, queue_card
 from bot.operations.trail import Trail
 
 TRY_END_AGAIN_AFTER = timedelta(minutes=5)
 """How long a lease whose automatic end did not come stays before it is tried again."""
+
+REMINDED_FROM = timedelta(minutes=5)
+"""How long a lease has to be to be worth a reminder, which comes when four fifths of it are over."""
 
 _PUT_BACK = {OperationState.ROLLED_BACK, OperationState.CANCELLED}
 
@@ -83,12 +86,15 @@ class Closing:
             until=None if terms.lasts is None else at + terms.lasts,
         )
         await tx.leases.open(lease)
+        if terms.lasts is not None and terms.lasts >= REMINDED_FROM:
+            await tx.due.put(Due(REMIND, lease.id, at + terms.lasts * 0.8, {"lease_id": lease.id}))
         until = lease.until.isoformat() if lease.until else None
         data = {"lease": lease.id, "kind": lease.kind, "target": lease.target, "owner": lease.owner, "until": until}
         await self._trail.add(tx, "lease", actor=operation.requester, data={"act": "opened", **data})
 
     async def _end_leases(self, tx: Unit, operation: Operation, *, at: datetime) -> None:
         for lease_id in operation.plan.ends:
+            await tx.due.drop(REMIND, lease_id)
             if await tx.leases.end(lease_id, at=at, by=operation.requester):
                 data = {"act": "ended", "lease": lease_id}
                 await self._trail.add(tx, "lease", actor=operation.requester, data=data)

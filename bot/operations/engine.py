@@ -24,7 +24,7 @@ from bot.operations.proposals import Proposals
 from bot.operations.runner import Runner
 from bot.operations.showing import Showing
 from bot.operations.steps import Steps
-from bot.operations.tasks import END_LEASE, EXPIRE, RUN, SHOW
+from bot.operations.tasks import END_LEASE, EXPIRE, REMIND, RUN, SHOW
 from bot.operations.trail import Redact, Trail
 
 log = structlog.get_logger(__name__)
@@ -68,6 +68,7 @@ class Engine:
             RUN: self.run,
             SHOW: self._showing.show,
             END_LEASE: self.end_lease,
+            REMIND: self.leases.remind,
             EXPIRE: self.approval.expire,
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,13 +12,13 @@ from bot.core.command import Context
 from bot.core.errors import IntegrationError, OpsbotError
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat
-from bot.core.prose import Person, When
+from bot.core.prose import Inline, Person, When
 from bot.core.records import Due, Lease, Store
-from bot.core.results import Failure, PlanState, Result, Text
+from bot.core.results import Button, Failure, PlanState, Result, Text
 from bot.operations.closing import TRY_END_AGAIN_AFTER
 from bot.operations.planning import Planner, with_ends
 from bot.operations.proposals import Proposals
-from bot.operations.tasks import END_LEASE, queue_run
+from bot.operations.tasks import END_LEASE, REMIND, queue_run
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,18 @@ class LeaseEnds:
                 await self._proposals.record(tx, operation)
                 await queue_run(tx, operation)
 
+    async def remind(self, lease_id: str) -> None:
+        """Tell the lease's channel, once, that it ends soon; nothing when it has ended, or its time is over already."""
+        lease = await self._get(lease_id)
+        if lease.ended_at or lease.until is None or lease.until <= self._clock():
+            return
+        key = f"{REMIND}:{lease.id}"
+        try:
+            if await self._chat.find(lease.channel, key, since=lease.since) is None:
+                await self._chat.post(lease.channel, _reminder(lease, lease.until), key=key)
+        except IntegrationError as error:  # the end will be told by its own card
+            log.warning("reminder not posted", lease=lease.id, reason=str(error))
+
     async def undo(self, ctx: Context, lease_id: str) -> Result | None:
         """Put the inverse of a lease before the one who clicked, who confirms it; None when its card follows."""
         lease = await self._get(lease_id)
@@ -82,3 +94,16 @@ class LeaseEnds:
             await self._chat.post(lease.channel, Failure(why, hint=f"I try again every {minutes}."))
         except IntegrationError as unsaid:
             log.warning("lease end not announced", lease=lease.id, error=str(unsaid))
+
+
+def _reminder(lease: Lease, until: datetime) -> Text:
+    held: tuple[Inline, ...] = (f"Held by {lease.owner}, asked for by ", Person(lease.by))
+    return Text(
+        title=f"{lease.kind.capitalize()} of {lease.service} ends soon",
+        lines=(
+            ("It ends by itself at ", When(until), "."),
+            (*held, f": {lease.reason or 'no reason given'}"),
+            "To keep it, type its command again: the new time takes the place of this one.",
+        ),
+        buttons=(Button("End now", "lease.undo", lease.id),),
+    )

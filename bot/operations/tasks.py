@@ -7,6 +7,7 @@ from bot.core.records import Operation, Unit
 RUN = "operation"
 SHOW = "operation_card"
 END_LEASE = "lease_end"
+REMIND = "lease_reminder"
 EXPIRE = "approval_expiry"
 
 

@@ -11,7 +11,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`value` and `baseline` in `unit`; `against` says in words what the baseline is, `aim` what the ratio should be."""
+    """`value` and `baseline` in `unit`; `against` says what the baseline is, `aim` what the ratio should be."""
 
     name: str
     value: float

@@ -18,6 +18,7 @@ import yaml
 
 from tests.bench.figures import Figure, over_rounds
 from tests.bench.ground import Body, Ground, Server
+from tests.waiting import until
 
 ROUNDS = 3
 BARE = "bare Bolt app that only acks"
@@ -29,7 +30,7 @@ async def ack(ground: Ground) -> AsyncIterator[Figure]:
     steady: dict[str, list[list[float]]] = {"bare": [], "ours": []}
     cpu: dict[str, list[float]] = {"bare": [], "ours": []}
     for _ in range(ROUNDS):
-        for kind in single:
+        for kind in ("bare", "ours"):
             async with ground.server(kind) as server:
                 await ground.flood(server, ground.command, count=100)
                 single[kind].append((await ground.flood(server, ground.command, count=500))[0])
@@ -58,8 +59,7 @@ async def socket(ground: Ground) -> AsyncIterator[Figure]:
                 await ground.workspace.connected()
                 turns = [await ground.ana.command(ground.channel, "/ops ping") for _ in range(250)]
                 found.append([turn.acked_after for turn in turns[50:]])
-            while ground.workspace.connections:
-                await asyncio.sleep(0.05)
+            await until(lambda: not ground.workspace.connections)
     value, baseline = (over_rounds(latencies[kind], 0.5) * 1e3 for kind in ("ours", "bare"))
     yield Figure("ack.socket.p50", value, "ms", baseline, f"{BARE}, Socket Mode")
 
@@ -103,9 +103,7 @@ async def commands(ground: Ground) -> AsyncIterator[Figure]:
             await asyncio.sleep(1)
             ground.answers, began = 0, time.perf_counter()
             await ground.flood(server, ground.command, count=count, clients=32)
-            async with asyncio.timeout(60):
-                while ground.answers < count:
-                    await asyncio.sleep(0.01)
+            await until(lambda: ground.answers >= count, within=60)
             rates["ours"].append(count / (time.perf_counter() - began))
     yield Figure(
         "commands.saturated", median(rates["ours"]), "1/s", median(rates["bare"]), f"acks/s of a {BARE}", ">= 0.3"

@@ -219,3 +219,42 @@ async def test_the_timeline_of_the_channels_incident_has_every_operation(world: 
     assert entry.text == (
         f"Turn on a on gateway (production): {state}. Asked for: it is dark. Approved by <@U0CHIEF>. {what}"
     )
+
+
+@pytest.mark.row("G7")
+async def test_a_lease_is_reminded_of_once_when_four_fifths_of_it_are_over(world: World) -> None:
+    lease = await lit(world)
+
+    await later(world, HOUR * 0.79)
+    assert len(world.chat.posted(CHANNEL)) == 1
+    await later(world, HOUR * 0.02)
+    await world.another().leases.remind(lease.id)
+
+    _, reminder = world.chat.posted(CHANNEL)
+    assert isinstance(reminder, Text)
+    assert reminder.title.startswith("Light of ")
+    assert reminder.lines[0] == ("It ends by itself at ", When(lease.since + HOUR), ".")
+    assert [(button.label, button.verb, button.row_id) for button in reminder.buttons] == [
+        ("End now", "lease.undo", lease.id)
+    ]
+
+
+@pytest.mark.row("G7")
+async def test_a_lease_that_has_ended_or_was_replaced_is_not_reminded_of(world: World) -> None:
+    await lit(world)
+    await world.accepted("a", lasts=HOUR * 3, reason="still dark")
+    await world.work()
+    cards = len(world.chat.posted(CHANNEL))
+
+    await later(world, HOUR * 0.9)
+
+    assert len(world.chat.posted(CHANNEL)) == cards
+
+
+async def test_a_short_lease_needs_no_reminder(world: World) -> None:
+    await world.accepted("a", lasts=timedelta(minutes=4))
+    await world.work()
+
+    await later(world, timedelta(minutes=3, seconds=50))
+
+    assert len(world.chat.posted(CHANNEL)) == 1
