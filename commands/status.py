@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -17,11 +18,12 @@ from bot.core.ports import Gateway, Processes, Worker
 from bot.core.prose import Bold, Channel, Inline, Line, Person, When
 from bot.core.records import Incident, Lease, Operation, Store
 from bot.core.results import Field, ServiceStatus, State, Status
+from bot.digests.checks import Terms, judge_success
 
 T = TypeVar("T")
 
 _WITHIN = 8.0  # seconds for each part of the card; what takes longer is unknown
-_RATES = ("error_rate", "success_rate")
+ERROR_RATE, SUCCESS_RATE = "error_rate", "success_rate"
 
 
 class Filter(Args):
@@ -45,12 +47,12 @@ async def status(ctx: Context, args: Filter, *, fleet: Fleet, store: Store) -> S
         leases = await tx.leases.active(service=args.service)
         running = await tx.operations.running()
         incidents = await tx.incidents.open()
-    seen = await asyncio.gather(*(_service(service, leases) for service in services))
+    seen = await asyncio.gather(*(_service(service, leases, ctx.now) for service in services))
     mine = [operation for operation in running if args.service in ("", operation.service)]
     return Status(services=tuple(seen), at=ctx.now, active=_active(mine, leases, incidents))
 
 
-async def _service(service: Service, leases: Sequence[Lease]) -> ServiceStatus:
+async def _service(service: Service, leases: Sequence[Lease], now: datetime) -> ServiceStatus:
     holders = [lease for lease in leases if lease.service == service.name and lease.kind == "maintenance"]
     workers = await _part("Workers", _workers(service))
     known = () if isinstance(workers, _Unknown) else workers
@@ -59,7 +61,7 @@ async def _service(service: Service, leases: Sequence[Lease]) -> ServiceStatus:
         workers if isinstance(workers, _Unknown) else _count(workers),
         *await asyncio.gather(
             _part("Health", _health(service, pids)),
-            _part("Rates", _rates(service, pids)),
+            _part("Rates", _rates(service, pids, now)),
             _part("Maintenance", _maintenance(service, pids, holders)),
         ),
     ]
@@ -108,10 +110,13 @@ async def _health(service: Service, pids: Sequence[int]) -> Field:
     return Field("Health", ", ".join(words), state)
 
 
-async def _rates(service: Service, pids: Sequence[int]) -> Field:
+async def _rates(service: Service, pids: Sequence[int], now: datetime) -> Field:
     metrics = await _gateway(service, pids).metrics(pids)
-    rates = [f"{name} {metrics[name]:.4g}" for name in _RATES if name in metrics]
-    return Field("Rates", f"{', '.join(rates)} (as the service gives them)" if rates else "none yet")
+    errors = f"error rate {metrics[ERROR_RATE]:.4g} as the service gives it" if ERROR_RATE in metrics else ""
+    if SUCCESS_RATE not in metrics:
+        return Field("Rates", errors or "none yet")
+    success = judge_success(Terms(now, service.limits), metrics[SUCCESS_RATE])
+    return Field("Rates", f"success {success.value}, {success.limit}{errors and f'; {errors}'}", success.state)
 
 
 async def _maintenance(service: Service, pids: Sequence[int], holders: Sequence[Lease]) -> Field:

@@ -112,7 +112,11 @@ async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes) -
 
 async def find_success(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
     """Which part of the payments succeeded: services say 0.987 or 98.7 and mean the same."""
-    rate = await _metric("success_rate", gateway, processes)
+    return judge_success(terms, await _metric("success_rate", gateway, processes))
+
+
+def judge_success(terms: Terms, rate: float) -> Finding:
+    """The same of a rate that is known."""
     if not 0 <= rate <= 100:  # noqa: PLR2004 - percent
         raise IntegrationError(
             f"The service gives {rate:g} as success_rate, which is neither a fraction nor a percentage."

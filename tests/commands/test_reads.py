@@ -79,6 +79,24 @@ async def hold(store: Store, *leases: Lease) -> None:
             await tx.leases.open(each)
 
 
+@pytest.mark.row("K2")
+@pytest.mark.parametrize(
+    ("rate", "state", "words"),
+    [
+        pytest.param(99.9, State.OK, "success 99.9 %", id="well"),
+        pytest.param(0.981, State.WARN, "success 98.1 %", id="a fraction, not well"),
+        pytest.param(93.1, State.FAIL, "success 93.1 %", id="bad"),
+    ],
+)
+async def test_status_is_not_good_when_payments_fail(store: Store, rate: float, state: State, words: str) -> None:
+    service = gateway(FakeProcesses((worker(0),)), FakeGateway(numbers={"success_rate": rate}))
+
+    [seen] = (await look(store, service)).services
+
+    assert shown(seen)["Rates"] == (f"{words}, at least 99 %", state)
+    assert seen.state in {state, State.UNKNOWN}
+
+
 @pytest.mark.row("S", "K2")
 async def test_status_of_the_real_service_is_one_card(live: Live, store: Store) -> None:
     card = await look(store, live.service)
@@ -121,7 +139,7 @@ async def test_what_hangs_is_unknown_and_the_rest_is_shown(store: Store, monkeyp
     [seen] = (await look(store, service)).services
 
     assert seen.unknown == ("Health: no answer within 0.1 s",)
-    assert shown(seen)["Rates"] == ("error_rate 0.5 (as the service gives them)", None)
+    assert shown(seen)["Rates"] == ("error rate 0.5 as the service gives it", None)
 
 
 @pytest.mark.parametrize(
