@@ -33,7 +33,8 @@ def run(*, tour: bool, leave: bool, sabotage: str, port: int, data: Path | None)
 async def _run(*, tour: bool, leave: bool, sabotage: str, port: int, data: Path) -> int:
     demo = asyncio.current_task()
     assert demo is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, demo.cancel)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, demo.cancel)
     began = time.monotonic()
     async with open_world(data, port=port, sabotage=sabotage, say=_say) as world:
         _say(f"Ready after {time.monotonic() - began:.0f} s.")
