@@ -247,14 +247,13 @@ class Pipeline:
     async def _close(
         self, reply: Reply, trace: Trace, result: Result | None, outcome: Outcome, *, replace: bool = False
     ) -> None:
-        """Record and answer."""
+        """Answer and record; neither waits for the other."""
         if trace.double:
             outcome = Outcome.DOUBLE
         self._metrics.requests.labels(trace.name, outcome).inc()
         if trace.double:
             return
-        await self._record(reply, trace, outcome)
-        await self._say(reply, trace, result, replace=replace)
+        await asyncio.gather(self._record(reply, trace, outcome), self._say(reply, trace, result, replace=replace))
 
     async def _say(self, reply: Reply, trace: Trace, result: Result | None, *, replace: bool) -> None:
         if result is not None:
