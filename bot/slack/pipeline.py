@@ -19,7 +19,7 @@ from bot.core.errors import IntegrationError, NotAllowed, OpsbotError, UsageErro
 from bot.core.mrkdwn import unescape
 from bot.core.prose import Line
 from bot.core.records import Store
-from bot.core.results import Failure, Result, Text
+from bot.core.results import Failure, Home, Result, Text
 from bot.slack.ask import Ask, Reply
 from bot.slack.client import translated
 from bot.slack.deliver import Deliverer
@@ -216,16 +216,19 @@ class Pipeline:
         return {}
 
     async def _show_home(self, user_id: str, team_id: str) -> None:
-        fault, outcome = await self._guarded(self._publish_home(user_id, team_id), Trace(name="home"))
-        self._metrics.requests.labels("home", outcome).inc()
-        if isinstance(fault, Failure):
-            log.warning("home.not_shown", user=user_id, reason=fault.message)
+        trace = Trace(name="home")
+        shown, _ = await self._guarded(self._home(user_id, team_id), trace)
+        if isinstance(shown, Home):
+            view = self._chat.clean_view(home_view(shown))
+            await self._guarded(self._publish(user_id, view), trace)
 
-    async def _publish_home(self, user_id: str, team_id: str) -> None:
+    async def _home(self, user_id: str, team_id: str) -> Home:
         actor = await self._people.actor(user_id, team_id)
-        shown = await home(self._store, actor=actor, root=self._slash, whom_to_ask=self._whom_to_ask)
+        return await home(self._store, actor=actor, root=self._slash, whom_to_ask=self._whom_to_ask)
+
+    async def _publish(self, user_id: str, view: dict[str, Any]) -> None:
         with translated("show App Home"):
-            await self._client.views_publish(user_id=user_id, view=self._chat.clean_view(home_view(shown)))
+            await self._client.views_publish(user_id=user_id, view=view)
 
     async def _guarded(self, work: Awaitable[T], trace: Trace) -> tuple[T | Failure | Text, Outcome]:
         """What `work` returns, or what is said to the person in place of it. Nothing but a cancellation gets past."""
@@ -244,22 +247,18 @@ class Pipeline:
     async def _close(
         self, reply: Reply, trace: Trace, result: Result | None, outcome: Outcome, *, replace: bool = False
     ) -> None:
-        """Record and answer."""
+        """Answer and record; neither waits for the other."""
         if trace.double:
             outcome = Outcome.DOUBLE
         self._metrics.requests.labels(trace.name, outcome).inc()
         if trace.double:
             return
-        await self._record(reply, trace, outcome)
-        await self._say(reply, trace, result, replace=replace)
+        await asyncio.gather(self._record(reply, trace, outcome), self._say(reply, trace, result, replace=replace))
 
     async def _say(self, reply: Reply, trace: Trace, result: Result | None, *, replace: bool) -> None:
         if result is not None:
             public = trace.public and not isinstance(result, Failure)
-            answering = self._chat.answer(reply, result, public=public, replace=replace)
-            fault, _ = await self._guarded(answering, trace)
-            if fault is not None:  # a result that cannot even be shown
-                await self._chat.answer(reply, fault)
+            await self._chat.answer(reply, result, public=public, replace=replace)
         if trace.actor is not None and trace.actor.note:
             await self._chat.answer(reply, Text((trace.actor.note,)))
 

@@ -11,8 +11,6 @@ const { readConfig } = require('./lib/config');
 const { createLog } = require('./lib/log');
 
 const DRAIN_LIMIT_MS = 2500; // below PM2's kill_timeout
-// A connection that the cluster's primary has sent here already goes to another worker only if this one lives to say no.
-const HANDOVER_MS = 150;
 
 const config = readConfig(process.env);
 const log = createLog(config);
@@ -28,7 +26,7 @@ server.listen(config.port, config.host, () => {
 function drain(signal) {
   log.plain('INFO', `${signal}: draining`);
   app.stopping = true;
-  server.close(() => setTimeout(() => process.exit(0), HANDOVER_MS));
+  server.close(() => process.exit(0));
   server.closeIdleConnections();
   setTimeout(() => process.exit(0), DRAIN_LIMIT_MS).unref();
 }
