@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
     AsyncRateLimitErrorRetryHandler,
@@ -33,19 +32,18 @@ class Identity:
     bot_id: str
 
 
-def retries() -> list[AsyncRetryHandler]:
-    """What the client tries again by itself: a broken connection once, a rate limit after the time that Slack says."""
-    return [AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=3)]
-
-
 def open_session() -> aiohttp.ClientSession:
     """The session that all calls to Slack share; its timeout holds for each, slack_sdk's own does not then."""
     return aiohttp.ClientSession(timeout=_WITHIN)
 
 
 def web_client(session: aiohttp.ClientSession, *, token: str, api_url: str = SLACK) -> AsyncWebClient:
-    """A client on `session`: without a shared one, slack_sdk opens a connection a call."""
-    return AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=retries())
+    """A client on `session`: without a shared one, slack_sdk opens a connection a call.
+
+    It tries again by itself: a broken connection once, a rate limit after the time that Slack says.
+    """
+    handlers = [AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=3)]
+    return AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=handlers)
 
 
 @contextmanager

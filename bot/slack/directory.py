@@ -62,11 +62,6 @@ class _Asked(Generic[T]):
             task.add_done_callback(lambda _: self._under_way.pop(key))
         return await asyncio.shield(task)
 
-    def known(self, key: str) -> T | None:
-        """The answer of before, if there was one, without asking."""
-        known = self._known.get(key)
-        return None if known is None else known.value
-
     async def _look_up(self, key: str) -> Answer[T]:
         name, now = f"slack.{self._name}.{key}", self._clock()
         try:
@@ -102,17 +97,12 @@ class Directory:
         self._groups = _Asked("group", self._ask_group, _MEMBERS, store=store, clock=clock)
 
     async def profile(self, user_id: str) -> Answer[Profile]:
-        """What Slack says of a user; `NotFound` never: an unknown user is an `IntegrationError` like any refusal."""
+        """What Slack says of a user; an unknown one is an `IntegrationError` like any refusal."""
         return await self._profiles.get(user_id)
 
     async def group(self, group: str) -> Answer[tuple[str, ...]]:
         """Ids of a user group's members; `group` is its id or its handle."""
         return await self._groups.get(group.removeprefix("@"))
-
-    def name(self, user_id: str) -> str:
-        """The user's name if it is known already, else empty."""
-        profile = self._profiles.known(user_id)
-        return profile.name if profile else ""
 
     async def _ask_profile(self, user_id: str) -> Profile:
         with translated("say who is asking"):

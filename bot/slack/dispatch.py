@@ -96,10 +96,13 @@ class Dispatcher:
     async def run(self, command: Command, args: BaseModel, ask: Ask, actor: Actor, trace: Trace) -> Result:
         """Run a read, or have a change planned; whoever calls this has checked the role."""
         trace.name, trace.public, trace.args = command.name, command.public, args
-        ctx = self._context(actor, ask)
+        ctx, service = self._context(actor, ask), None
+        if isinstance(args, ServiceArgs):
+            service = self._fleet.pick(args.service)
+            ctx = replace(ctx, service=service.name, environment=service.environment)
         if command.plan is not None:
-            return await self._engine.propose(command, args, self._for_service(ctx, args))
-        result: Result = await self._bind(command.function, args)(self._for_service(ctx, args), args)
+            return await self._engine.propose(command, args, ctx)
+        result: Result = await self._bind(command.function, service)(ctx, args)
         return result
 
     async def click(self, verb: str, row_id: str, ask: Ask, actor: Actor, trace: Trace) -> Result | None:
@@ -135,17 +138,10 @@ class Dispatcher:
             trigger_id=ask.trigger_id,
         )
 
-    def _for_service(self, ctx: Context, args: BaseModel) -> Context:
-        if not isinstance(args, ServiceArgs):
-            return ctx
-        service = self._fleet.pick(args.service)
-        return replace(ctx, service=service.name, environment=service.environment)
-
     def _bind(
-        self, function: Callable[..., Awaitable[Any]], args: BaseModel | None = None
+        self, function: Callable[..., Awaitable[Any]], service: Service | None = None
     ) -> Callable[..., Awaitable[Any]]:
         """The function closed over its ports; kept, because reading annotations takes longer than a short command."""
-        service = self._fleet.pick(args.service) if isinstance(args, ServiceArgs) else None
         key = (function, service.name if service else "")
         if key not in self._bound:
             ports = {**self._ports, **service.ports, Service: service} if service else self._ports

@@ -32,9 +32,9 @@ class Walked(Inbound):
     message: Walked | None = None
     previous_message: Walked | None = None
     item: Walked | None = None
-    view: dict[str, Any] = {}
+    view: dict[str, Any] | None = None
     authorizations: tuple[Walked, ...] = ()
-    actions: tuple[dict[str, Any], ...] = Field(default=({},), min_length=1)
+    actions: tuple[dict[str, Any], ...] | None = Field(None, min_length=1)
     response_urls: tuple[dict[str, Any], ...] = ()
 
 

@@ -1,7 +1,8 @@
-"""The one door of both transports: slash commands straight to the pipeline, everything else through Bolt.
+"""The one door of both transports: commands and messages go straight on, everything else through Bolt.
 
-One listener a kind of payload, which dispatches by table: Bolt tries listeners in order, and fifty of them would cost
-each request five times as much. Listeners read the payload and hand over; they decide nothing.
+Bolt's dispatch takes longer than all the rest of an ack, which counts where many come at once. It has one listener a
+kind of payload, which dispatches by table: it tries listeners in order, and fifty would cost each request five times as
+much. Listeners read the payload and hand over; they decide nothing.
 """
 
 from __future__ import annotations
@@ -51,31 +52,24 @@ class Door:
         """An HTTP status, and the body of the ack (empty for a bare one); anything but 200 is no ack."""
         if payload.get("api_app_id") != self._app_id:
             return HTTPStatus.FORBIDDEN, {}
-        if "command" in payload:
-            return self._on_command(payload), {}
-        retry = {name: value for name, value in headers.items() if name.lower().startswith("x-slack-retry")}
         try:
+            if "command" in payload:
+                self._pipeline.command(SlashCommand.model_validate(payload))
+                return HTTPStatus.OK, {}
+            if isinstance(event := payload.get("event"), dict) and event.get("type") == "message":
+                return await self._record(MessageEvent.model_validate(event)), {}
             Walked.model_validate(payload)
         except ValidationError:
             return HTTPStatus.BAD_REQUEST, {}
+        retry = {name: value for name, value in headers.items() if name.lower().startswith("x-slack-retry")}
         body = {name: value for name, value in payload.items() if value is not None}
         request = AsyncBoltRequest(mode="socket_mode", body=body, headers=dict(retry))
         response = await self._bolt.async_dispatch(request)
         return response.status, json.loads(response.body) if response.body else {}
 
-    def _on_command(self, payload: dict[str, Any]) -> HTTPStatus:
-        # The hot path: this ack has nothing to wait for, and Bolt's dispatch takes longer than all the rest of it.
-        try:
-            self._pipeline.command(SlashCommand.model_validate(payload))
-        except ValidationError:
-            return HTTPStatus.BAD_REQUEST
-        return HTTPStatus.OK
-
     async def _on_event(self, body: dict[str, Any]) -> BoltResponse:
         event, team_id = body["event"], body.get("team_id", "")
         match event["type"]:
-            case "message":
-                taken = await self._record(MessageEvent.model_validate(event))
             case "app_mention":
                 taken = await self._pipeline.mention(Mention.model_validate(event), team_id=team_id)
             case "app_home_opened":
@@ -85,15 +79,15 @@ class Door:
                 taken = True
         return _acked() if taken else _again()
 
-    async def _record(self, event: MessageEvent) -> bool:
+    async def _record(self, event: MessageEvent) -> HTTPStatus:
         try:
             await self._recorder.record(event)
         except OpsbotError as error:
             log.warning("event.not_stored", reason=str(error))
             self._metrics.events.labels("failed").inc()
-            return False
+            return HTTPStatus.SERVICE_UNAVAILABLE
         self._metrics.events.labels("stored").inc()
-        return True
+        return HTTPStatus.OK
 
     async def _on_click(self, body: dict[str, Any]) -> BoltResponse:
         return _acked() if await self._pipeline.click(Clicked.model_validate(body)) else _again()
@@ -115,6 +109,7 @@ def _bolt(client: AsyncWebClient) -> AsyncApp:
         url_verification_enabled=False,
         ignoring_self_events_enabled=False,  # own posts are recorded like any other
         attaching_function_token_enabled=False,
+        attaching_conversation_kwargs_enabled=False,
     )
 
 

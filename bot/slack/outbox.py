@@ -13,12 +13,11 @@ import aiohttp
 import structlog
 from pydantic import JsonValue
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.core.clock import Clock
 from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.records import Due, Store
-from bot.slack.client import retries, translated
+from bot.slack.client import translated
 from bot.slack.metrics import Metrics
 
 JOB = "deliver"
@@ -78,14 +77,19 @@ class Outbox:
                 answer = await self._client.api_call(outgoing.method, json=dict(outgoing.body))
                 assert isinstance(answer.data, dict)
                 return answer.data
-            hook = AsyncWebhookClient(outgoing.url, session=self._session, retry_handlers=retries())
-            response = await hook.send_dict(dict(outgoing.body))
-        status = response.status_code
+            try:
+                status, said = await self._use_hook(outgoing)
+            except aiohttp.ServerDisconnectedError:  # it was kept alive, and Slack had closed it
+                status, said = await self._use_hook(outgoing)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
             raise OutcomeUnknown("Slack could not take an answer just now.", hint=f"http_{status}")
         if status >= HTTPStatus.BAD_REQUEST:
-            raise IntegrationError(f"Slack refused an answer: {response.body}", hint=f"http_{status}")
+            raise IntegrationError(f"Slack refused an answer: {said}", hint=f"http_{status}")
         return {}
+
+    async def _use_hook(self, outgoing: Outgoing) -> tuple[int, str]:
+        async with self._session.post(outgoing.url, json=outgoing.body) as response:
+            return response.status, await response.text()
 
     async def _keep(self, outgoing: Outgoing, *, attempt: int) -> None:
         args: dict[str, JsonValue] = {

@@ -51,14 +51,16 @@ class People:
         notes = ["Slack does not answer; I use what it said of you within the last day."] if profile.stored else []
         role = max(self._roles.users.get(user_id, Role.NOBODY), self._roles.default)
         higher = [group for group, given in self._roles.groups.items() if given > role]
-        members = await asyncio.gather(*map(self._directory.group, higher), return_exceptions=True)
-        for group, answer in zip(higher, members, strict=True):
-            if isinstance(answer, Answer):
-                if user_id in answer.value:
-                    role = max(role, self._roles.groups[group])
-                    notes += [f"{group} could not be read; I use its members of the last day."] if answer.stored else []
-            elif isinstance(answer, IntegrationError):
+        for group, members in zip(higher, await asyncio.gather(*map(self._members, higher)), strict=True):
+            if members is None:
                 notes.append(f"{group} could not be read, so it gives nobody a role now.")
-            else:
-                raise answer
+            elif user_id in members.value:
+                role = max(role, self._roles.groups[group])
+                notes += [f"{group} could not be read; I use its members of the last day."] if members.stored else []
         return Actor(user_id, profile.value.name, role, team_id, note=" ".join(notes))
+
+    async def _members(self, group: str) -> Answer[tuple[str, ...]] | None:
+        try:
+            return await self._directory.group(group)
+        except IntegrationError:
+            return None

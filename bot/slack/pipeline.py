@@ -19,10 +19,10 @@ from bot.core.errors import IntegrationError, NotAllowed, OpsbotError, UsageErro
 from bot.core.mrkdwn import unescape
 from bot.core.prose import Line
 from bot.core.records import Store
-from bot.core.results import Failure, Home, Result, Text
+from bot.core.results import Failure, Result, Text
 from bot.slack.ask import Ask, Reply
 from bot.slack.client import translated
-from bot.slack.deliver import Deliverer
+from bot.slack.deliver import Deliverer, Redact
 from bot.slack.dispatch import Dispatcher, Trace
 from bot.slack.forms import Filled, Forms
 from bot.slack.home import home
@@ -40,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 
 T = TypeVar("T")
-Redact = Callable[[str], str]
 
 
 class Outcome(StrEnum):
@@ -216,19 +215,16 @@ class Pipeline:
         return {}
 
     async def _show_home(self, user_id: str, team_id: str) -> None:
-        trace = Trace(name="home")
-        shown, _ = await self._guarded(self._home(user_id, team_id), trace)
-        if isinstance(shown, Home):
-            view = self._chat.clean_view(home_view(shown))
-            await self._guarded(self._publish(user_id, view), trace)
+        fault, outcome = await self._guarded(self._publish_home(user_id, team_id), Trace(name="home"))
+        self._metrics.requests.labels("home", outcome).inc()
+        if isinstance(fault, Failure):
+            log.warning("home.not_shown", user=user_id, reason=fault.message)
 
-    async def _home(self, user_id: str, team_id: str) -> Home:
+    async def _publish_home(self, user_id: str, team_id: str) -> None:
         actor = await self._people.actor(user_id, team_id)
-        return await home(self._store, actor=actor, root=self._slash, whom_to_ask=self._whom_to_ask)
-
-    async def _publish(self, user_id: str, view: dict[str, Any]) -> None:
+        shown = await home(self._store, actor=actor, root=self._slash, whom_to_ask=self._whom_to_ask)
         with translated("show App Home"):
-            await self._client.views_publish(user_id=user_id, view=view)
+            await self._client.views_publish(user_id=user_id, view=self._chat.clean_view(home_view(shown)))
 
     async def _guarded(self, work: Awaitable[T], trace: Trace) -> tuple[T | Failure | Text, Outcome]:
         """What `work` returns, or what is said to the person in place of it. Nothing but a cancellation gets past."""
@@ -247,18 +243,22 @@ class Pipeline:
     async def _close(
         self, reply: Reply, trace: Trace, result: Result | None, outcome: Outcome, *, replace: bool = False
     ) -> None:
-        """Answer and record; neither waits for the other."""
+        """Record and answer."""
         if trace.double:
             outcome = Outcome.DOUBLE
         self._metrics.requests.labels(trace.name, outcome).inc()
         if trace.double:
             return
-        await asyncio.gather(self._record(reply, trace, outcome), self._say(reply, trace, result, replace=replace))
+        await self._record(reply, trace, outcome)
+        await self._say(reply, trace, result, replace=replace)
 
     async def _say(self, reply: Reply, trace: Trace, result: Result | None, *, replace: bool) -> None:
         if result is not None:
             public = trace.public and not isinstance(result, Failure)
-            await self._chat.answer(reply, result, public=public, replace=replace)
+            answering = self._chat.answer(reply, result, public=public, replace=replace)
+            fault, _ = await self._guarded(answering, trace)
+            if fault is not None:  # a result that cannot even be shown
+                await self._chat.answer(reply, fault)
         if trace.actor is not None and trace.actor.note:
             await self._chat.answer(reply, Text((trace.actor.note,)))
 
