@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from bot.store.postgres import Postgres
 from tests.fixtures_gateway import demo, live, running_gateway  # noqa: F401 - fixtures
-from tests.fixtures_slack import slack_bot, workspace  # noqa: F401 - fixtures are found by name
+from tests.fixtures_slack import refuse, slack_bot, workspace  # noqa: F401 - fixtures are found by name
 from tests.postgres import fresh_database, run_cluster, run_folder, stop_cluster, stop_left_behind
 from tests.skips import SkipRule
 

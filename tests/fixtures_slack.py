@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
+from psycopg import sql
 from pydantic import BaseModel, Field
 
 from bot.core.clock import Clock, now
@@ -90,6 +92,11 @@ async def leak(ctx: Context, args: Args) -> Result:
     return Text((f"The key is {SECRET}.",), buttons=(Button(f"Use {SECRET}", "press", "row1"),))
 
 
+async def botch(ctx: Context, args: Args) -> Result:
+    """Answer with what no view can show."""
+    return Text(cast("tuple[str]", (7,)))
+
+
 async def where(ctx: Context, args: ServiceArgs, *, service: Service) -> Result:
     """Say which service it is about."""
     return Text((f"{service.name} in {ctx.environment}",))
@@ -131,6 +138,7 @@ COMMANDS = (
     Command(("lose",), Args, run=lose),
     Command(("explode",), Args, run=explode),
     Command(("leak",), Args, run=leak),
+    Command(("botch",), Args, run=botch),
     Command(("where",), ServiceArgs, run=where),
     Command(("button",), Args, run=button),
     Command(("post",), Say, run=post),
@@ -169,6 +177,12 @@ class SlackBot:
             for sample in metric.samples
             if sample.name == "opsbot_requests_total" and sample.labels["outcome"] == outcome
         )
+
+
+class Refuse(Protocol):
+    """Makes the database refuse the next `times` rows of a table."""
+
+    async def __call__(self, table: str, *, times: int) -> None: ...
 
 
 async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
@@ -227,6 +241,25 @@ async def workspace() -> AsyncIterator[Workspace]:
     """An empty local Slack."""
     async with Workspace.open(retry_delays=(0.05, 0.05, 0.05)) as workspace:
         yield workspace
+
+
+@pytest.fixture
+def refuse(store: Postgres) -> Refuse:
+    """A database that says no on demand."""
+
+    async def refuse(table: str, *, times: int) -> None:
+        async with store._pool.connection() as connection:
+            await connection.execute("create sequence refused")
+            await connection.execute(
+                sql.SQL(
+                    """create function refuse() returns trigger language plpgsql as $$
+                       begin if nextval('refused') <= {} then raise 'not now'; end if; return new; end $$"""
+                ).format(times)
+            )
+            trigger = "create trigger refusing before insert on {} for each row execute function refuse()"
+            await connection.execute(sql.SQL(trigger).format(sql.Identifier(table)))
+
+    return refuse
 
 
 @pytest.fixture

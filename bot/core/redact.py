@@ -69,6 +69,8 @@ class Redactor:
             yield mask_pairs(mask_forms(self._known(text)), self._named)
 
     def _known(self, text: str) -> str:
+        if len(text) < _SHORTEST:
+            return text
         for form, masked in self._masks.items():
             if form in text:
                 text = text.replace(form, masked)

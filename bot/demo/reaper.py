@@ -90,11 +90,12 @@ def reap(estate: Estate) -> None:
 
 def _belonging(estate: Estate) -> Iterator[psutil.Process]:
     wanted = [entry.partition("=")[::2] for entry in estate.environ]
+    folders = [folder.resolve() for folder in estate.data]  # as the servers report them
     for process in psutil.process_iter():
         try:
             environ = process.environ()
             mine = any(environ.get(name) == value for name, value in wanted)
-            if (mine or _serves(process, estate.data)) and is_alive(process):
+            if (mine or _serves(process, folders)) and is_alive(process):
                 yield process
         except (psutil.Error, OSError):
             continue  # another user's, or just gone

@@ -109,13 +109,13 @@ class EmbeddedPostgres:
     def _create(self) -> None:
         """Make the cluster beside its place: one whose making was cut short cannot be told from a whole one later."""
         new = Path(tempfile.mkdtemp(prefix="pg.new-", dir=self._folder))
-        _server(new).ensure_pgdata_inited()
+        server_on(new).ensure_pgdata_inited()
         with (new / "postgresql.conf").open("a") as conf:
             conf.write(_SETTINGS)
         new.rename(self._cluster)
 
     def _run(self) -> PostgresServer:
-        server = _server(self._cluster)
+        server = server_on(self._cluster)
         _settle(self._cluster)
         server.ensure_pgdata_inited()
         try:
@@ -134,7 +134,8 @@ class EmbeddedPostgres:
             yield
 
 
-def _server(cluster: Path) -> PostgresServer:
+def server_on(cluster: Path) -> PostgresServer:
+    """The wheel's own view of the server of one data folder, which is neither made nor started by asking."""
     # At import the wheel looks for a folder for its lock and for sockets, and falls back on one file in /tmp for all
     # accounts of the machine, with a warning. It finds one of our own instead.
     run = Path(tempfile.gettempdir()) / f"opsbot-{os.getuid()}"

@@ -7,7 +7,7 @@ from bot.demo.workspace import Person, Seen, Workspace
 from bot.demo.workspace.records import Channel
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from tests.fixtures_slack import SlackBot, running_bot, until
+from tests.fixtures_slack import Refuse, SlackBot, running_bot, until
 
 
 async def card(workspace: Workspace, who: Person, ops: Channel) -> Seen:
@@ -144,3 +144,35 @@ async def test_a_button_that_nobody_knows_any_more_is_answered(workspace: Worksp
         text = (await turn.reply()).plain()
 
     assert "I do not know this button any more." in text
+
+
+async def test_a_click_whose_claim_cannot_be_stored_is_not_acked(
+    workspace: Workspace, slack_bot: SlackBot, refuse: Refuse
+) -> None:
+    ana = workspace.person("ana")
+    ops = workspace.channel("ops", [ana])
+    shown = await card(workspace, ana, ops)
+    await refuse("claims", times=1)
+
+    turn = await ana.click(shown, "Press")
+
+    assert turn.error is not None
+    assert "The database refused" in (await turn.reply()).plain()
+
+
+async def test_a_click_in_app_home_is_answered_by_a_direct_message(workspace: Workspace, slack_bot: SlackBot) -> None:
+    ana = workspace.person("ana")
+    payload = {
+        "type": "block_actions",
+        "api_app_id": workspace.app_id,
+        "team": {"id": workspace.team_id},
+        "user": {"id": ana.id, "team_id": workspace.team_id},
+        "trigger_id": "1.1",
+        "container": {"type": "view", "view_id": "V1"},
+        "actions": [{"type": "button", "action_id": "press", "block_id": "b", "value": "row1"}],
+    }
+
+    status, _ = await slack_bot.door.receive(payload, {})
+
+    assert status == 200
+    assert (await ana.wait_for(ana.dm(), "Pressed by ana.")).user == workspace.bot_user_id

@@ -12,7 +12,7 @@ from bot.core.records import AuditRow
 from bot.demo.workspace import Workspace
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from tests.fixtures_slack import SECRET, SlackBot, running_bot, until
+from tests.fixtures_slack import SECRET, Refuse, SlackBot, running_bot, until
 
 
 async def audited(store: Postgres, *, rows: int) -> tuple[AuditRow, ...]:
@@ -183,3 +183,38 @@ async def test_what_was_begun_is_finished_before_the_bot_ends(workspace: Workspa
         asyncio.get_running_loop().call_later(0.2, bot.diary.hold.set)
 
     assert [reply.plain() for reply in turn.replies()] == ["pong"]
+
+
+async def test_a_result_that_cannot_be_shown_is_a_bug_with_a_reference(
+    workspace: Workspace, slack_bot: SlackBot
+) -> None:
+    with capture_logs() as logs:
+        text = await said(workspace, "/ops botch")
+
+    (entry,) = [entry for entry in logs if entry["event"] == "request.failed"]
+    assert entry["reference"] in text
+
+
+async def test_a_store_that_fails_is_told_and_the_command_is_not_run(
+    workspace: Workspace, slack_bot: SlackBot, refuse: Refuse
+) -> None:
+    await refuse("claims", times=1)
+
+    with capture_logs():
+        text = await said(workspace, "/ops ping")
+
+    assert "The database" in text
+    assert slack_bot.diary.entries == []
+
+
+async def test_an_audit_row_that_cannot_be_stored_is_in_the_log(
+    workspace: Workspace, slack_bot: SlackBot, refuse: Refuse
+) -> None:
+    await refuse("audit", times=1)
+
+    with capture_logs() as logs:
+        text = await said(workspace, "/ops ping")
+
+    (entry,) = [entry for entry in logs if entry["event"] == "audit.lost"]
+    assert (entry["command"], entry["outcome"]) == ("ping", "done")
+    assert text == "pong"

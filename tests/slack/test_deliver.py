@@ -2,21 +2,26 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
 from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.mrkdwn import escape
 from bot.core.ports import MessageRef
-from bot.core.results import LogLines, Text
+from bot.core.results import Button, LogLines, Text
 from bot.demo.workspace import Person, Workspace
 from bot.demo.workspace.records import Channel
+from bot.slack import deliver
+from bot.slack.ask import Reply
 from bot.slack.deliver import Deliverer
 from bot.slack.outbox import WAITS, Delayed
 from bot.store.postgres import Postgres
+from bot.web.server import serving
 from tests.conftest import SetClock
 from tests.fixtures_slack import SECRET, SlackBot, running_bot, until
 
@@ -287,3 +292,83 @@ async def test_a_slack_that_is_gone_is_an_unknown_outcome(
 
     with pytest.raises(OutcomeUnknown, match="gave no answer"):
         await slack_bot.link.chat.update(MessageRef(ops.id, "1.0"), text("x"))
+
+
+class Flaky:
+    """Stands where Slack stands: closes the first connection, and then answers what is no JSON."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        if self.asked == 1:
+            assert request.transport is not None
+            request.transport.close()
+        return web.Response(text="ok", content_type="application/json")
+
+
+@pytest.fixture
+async def flaky() -> AsyncIterator[tuple[Flaky, str]]:
+    """A flaky Slack and its address."""
+    server = Flaky()
+    app = web.Application()
+    app.router.add_post("/{path:.*}", server.answer)
+    async with serving(app, host="127.0.0.1", port=0) as port:
+        yield server, f"http://127.0.0.1:{port}"
+
+
+async def test_an_answer_on_a_connection_that_slack_had_closed_is_sent_again(
+    slack_bot: SlackBot, flaky: tuple[Flaky, str]
+) -> None:
+    server, url = flaky
+
+    await slack_bot.link.chat.answer(Reply("U1", url=f"{url}/hook"), text("hello"))
+
+    assert server.asked == 2
+
+
+async def test_an_answer_of_slack_that_makes_no_sense_is_a_refusal(
+    slack_bot: SlackBot, flaky: tuple[Flaky, str]
+) -> None:
+    slack_bot.link.client.base_url = f"{flaky[1]}/api/"
+
+    with pytest.raises(IntegrationError) as caught:
+        await slack_bot.link.chat.update(MessageRef("C1", "1.0"), text("x"))
+
+    assert caught.value.hint == "http_200"
+
+
+async def test_answers_stay_in_the_thread_of_the_click(
+    workspace: Workspace, slack_bot: SlackBot, ana: Person, ops: Channel
+) -> None:
+    parent = await ana.say(ops, "parent")
+    await slack_bot.link.chat.post(
+        ops.id, Text(("Press it.",), buttons=(Button("Admin", "admin", "row1"),)), thread=parent.ts
+    )
+
+    turn = await ana.click(await ana.wait_for(ops, "Press it."), "Admin")
+
+    assert (await turn.reply()).thread_ts == parent.ts
+
+
+async def test_a_whisper_that_slack_refuses_is_refused(
+    workspace: Workspace, chat: Deliverer, ana: Person, ops: Channel
+) -> None:
+    workspace.faults.fail("chat.postEphemeral", "restricted_action")
+
+    with pytest.raises(IntegrationError) as caught:
+        await chat.whisper(ops.id, ana.id, text("psst"))
+
+    assert caught.value.hint == "restricted_action"
+
+
+async def test_paces_of_channels_long_unused_are_forgotten(
+    chat: Deliverer, ops: Channel, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "_CHANNELS", 1)
+
+    await chat.post(ops.id, text("one"))
+    await chat.post(workspace.channel("other").id, text("two"))
+
+    assert len(chat._paces) == 1

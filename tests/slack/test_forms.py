@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.core.people import Role
@@ -7,7 +8,7 @@ from bot.core.records import Pending
 from bot.demo.workspace import Person, SeenView, Workspace
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from tests.fixtures_slack import SlackBot, running_bot
+from tests.fixtures_slack import COMMANDS, SlackBot, running_bot
 
 
 async def opened(workspace: Workspace, who: Person, line: str = "/ops count") -> SeenView:
@@ -114,3 +115,30 @@ async def test_where_no_form_can_be_opened_the_answer_says_what_is_missing(
 
     assert "number is missing." in text
     assert "/ops count <number> [unit]" in text
+
+
+async def test_a_form_of_a_command_that_has_changed_is_answered(workspace: Workspace, store: Postgres) -> None:
+    ana = workspace.person("ana")
+    async with running_bot(workspace, store):
+        view = await opened(workspace, ana)
+
+    split = [replace(command, path=("count", word)) for word in ("up", "down") for command in COMMANDS[2:3]]
+    async with running_bot(workspace, store, commands=split):
+        await ana.submit(view, {"number": "3"})
+        text = (await ana.wait_for(ana.dm(), "changed")).plain()
+
+    assert "This command has changed since the form was opened." in text
+
+
+async def test_a_form_that_cannot_be_taken_is_not_acked(
+    workspace: Workspace, slack_bot: SlackBot, store: Postgres
+) -> None:
+    ana = workspace.person("ana")
+    view = await opened(workspace, ana)
+    async with store._pool.connection() as connection:
+        await connection.execute("alter table pending rename to elsewhere")
+
+    turn = await ana.submit(view, {"number": "3"})
+
+    assert turn.error is not None
+    assert slack_bot.diary.entries == []

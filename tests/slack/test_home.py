@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from structlog.testing import capture_logs
+
 from bot.core.people import Role
 from bot.core.plan import Call
 from bot.core.records import Incident, Lease
 from bot.demo.workspace import Workspace
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from tests.fixtures_slack import SlackBot, running_bot
+from tests.fixtures_slack import SlackBot, running_bot, until
 
 NOW = datetime.now(UTC)
 
@@ -56,3 +58,23 @@ async def test_app_home_of_a_stranger_says_whom_to_ask_and_nothing_else(workspac
 
     assert "Ask @boss" in text
     assert "Payments fail" not in text
+
+
+async def test_a_home_that_slack_does_not_take_is_in_the_log(workspace: Workspace, slack_bot: SlackBot) -> None:
+    workspace.faults.fail("views.publish", "not_enabled")
+
+    with capture_logs() as logs:
+        await workspace.person("ana").open_home()
+        await until(lambda: slack_bot.counted("failed") == 1)
+
+    assert [entry["event"] for entry in logs] == ["home.not_shown"]
+
+
+async def test_the_messages_tab_is_left_alone(workspace: Workspace, slack_bot: SlackBot) -> None:
+    event = {"type": "app_home_opened", "user": workspace.person("ana").id, "tab": "messages"}
+    payload = {"type": "event_callback", "api_app_id": workspace.app_id, "event": event}
+
+    status, _ = await slack_bot.door.receive(payload, {})
+
+    assert status == 200
+    assert workspace.person("ana").home is None

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from bot.demo.workspace import Workspace
-from tests.fixtures_slack import SlackBot
+from tests.fixtures_slack import Refuse, SlackBot
 
 
 async def test_a_mention_in_a_thread_is_answered_in_the_thread(workspace: Workspace, bot: SlackBot) -> None:
@@ -58,13 +56,32 @@ async def test_copies_of_a_mention_are_dropped(workspace: Workspace, bot: SlackB
     assert bot.diary.entries == ["ping by ana"]
 
 
+def mention(workspace: Workspace, **event: str) -> dict[str, object]:
+    return {
+        "type": "event_callback",
+        "api_app_id": workspace.app_id,
+        "team_id": workspace.team_id,
+        "event": {"type": "app_mention", "channel": "C1", "ts": "1.0", "text": "<@U1> ping", **event},
+    }
+
+
 async def test_another_bot_is_not_answered(workspace: Workspace, slack_bot: SlackBot) -> None:
     robot = workspace.person("robot", bot=True)
-    ops = workspace.channel("ops", [robot])
 
-    await robot.say(ops, f"{workspace.bot.mention} ping")
-    await workspace.settled()
-    await asyncio.sleep(0.2)
+    status, _ = await slack_bot.door.receive(mention(workspace, user=robot.id, bot_id=str(robot.user.bot_id)), {})
 
-    assert slack_bot.diary.entries == []
-    assert not [call for call in workspace.calls if call.method.startswith("chat.")]
+    assert status == 200
+    assert slack_bot.counted("done") == 0
+
+
+async def test_a_mention_that_cannot_be_claimed_comes_again(
+    workspace: Workspace, slack_bot: SlackBot, refuse: Refuse
+) -> None:
+    ana = workspace.person("ana")
+    ops = workspace.channel("ops", [ana])
+    await refuse("claims", times=1)
+
+    await ana.say(ops, f"{workspace.bot.mention} ping")
+
+    assert (await ana.wait_for(ops, "pong")).ephemeral
+    assert slack_bot.diary.entries == ["ping by ana"]

@@ -90,6 +90,12 @@ async def test_a_group_gives_its_members_a_role(office: Office) -> None:
     assert await office.role() == (Role.RESPONDER, "")
 
 
+async def test_a_group_gives_others_nothing(office: Office) -> None:
+    office.workspace.group("oncall", [])
+
+    assert await office.role() == (Role.VIEWER, "")
+
+
 async def test_a_group_is_found_by_its_id_too(office: Office) -> None:
     group = office.workspace.group("oncall", [office.ana])
 

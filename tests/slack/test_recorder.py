@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +11,7 @@ from bot.demo.workspace.records import Channel
 from bot.slack.inbound import MessageEvent
 from bot.slack.recorder import read
 from bot.store.postgres import Postgres
-from tests.fixtures_slack import SlackBot
+from tests.fixtures_slack import Refuse, SlackBot
 
 
 @pytest.fixture
@@ -137,31 +136,15 @@ async def test_other_channels_are_not_stored_until_they_are_an_incidents(
 
 
 async def test_an_event_that_cannot_be_stored_is_not_acked_and_comes_again(
-    workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel, break_store: Callable[[], Awaitable[None]]
+    workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel, refuse: Refuse
 ) -> None:
-    await break_store()
+    await refuse("messages", times=1)
     await ana.say(inc, "not lost")
 
     assert [message.text for message in await recorded(workspace, slack_bot.store, inc)] == ["not lost"]
     failed = slack_bot.metrics.get_sample_value("opsbot_events_total", {"outcome": "failed"})
     assert failed is not None
     assert failed >= 1
-
-
-@pytest.fixture
-def break_store(store: Postgres) -> Callable[[], Awaitable[None]]:
-    """Makes the database refuse the next message."""
-
-    async def break_it() -> None:
-        async with store._pool.connection() as connection:
-            await connection.execute("create sequence failing")
-            await connection.execute(
-                """create function fail_once() returns trigger language plpgsql as $$
-                   begin if nextval('failing') = 1 then raise 'not now'; end if; return new; end $$"""
-            )
-            await connection.execute("create trigger failing before insert on messages execute function fail_once()")
-
-    return break_it
 
 
 @pytest.mark.parametrize("subtype", ["message_replied", "ephemeral_message"])

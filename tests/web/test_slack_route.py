@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from bot.demo.workspace import Workspace
 from bot.web.server import build, serving
@@ -273,3 +274,23 @@ async def test_the_address_passes_slacks_verification(live: tuple[Workspace, Sla
     workspace, _ = live
 
     assert await workspace.verify_request_url()
+
+
+async def test_a_click_without_a_person_is_refused(live: tuple[Workspace, SlackBot]) -> None:
+    workspace, bot = live
+    payload = {"type": "block_actions", "actions": [{"type": "button", "action_id": "x"}]}
+
+    assert await bot.door.receive(payload | {"api_app_id": workspace.app_id}, {}) == (400, {})
+
+
+async def test_a_bug_in_a_listener_is_in_the_log_and_not_acked(live: tuple[Workspace, SlackBot]) -> None:
+    workspace, bot = live
+    del bot.door._pipeline
+    payload: dict[str, Any] = {"type": "block_actions", "trigger_id": "1", "user": {"id": "U1"}}
+    payload |= {"actions": [{"type": "button", "action_id": "x"}], "api_app_id": workspace.app_id}
+
+    with capture_logs() as logs:
+        status, _ = await bot.door.receive(payload, {})
+
+    assert status == 500
+    assert [entry["event"] for entry in logs] == ["payload.failed"]

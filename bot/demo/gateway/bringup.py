@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.demo.gateway.checkout import build, check_out, write_env
 from bot.demo.gateway.commands import run, to_thread, wait_until
-from bot.demo.gateway.database import remove_half_made, service_url, start_cluster
+from bot.demo.gateway.database import service_url, start_cluster
 from bot.demo.gateway.history import RELEASES
 from bot.demo.gateway.layout import Layout, environment, free_port
 from bot.demo.gateway.ownership import Ownership
@@ -102,7 +102,6 @@ async def bring_up(ownership: Ownership, tools: Tools, options: Options, *, say:
 
 def _empty(layout: Layout) -> None:
     """Remove what an earlier gateway made here, by name; only the cluster is kept, for the time that it takes."""
-    remove_half_made(layout.cluster)
     for folder in (layout.app, layout.home, layout.root / layout.pm2_home.name, layout.backups, layout.redis):
         shutil.rmtree(folder, ignore_errors=True)
     layout.payments_file.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ MARK = "OPSBOT_DEMO_GATEWAY"
 _LONGEST_SOCKET = 100  # bytes; the kernel's limit is 108 on Linux and 104 on macOS
 # Below the kernel's ephemeral ports, so that no client's connection takes the port while the service restarts.
 _PORTS = range(20_000, 32_000)
+_TRIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,6 @@ class Layout:
     def scratch(self) -> tuple[Path, ...]:
         """What lies outside `root` and is to be removed in the end."""
         return () if self.short == self.root else (self.short.parent,)
-
-    @property
-    def lock(self) -> Path:
-        """Held by the one gateway that uses the root, and then by its reaper."""
-        return self.root / ".lock"
 
     @property
     def app(self) -> Path:
@@ -111,7 +107,7 @@ def environment(layout: Layout, tools: Tools) -> dict[str, str]:
 def free_port() -> int:
     """A port of the loopback that nobody listens on now."""
     # At random, to keep gateways apart that start at the same moment.
-    for port in random.sample(_PORTS, k=200):
+    for port in random.sample(_PORTS, k=min(len(_PORTS), _TRIES)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.demo.gateway import Gateway
+from tests.waiting import until
 
 LOCKED_OUT = "203.0.113.77"
 
@@ -55,9 +55,7 @@ async def test_failed_payments_are_error_lines(broken: Gateway) -> None:
 
 async def test_customers_keep_paying(broken: Gateway) -> None:
     size = broken.access_log.stat().st_size
-    deadline = time.monotonic() + 10
-    while broken.access_log.stat().st_size < size + 200:
-        assert time.monotonic() < deadline
+    await until(lambda: broken.access_log.stat().st_size > size + 200)
 
     assert '"POST /api/payments HTTP/1.1" 201' in broken.access_log.read_text()
 
@@ -141,10 +139,10 @@ def arguments_of(process: psutil.Process) -> list[str]:
         return []
 
 
-async def test_a_dependency_that_went_away_is_seen_and_fails_payments(tmp_path: Path) -> None:
-    async with Gateway.open(tmp_path / "gateway", broken=False, redis=False, load=False) as gateway:
+async def test_a_dependency_that_went_away_is_seen_and_fails_payments(root: Path) -> None:
+    async with Gateway.open(root, broken=False, redis=False, load=False) as gateway:
         before, _ = await gateway.http("/health/dependencies")
-        main_pid = int((tmp_path / "gateway/postgres/postmaster.pid").read_text().split()[0])
+        main_pid = int((root / "postgres/postmaster.pid").read_text().split()[0])
         psutil.Process(main_pid).kill()
         psutil.Process(main_pid).wait(timeout=10)
         status, body = await gateway.http("/health/dependencies")
@@ -158,8 +156,8 @@ async def test_a_dependency_that_went_away_is_seen_and_fails_payments(tmp_path: 
     assert alive == 200
 
 
-async def test_a_sound_gateway_beside_it_has_none_of_the_faults(broken: Gateway, tmp_path: Path) -> None:
-    async with Gateway.open(tmp_path / "gateway", broken=False) as sound:
+async def test_a_sound_gateway_beside_it_has_none_of_the_faults(broken: Gateway, root: Path) -> None:
+    async with Gateway.open(root, broken=False) as sound:
         _, pending = await sound.http("/api/payments?status=pending")
         _, metrics = await sound.http("/api/metrics")
         found = await errors(sound)
@@ -176,6 +174,6 @@ async def test_a_sound_gateway_beside_it_has_none_of_the_faults(broken: Gateway,
 
 
 @pytest.mark.parametrize("count", [3])
-async def test_any_number_of_workers_can_be_asked_for(tmp_path: Path, count: int) -> None:
-    async with Gateway.open(tmp_path, workers=count, broken=False, postgres=False, redis=False, load=False) as gateway:
+async def test_any_number_of_workers_can_be_asked_for(root: Path, count: int) -> None:
+    async with Gateway.open(root, workers=count, broken=False, postgres=False, redis=False, load=False) as gateway:
         assert len(await gateway.pids_answering(9)) == count

@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
@@ -146,11 +145,9 @@ def marked(gateway: Gateway) -> list[str]:
 
 async def test_payments_are_logged_with_what_a_log_holds(gateway: Gateway) -> None:
     _, payment = await gateway.http("/api/payments", method="POST", payload=PAYMENT)
-    deadline = time.monotonic() + 5
-    while not (found := [line for line in out_lines(gateway) if payment["id"] in line]):
-        assert time.monotonic() < deadline
+    await until(lambda: any(payment["id"] in line for line in out_lines(gateway)))
 
-    entry = json.loads(found[0])
+    entry = json.loads(next(line for line in out_lines(gateway) if payment["id"] in line))
     assert (entry["level"], entry["msg"], entry["customer"]) == ("info", "payment completed", "buyer@example.net")
     assert any("listening on 127.0.0.1" in line for line in out_lines(gateway))
 

@@ -11,6 +11,8 @@ const { readConfig } = require('./lib/config');
 const { createLog } = require('./lib/log');
 
 const DRAIN_LIMIT_MS = 2500; // below PM2's kill_timeout
+// A connection that the cluster's primary has sent here already goes to another worker only if this one lives to say no.
+const HANDOVER_MS = 150;
 
 const config = readConfig(process.env);
 const log = createLog(config);
@@ -26,7 +28,7 @@ server.listen(config.port, config.host, () => {
 function drain(signal) {
   log.plain('INFO', `${signal}: draining`);
   app.stopping = true;
-  server.close(() => process.exit(0));
+  server.close(() => setTimeout(() => process.exit(0), HANDOVER_MS));
   server.closeIdleConnections();
   setTimeout(() => process.exit(0), DRAIN_LIMIT_MS).unref();
 }
