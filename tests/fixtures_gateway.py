@@ -70,6 +70,7 @@ def demo(running_gateway: DemoGateway) -> Iterator[DemoGateway]:
     touched = env_file.is_symlink() or env_file.read_bytes() != before
     if touched:
         env_file.unlink()
+        env_file.touch(mode=0o600)  # as the gateway made it
         env_file.write_bytes(before)
     head = ("git", "-C", str(running_gateway.app_dir), "diff", "--quiet", "main")
     if subprocess.run(head, check=False, timeout=30).returncode:
