@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.core.duration import is_duration, parse_duration
-from bot.core.errors import UsageError
+from bot.core.errors import NotFound, UsageError
 from bot.core.parameters import Parameter, parameters
 
 M = TypeVar("M", bound=BaseModel)
@@ -121,6 +121,20 @@ def validate(given: Mapping[str, str], model: type[M]) -> M:
         if not faults:
             return result
     raise UsageError(" ".join(faults.values()), faults=faults)
+
+
+def by_prefix(there: Mapping[str, str], wanted: str) -> str:
+    """The one key of `there` (ids, with what people call them) that begins with `wanted`.
+
+    Raises `NotFound` when none does and `UsageError` when several do; both say what there is.
+    """
+    found = [key for key in there if key.startswith(wanted.lower())]
+    if len(found) == 1:
+        return found[0]
+    hint = f"There are: {'; '.join(f'{key[:8]}: {name}' for key, name in there.items())}." if there else ""
+    if found:
+        raise UsageError("Which one?", hint=hint)
+    raise NotFound(f'Nothing has an id that begins with "{wanted}".', hint=hint)
 
 
 def _take_option(word: str, rest: Iterator[str], known: tuple[Parameter, ...], given: dict[str, str]) -> None:

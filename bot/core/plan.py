@@ -120,6 +120,7 @@ class Plan:
 
     `changes` show old and new; `actions` are run in order, and `undo` in order when one of them is seen to have
     failed. `ends` are ids of leases that end with it. An empty `actions` means nothing has to change on the host.
+    `inverse` is what a person may ask for later to take a change back that has no lease; it is planned anew then.
     """
 
     title: str
@@ -131,6 +132,7 @@ class Plan:
     warnings: tuple[Line, ...] = ()
     lease: LeaseTerms | None = None
     ends: tuple[str, ...] = ()
+    inverse: Call | None = None
     risk: Risk = Risk.CHANGE
 
     @property

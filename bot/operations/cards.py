@@ -24,6 +24,12 @@ def expires_at(operation: Operation) -> datetime:
     return operation.proposed_at + (APPROVE_WITHIN if operation.plan.risk is Risk.RISKY else CONFIRM_WITHIN)
 
 
+def can_be_undone(operation: Operation) -> bool:
+    """True when it changed something, or may have, and there is a stored way back."""
+    changed = operation.state in {OperationState.DONE, OperationState.UNVERIFIED}
+    return changed and operation.plan.inverse is not None
+
+
 def plan_card(operation: Operation, *, note: Line = "") -> PlanCard:
     """The plan with what can be decided about it."""
     plan = operation.plan
@@ -113,4 +119,5 @@ def _acts(operation: Operation, leases: Sequence[Lease]) -> tuple[Button, ...]:
     if not operation.state.is_final:
         label = "Cancel" if operation.state is OperationState.QUEUED else "Cancel after this step"
         return () if operation.cancel_asked_by else (Button(label, "operation.cancel", operation.id),)
-    return tuple(Button("Undo", "lease.undo", lease.id) for lease in leases)
+    undo = (Button("Undo", "operation.undo", operation.id),) if can_be_undone(operation) else ()
+    return (*(Button("Undo", "lease.undo", lease.id) for lease in leases), *undo)

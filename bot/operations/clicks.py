@@ -30,7 +30,12 @@ async def cancel(ctx: Context, row_id: str, *, engine: Engine) -> None:
 
 async def undo(ctx: Context, row_id: str, *, engine: Engine) -> Result | None:
     """What a lease holds is to be ended now."""
-    return await engine.leases.undo(ctx, row_id)
+    return await engine.leases.undo(ctx, row_id, show=True)
+
+
+async def take_back(ctx: Context, row_id: str, *, engine: Engine) -> Result | None:
+    """What an operation did is to be taken back."""
+    return await engine.undo(ctx, row_id, show=True)
 
 
 CLICKS = (
@@ -38,5 +43,6 @@ CLICKS = (
     Click("operation.approve", approve, role=Role.COMMANDER),
     Click("operation.dismiss", dismiss, role=Role.RESPONDER),
     Click("operation.cancel", cancel, role=Role.RESPONDER),
+    Click("operation.undo", take_back, role=Role.RESPONDER),
     Click("lease.undo", undo, role=Role.RESPONDER),
 )

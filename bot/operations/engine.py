@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import structlog
 from pydantic import BaseModel
 
 from bot.core.clock import Clock
 from bot.core.command import ChangeArgs, Command, Context
-from bot.core.errors import Fenced
+from bot.core.errors import Conflict, Fenced
 from bot.core.fleet import Fleet
 from bot.core.plan import Call
 from bot.core.ports import Chat
@@ -17,6 +18,7 @@ from bot.core.records import Operation, Store
 from bot.core.registry import Registry
 from bot.core.results import PlanState, Result
 from bot.operations.approval import Approval
+from bot.operations.cards import can_be_undone
 from bot.operations.closing import Closing
 from bot.operations.leases import LeaseEnds
 from bot.operations.planning import Planner
@@ -81,6 +83,20 @@ class Engine:
     async def propose_call(self, call: Call, ctx: Context) -> Result:
         """The same for a stored call."""
         return await self._proposals.propose(call, ctx)
+
+    async def undo(self, ctx: Context, operation_id: str, *, show: bool) -> Result | None:
+        """Plan the stored way back of an operation from live state; None when `show` puts the plan in the channel.
+
+        Raises `Conflict` when there is no way back, or nothing to take back any more.
+        """
+        async with self._store.transaction() as tx:
+            operation = await tx.operations.get(operation_id)
+        if operation.plan.inverse is None or not can_be_undone(operation):
+            hint = "There is no stored way back." if operation.plan.inverse is None else ""
+            raise Conflict(f'"{operation.plan.title}" ended as {operation.state}, and cannot be undone.', hint=hint)
+        ctx = replace(ctx, service=operation.service)
+        answer = await self._proposals.propose(operation.plan.inverse, ctx, show=show)
+        return None if show else answer
 
     async def run(self, operation_id: str) -> None:
         """Run an accepted operation to its end, or what another replica left of it."""

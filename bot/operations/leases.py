@@ -67,14 +67,14 @@ class LeaseEnds:
         except IntegrationError as error:  # the end will be told by its own card
             log.warning("reminder not posted", lease=lease.id, reason=str(error))
 
-    async def undo(self, ctx: Context, lease_id: str) -> Result | None:
-        """Put the inverse of a lease before the one who clicked, who confirms it; None when its card follows."""
+    async def undo(self, ctx: Context, lease_id: str, *, show: bool) -> Result | None:
+        """Put the inverse of a lease before the one who asks for it; None when `show` puts it in the channel."""
         lease = await self._get(lease_id)
         if lease.ended_at:
             return Text((("Ended already, by ", Person(lease.ended_by), " ", When(lease.ended_at), "."),))
         ctx = replace(ctx, service=lease.service)
-        await self._proposals.propose(lease.inverse, ctx, ends=(lease.id,), show=True)
-        return None
+        answer = await self._proposals.propose(lease.inverse, ctx, ends=(lease.id,), show=show)
+        return None if show else answer
 
     async def _get(self, lease_id: str) -> Lease:
         async with self._store.transaction() as tx:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from bot.core.clock import Clock
 from bot.core.command import Context
+from bot.core.errors import Conflict
 from bot.core.plan import Call, Plan, Risk
 from bot.core.records import Due, Operation, Store, Unit
 from bot.core.results import OperationState, PlanState, Result, Text
@@ -30,10 +31,13 @@ class Proposals:
     ) -> Result:
         """Plan `call` and store it for a decision; `show` puts the card into the channel instead of only answering.
 
-        A risky plan is always put into the channel, where somebody else can approve it.
+        A risky plan is always put into the channel, where somebody else can approve it. `Conflict` when there is
+        nothing to show.
         """
         plan = with_ends(await self._planner.plan(call, ctx), *ends)
         if changes_nothing(plan):
+            if show:
+                raise Conflict(f"{plan.title}: nothing has to change.")
             return nothing_to_do(plan)
         operation = self.draft(call, ctx, plan)
         if dry_run:

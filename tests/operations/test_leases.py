@@ -164,7 +164,7 @@ async def test_a_lease_that_somebody_else_ended_meanwhile_is_no_fault(world: Wor
 async def test_undo_puts_the_inverse_before_the_one_who_clicked(world: World) -> None:
     lease = await lit(world)
 
-    answer = await world.engine.leases.undo(world.context(BEN), lease.id)
+    answer = await world.engine.leases.undo(world.context(BEN), lease.id, show=True)
     await world.work()
 
     assert answer is None
@@ -178,7 +178,7 @@ async def test_undo_puts_the_inverse_before_the_one_who_clicked(world: World) ->
 async def test_a_confirmed_undo_ends_the_lease_and_its_due_row(world: World) -> None:
     lease = await lit(world)
     world.clock.advance(timedelta(minutes=1))
-    await world.engine.leases.undo(world.context(BEN), lease.id)
+    await world.engine.leases.undo(world.context(BEN), lease.id, show=True)
     await world.confirm((await world.newest()).id, actor=BEN)
 
     await world.work()
@@ -193,7 +193,7 @@ async def test_undo_of_what_has_ended_says_by_whom(world: World) -> None:
     lease = await lit(world)
     await later(world, HOUR)
 
-    answer = await world.engine.leases.undo(world.context(BEN), lease.id)
+    answer = await world.engine.leases.undo(world.context(BEN), lease.id, show=True)
 
     assert answer == Text((("Ended already, by ", Person(AUTOMATIC.user_id), " ", When(world.clock()), "."),))
 

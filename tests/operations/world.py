@@ -90,6 +90,7 @@ async def turn(ctx: Context, args: Turn, *, lamps: Lamps) -> Plan:
         undo=tuple(_switch(lamp, on=not args.on) for lamp in reversed(wrong)) if args.undo else (),
         preconditions={lamp: str(lamps.on[lamp]) for lamp in args.lamps},
         lease=LeaseTerms("light", args.lamps, ctx.actor.user_id, args.lasts, inverse) if args.lasts else None,
+        inverse=inverse if args.undo and not args.lasts else None,
         risk=Risk.RISKY if args.risky else Risk.CHANGE,
     )
 
