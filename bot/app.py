@@ -34,7 +34,7 @@ from bot.operations.clicks import CLICKS
 from bot.operations.effects import STEPS
 from bot.operations.engine import Engine
 from bot.services import Systems, build_services, secrets_of
-from bot.settings import Settings
+from bot.settings import Settings, SettingsFault
 from bot.slack.link import Link
 from bot.slack.listeners import Door
 from bot.slack.metrics import Metrics
@@ -71,9 +71,13 @@ class Running:
 
 def registry_of(settings: Settings) -> Registry:
     """Everything that can be typed, clicked and done, under the configured names."""
-    return Registry.discover(
+    registry = Registry.discover(
         clicks=CLICKS, steps=STEPS, prefix=settings.slack.command, incident_root=settings.slack.incident_command
     )
+    known = {command.name for command in registry.commands.values()}
+    if unknown := sorted({*settings.people.two_people} - known):
+        raise SettingsFault(f"people.two_people: there is no command {', '.join(unknown)}.")
+    return registry
 
 
 @asynccontextmanager
@@ -129,6 +133,8 @@ async def run(
             clock=clock,
             ports=ports,
             redact=redactor.redact,
+            commanders=link.commanders,
+            two_people=settings.people.two_people,
         )
         ports[Engine] = engine
         registry.check(set(ports) | {Service} | {kind for each in known.values() for kind in each.provides})

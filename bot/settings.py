@@ -119,6 +119,9 @@ class PeopleSettings(Section):
     )
     users: Mapping[str, RoleName] = Field({}, description="Slack user id to role.")
     groups: Mapping[str, RoleName] = Field({}, description="Slack user group id to role.")
+    two_people: tuple[str, ...] = Field(
+        (), description="Commands that break-glass never runs: they take a second person, also at night."
+    )
 
 
 class ContactSettings(Section):

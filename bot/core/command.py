@@ -40,6 +40,7 @@ class ServiceArgs(Args):
 class ChangeArgs(ServiceArgs):
     """Arguments of a command that changes something."""
 
+    break_glass: str = option("", "Run a risky change without a second person: why. All commanders are told.")
     dry_run: bool = option(default=False, description="Show the plan and stop there.")
 
 
@@ -66,7 +67,8 @@ class Command:
     Either `run` (a read, or a change of the bot's own records) or `plan` (a change of the outside). Both are
     `async def f(ctx, args, *, port: Port, ...)`; the first paragraph of the docstring is the command's summary.
     `rows` names the rows of the runbook that it implements. `steps` are the kinds of effect that its plans use.
-    `direct` gives its first word a slash command of its own (`/ops-status`). `public` answers where all can read it.
+    `break_glass` is False where two people are needed whatever happens. `direct` gives its first word a slash command
+    of its own (`/ops-status`). `public` answers where all can read it.
     """
 
     path: tuple[str, ...]
@@ -79,6 +81,7 @@ class Command:
     rows: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     examples: tuple[str, ...] = ()
+    break_glass: bool = True
     direct: bool = False
     public: bool = False
 

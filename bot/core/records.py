@@ -47,6 +47,7 @@ class Operation:
     why: str = ""
     cancel_asked_by: str = ""
     automatic: str = ""
+    reviewed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class Operations(Protocol):
         ...
 
     async def ask_cancel(self, operation_id: str, *, by: str) -> bool: ...
+    async def review(self, operation_id: str, *, by: str) -> bool: ...
+    async def unreviewed(self) -> tuple[Operation, ...]: ...
     async def set_card(self, operation_id: str, card: MessageRef) -> None: ...
 
 

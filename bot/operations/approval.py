@@ -19,7 +19,8 @@ from bot.operations.cards import OPEN, expires_at, plan_card
 from bot.operations.closing import Closing
 from bot.operations.planning import Planner, changes_nothing, what_moved
 from bot.operations.proposals import Proposals
-from bot.operations.tasks import EXPIRE, queue_card, queue_run
+from bot.operations.rows import glass_broken
+from bot.operations.tasks import EXPIRE, queue_card, queue_run, queue_told
 from bot.operations.trail import Trail
 
 PATIENCE = timedelta(seconds=1.5)
@@ -105,6 +106,9 @@ class Approval:
                 await tx.due.drop(EXPIRE, operation.id)
                 await self._decided(tx, operation, "accepted", by=by)
                 await queue_run(tx, operation)
+                if glass_broken(operation):
+                    await self._decided(tx, operation, "break-glass", by=by)
+                    await queue_told(tx, operation.id)
             operation = await tx.operations.get(operation.id)
         return _as_it_stands(operation)
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from bot.core.people import AUTOMATIC
 from bot.core.plan import Plan, Risk
-from bot.core.prose import Line, Person, When
+from bot.core.prose import Bold, Line, Person, When
 from bot.core.records import Lease, Operation, StepRow
 from bot.core.results import Button, OperationState, PlanCard, PlanState, Progress, StepProgress, Style, Text
-from bot.operations.rows import forward
+from bot.operations.rows import forward, glass_broken
 
 CONFIRM_WITHIN = timedelta(minutes=15)
 APPROVE_WITHIN = timedelta(hours=1)
@@ -41,7 +41,7 @@ def plan_card(operation: Operation, *, note: Line = "") -> PlanCard:
         state=operation.plan_state,
         changes=plan.changes,
         steps=tuple(action.title for action in plan.actions),
-        warnings=plan.warnings,
+        warnings=(*plan.warnings, *_glass(operation)),
         reason=operation.reason,
         requester=operation.requester,
         note=note,
@@ -86,6 +86,11 @@ def _decisions(operation: Operation) -> tuple[Button, ...]:
     return Button("Approve and run", "operation.approve", operation.id, Style.DANGER, confirm=question), dismiss
 
 
+def _glass(operation: Operation) -> tuple[Line, ...]:
+    told = "Nobody else approves it: this channel and all commanders are told, and one of them reviews it."
+    return ((Bold("Break-glass. "), told),) if glass_broken(operation) else ()
+
+
 def _steps(operation: Operation, stored: Sequence[StepRow]) -> tuple[StepProgress, ...]:
     return tuple(_step(row) for row in (*forward(operation, stored), *(row for row in stored if row.undo)))
 
@@ -100,6 +105,10 @@ def _notes(operation: Operation, leases: Sequence[Lease], waits_for: Operation |
         notes.append(operation.automatic)
     if operation.approver:
         notes.append(("Approved by ", Person(operation.approver), "."))
+    if glass := glass_broken(operation):
+        notes.append((Bold("Nobody approved it: "), glass))
+    if operation.reviewed_by:
+        notes.append(("Reviewed afterwards by ", Person(operation.reviewed_by), "."))
     if waits_for:
         notes.append((f"Waits for: {waits_for.plan.title}, by ", _who(waits_for.requester), "."))
     if operation.cancel_asked_by:

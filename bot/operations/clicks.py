@@ -38,11 +38,17 @@ async def take_back(ctx: Context, row_id: str, *, engine: Engine) -> Result | No
     return await engine.undo(ctx, row_id, show=True)
 
 
+async def review(ctx: Context, row_id: str, *, engine: Engine) -> Result:
+    """Somebody has looked at what ran without a second person."""
+    return await engine.break_glass.review(ctx, row_id)
+
+
 CLICKS = (
     Click("operation.confirm", confirm, role=Role.RESPONDER),
     Click("operation.approve", approve, role=Role.COMMANDER),
     Click("operation.dismiss", dismiss, role=Role.RESPONDER),
     Click("operation.cancel", cancel, role=Role.RESPONDER),
+    Click("operation.review", review, role=Role.COMMANDER),
     Click("operation.undo", take_back, role=Role.RESPONDER),
     Click("lease.undo", undo, role=Role.RESPONDER),
 )

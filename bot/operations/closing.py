@@ -11,7 +11,7 @@ from bot.core.clock import Clock
 from bot.core.plan import LeaseTerms
 from bot.core.records import Due, Entry, Lease, Operation, StepRow, Unit
 from bot.core.results import OperationState, StepState
-from bot.operations.rows import forward
+from bot.operations.rows import forward, glass_broken
 from bot.operations.tasks import END_LEASE, REMIND, queue_card
 from bot.operations.trail import Trail
 
@@ -117,6 +117,7 @@ class Closing:
             f"{operation.plan.title} on {operation.service} ({operation.environment}): {state.value}.",
             f"Asked for: {operation.reason}." if operation.reason else "",
             f"Approved by <@{operation.approver}>." if operation.approver else "",
+            f"Nobody approved it: {glass_broken(operation)}." if glass_broken(operation) else "",
             why,
             f"Seen: {evidence[-1]}" if evidence else "",
         )

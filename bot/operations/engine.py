@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 
 import structlog
@@ -18,6 +18,7 @@ from bot.core.records import Operation, Store
 from bot.core.registry import Registry
 from bot.core.results import PlanState, Result
 from bot.operations.approval import Approval
+from bot.operations.break_glass import BreakGlass, Commanders, nobody
 from bot.operations.cards import can_be_undone
 from bot.operations.closing import Closing
 from bot.operations.leases import LeaseEnds
@@ -26,7 +27,7 @@ from bot.operations.proposals import Proposals
 from bot.operations.runner import Runner
 from bot.operations.showing import Showing
 from bot.operations.steps import Steps
-from bot.operations.tasks import END_LEASE, EXPIRE, REMIND, RUN, SHOW
+from bot.operations.tasks import END_LEASE, EXPIRE, REMIND, RUN, SHOW, TELL
 from bot.operations.trail import Redact, Trail
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,7 @@ class Engine:
     """What changes the outside: each change is planned, accepted, run in steps, observed and recorded.
 
     `ports` are those of the program; a function bound for a service has the service's besides. `redact` takes the
-    secrets out of what is written to the audit chain.
+    secrets out of what is written to the audit chain. `two_people` are commands that no break-glass runs.
     """
 
     def __init__(
@@ -49,15 +50,28 @@ class Engine:
         clock: Clock,
         ports: Mapping[type, object],
         redact: Redact,
+        commanders: Commanders = nobody,
+        two_people: Collection[str] = (),
     ) -> None:
         trail = Trail(clock=clock, redact=redact)
         planner = Planner(registry=registry, fleet=fleet, ports=ports, clock=clock)
         closing = Closing(clock=clock, trail=trail)
         steps = Steps(store=store, planner=planner, clock=clock, trail=trail)
         self._store = store
-        self._proposals = Proposals(store=store, planner=planner, clock=clock, trail=trail)
         self._runner = Runner(store=store, planner=planner, steps=steps, closing=closing, clock=clock)
         self._showing = Showing(store=store, chat=chat)
+        self.break_glass = BreakGlass(
+            store=store,
+            planner=planner,
+            chat=chat,
+            showing=self._showing,
+            trail=trail,
+            commanders=commanders,
+            two_people=two_people,
+        )
+        self._proposals = Proposals(
+            store=store, planner=planner, clock=clock, trail=trail, permit=self.break_glass.permit
+        )
         self.approval = Approval(
             store=store, planner=planner, proposals=self._proposals, closing=closing, clock=clock, trail=trail
         )
@@ -72,6 +86,7 @@ class Engine:
             END_LEASE: self.end_lease,
             REMIND: self.leases.remind,
             EXPIRE: self.approval.expire,
+            TELL: self.break_glass.tell,
         }
 
     async def propose(self, command: Command, args: BaseModel, ctx: Context) -> Result:

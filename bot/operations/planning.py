@@ -43,7 +43,7 @@ class Planner:
 
     async def plan(self, call: Call, ctx: Context) -> Plan:
         """What `call` would change as things stand; its risk is the higher one of command and plan."""
-        command = self._command(call)
+        command = self.command(call)
         if ctx.actor.role < command.role:
             raise NotAllowed(f'"{command.name}" needs the role {command.role.word}; you have {ctx.actor.role.word}.')
         try:
@@ -68,7 +68,7 @@ class Planner:
     def context(self, operation: Operation) -> Context:
         """The context in which the operation was asked for; the requester has at least the role that it needs."""
         requester = operation.requester
-        role = self._command(operation.call).role
+        role = self.command(operation.call).role
         return Context(
             actor=AUTOMATIC if requester == AUTOMATIC.user_id else Actor(requester, requester, role),
             channel_id=operation.channel,
@@ -77,7 +77,8 @@ class Planner:
             environment=operation.environment,
         )
 
-    def _command(self, call: Call) -> Command:
+    def command(self, call: Call) -> Command:
+        """The command that `call` means; `NotFound` when this version of the bot has it no more."""
         command = self._registry.commands.get(tuple(call.path))
         if command is None or command.plan is None:
             raise NotFound(f'There is no "{" ".join(call.path)}" any more.', hint="Type the command again.")

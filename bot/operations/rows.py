@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.core.plan import Action
+from bot.core.plan import Action, Risk
 from bot.core.records import Operation, StepRow
 from bot.core.results import StepState
 
@@ -22,6 +22,17 @@ def backward(operation: Operation, stored: Sequence[StepRow]) -> tuple[StepRow, 
 def touches_same(one: Operation, other: Operation) -> bool:
     """True when the two wait for one another."""
     return (one.host, one.plan.area) == (other.host, other.plan.area)
+
+
+def glass_broken(operation: Operation) -> str:
+    """Why a risky change runs without a second person; empty for every other change."""
+    said = operation.call.args.get("break_glass") if operation.plan.risk is Risk.RISKY else None
+    return said if isinstance(said, str) else ""
+
+
+def needs_approver(operation: Operation) -> bool:
+    """True when a second person decides about it."""
+    return operation.plan.risk is Risk.RISKY and not glass_broken(operation)
 
 
 def _rows(

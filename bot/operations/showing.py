@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 
 import structlog
 
 from bot.core.errors import IntegrationError
 from bot.core.people import AUTOMATIC
-from bot.core.plan import Risk
 from bot.core.ports import Chat, MessageRef
 from bot.core.records import Operation, Store
-from bot.core.results import Failure, OperationState, PlanCard, PlanState, Progress
+from bot.core.results import Failure, OperationState, PlanCard, PlanState, Progress, Result
 from bot.operations.cards import plan_card, progress_card
-from bot.operations.rows import touches_same
+from bot.operations.rows import needs_approver, touches_same
 
 BETWEEN_UPDATES = 1.0
 """Seconds between two updates of a card."""
@@ -97,7 +97,7 @@ class Showing:
         """The card in the operation's channel, or with the requester when the bot cannot post there."""
         key = f"operation:{operation.id}"
         try:
-            return await self._post_once(operation, progress, key=key)
+            return await self.post_once(operation.channel, progress, key=key, since=operation.proposed_at)
         except IntegrationError as error:
             if error.hint not in _OUTSIDE or operation.requester == AUTOMATIC.user_id:
                 raise
@@ -108,12 +108,12 @@ class Showing:
     ) -> MessageRef:
         return await self._chat.post(await self._chat.direct(operation.requester), result, key=key)
 
-    async def _post_once(self, operation: Operation, result: Progress | PlanCard, *, key: str) -> MessageRef:
-        """Post under `key`; a second attempt first looks for the post whose record was lost."""
+    async def post_once(self, channel: str, result: Result, *, key: str, since: datetime) -> MessageRef:
+        """Post under `key`; a second attempt first looks for the post whose record was lost, back to `since`."""
         async with self._store.transaction() as tx:
-            is_first = await tx.claims.claim(key, at=operation.proposed_at)
-        found = None if is_first else await self._chat.find(operation.channel, key, since=operation.proposed_at)
-        return found or await self._chat.post(operation.channel, result, key=key)
+            is_first = await tx.claims.claim(key, at=since)
+        found = None if is_first else await self._chat.find(channel, key, since=since)
+        return found or await self._chat.post(channel, result, key=key)
 
     async def _show_plan(self, operation: Operation) -> None:
         try:
@@ -125,7 +125,8 @@ class Showing:
 
     async def _ask_for_approval(self, operation: Operation) -> None:
         try:
-            await self._post_once(operation, plan_card(operation), key=_plan_key(operation))
+            key, since = _plan_key(operation), operation.proposed_at
+            await self.post_once(operation.channel, plan_card(operation), key=key, since=since)
         except IntegrationError as error:
             if error.hint not in _OUTSIDE:
                 raise
@@ -136,7 +137,7 @@ class Showing:
 
     async def _close_plan(self, operation: Operation) -> None:
         """Take the buttons off a plan that is in the channel; the answer to a command is only its reader's."""
-        if operation.plan.risk is Risk.RISKY:
+        if needs_approver(operation):
             message = await self._chat.find(operation.channel, _plan_key(operation), since=operation.proposed_at)
             if message:
                 await self._chat.update(message, plan_card(operation))

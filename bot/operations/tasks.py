@@ -9,6 +9,12 @@ SHOW = "operation_card"
 END_LEASE = "lease_end"
 REMIND = "lease_reminder"
 EXPIRE = "approval_expiry"
+TELL = "break_glass"
+
+
+async def queue_told(tx: Unit, operation_id: str) -> None:
+    """Have the channel and the commanders told that nobody approved it."""
+    await tx.jobs.defer(TELL, lock=f"{TELL}:{operation_id}", args={"operation_id": operation_id})
 
 
 async def queue_run(tx: Unit, operation: Operation) -> None:

@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core.clock import Clock
 from bot.core.fleet import Fleet
+from bot.core.people import Role
 from bot.core.records import Store
 from bot.core.registry import Registry
 from bot.slack.client import SLACK, Identity, identify, open_session, web_client
@@ -23,7 +24,7 @@ from bot.slack.ledger import Ledger
 from bot.slack.listeners import Door
 from bot.slack.metrics import Metrics
 from bot.slack.outbox import JOB, Outbox
-from bot.slack.people import People, Roles
+from bot.slack.people import People, Roles, holders
 from bot.slack.pipeline import Pipeline
 from bot.slack.recorder import Recorder
 from bot.slack.runner import Runner
@@ -81,6 +82,10 @@ class Link:
                 _redact=redact,
                 _metrics=metrics,
             )
+
+    async def commanders(self) -> frozenset[str]:
+        """Ids of the people who may approve."""
+        return await holders(self._roles, self._directory, role=Role.COMMANDER)
 
     @property
     def handlers(self) -> Mapping[str, Callable[..., Awaitable[None]]]:

@@ -29,6 +29,14 @@ class Roles:
         return ("Ask ", *(said or ["whoever runs this bot"]), " for a role.")
 
 
+async def holders(roles: Roles, directory: Directory, *, role: Role) -> frozenset[str]:
+    """Ids of those who have `role` or a higher one; a group that cannot be read raises `IntegrationError`."""
+    groups = [group for group, given in roles.groups.items() if given >= role]
+    members = await asyncio.gather(*map(directory.group, groups))
+    users = (user for user, given in roles.users.items() if given >= role)
+    return frozenset(users).union(*(answer.value for answer in members))
+
+
 class People:
     """Establishes the person behind a payload. Guests, bots, other teams and deactivated people are nobody."""
 

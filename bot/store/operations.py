@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from bot.core.errors import Fenced, NotFound
-from bot.core.plan import Call, Json, Plan
+from bot.core.plan import Call, Json, Plan, Risk
 from bot.core.ports import MessageRef
 from bot.core.records import Operation, StepRow
 from bot.core.results import OperationState, PlanState
@@ -113,6 +113,21 @@ class Operations:
             [by, operation_id, _FINAL],
         )
         return done.rowcount == 1
+
+    async def review(self, operation_id: str, *, by: str) -> bool:
+        """Compare and swap from not reviewed to reviewed."""
+        done = await self._connection.execute(
+            "update operations set reviewed_by = %s where id = %s and reviewed_by = ''", [by, operation_id]
+        )
+        return done.rowcount == 1
+
+    async def unreviewed(self) -> tuple[Operation, ...]:
+        """What was accepted without its second person and nobody has reviewed, oldest first."""
+        return await self._select(
+            """select * from operations where plan_state = %s and reviewed_by = '' and plan->>'risk' = %s
+               and call->'args'->>'break_glass' <> '' order by proposed_at, id""",
+            [PlanState.ACCEPTED, Risk.RISKY],
+        )
 
     async def set_card(self, operation_id: str, card: MessageRef) -> None:
         """Remember where the progress card is."""

@@ -159,6 +159,7 @@ class World:
     step: Step = SWITCH
     lamps: Lamps = field(default_factory=Lamps)
     chat: Rooms = field(default_factory=Rooms)
+    two_people: tuple[str, ...] = ()
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -175,7 +176,13 @@ class World:
             clock=self.clock,
             ports={},
             redact=lambda text: text.replace("hunter22", "[redacted]"),
+            commanders=self.commanders,
+            two_people=self.two_people,
         )
+
+    async def commanders(self) -> frozenset[str]:
+        """Who may approve."""
+        return frozenset({CHIEF.user_id})
 
     def context(self, actor: Actor = ANA) -> Context:
         """Somebody in the channel."""
