@@ -87,6 +87,35 @@ def _need_tokens(settings: Settings) -> None:
         raise OpsbotError(f"{names} not set.", hint="README tells how to get it; `opsbot demo` needs none.")
 
 
+@main.command("do", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--yes", is_flag=True, help="Run the plan without asking.")
+@click.argument("words", nargs=-1, required=True)
+@click.pass_obj
+def do(config: Path | None, *, words: tuple[str, ...], yes: bool) -> None:
+    """Do in this shell what is typed in Slack: opsbot do maintenance on 30m provider is down.
+
+    For when Slack is away. Exit code 0 when it answered, or when the change was seen to be done.
+    """
+    import shlex
+
+    from bot.core.redact import Redactor
+    from bot.logs import set_up
+    from bot.shell import open_shell
+
+    settings, known = _load(config)
+    redactor = Redactor(settings.secrets())
+    set_up(redactor.redact)
+
+    def agree() -> bool:
+        return yes or click.confirm("Run it?", default=False)
+
+    async def attend() -> bool:
+        async with open_shell(settings, known=known, redactor=redactor, say=click.echo) as shell:
+            return await shell.do(words[0] if len(words) == 1 else shlex.join(words), agree=agree)
+
+    raise SystemExit(0 if asyncio.run(attend()) else 1)
+
+
 @main.command()
 @click.option("--tour", is_flag=True, help="Go through the three jobs by script first.")
 @click.option("--exit", "leave", is_flag=True, help="End after the tour; 0 only if every effect was observed.")

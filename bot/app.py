@@ -30,9 +30,11 @@ from bot.jobs.housekeeping import Housekeeping
 from bot.jobs.queue import Handler, defer
 from bot.jobs.wake import Waker
 from bot.jobs.worker import Worker
+from bot.operations.break_glass import Commanders, nobody
 from bot.operations.clicks import CLICKS
 from bot.operations.effects import STEPS
 from bot.operations.engine import Engine
+from bot.operations.trail import Redact
 from bot.services import Systems, build_services, secrets_of
 from bot.settings import Settings, SettingsFault
 from bot.slack.link import Link
@@ -80,6 +82,43 @@ def registry_of(settings: Settings) -> Registry:
     return registry
 
 
+def build_engine(
+    settings: Settings,
+    *,
+    store: Store,
+    fleet: Fleet,
+    registry: Registry,
+    chat: Chat,
+    documents: Documents,
+    clock: Clock,
+    redact: Redact,
+    commanders: Commanders = nobody,
+) -> tuple[Engine, Mapping[type, object]]:
+    """The engine, and the ports of the program by their types, it among them."""
+    ports: dict[type, object] = {
+        Store: store,
+        Chat: chat,
+        Fleet: fleet,
+        Registry: registry,
+        Documents: documents,
+        Contacts: Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts)),
+        IncidentRules: IncidentRules(responders=settings.incidents.responders, zone=settings.zone),
+    }
+    engine = Engine(
+        store=store,
+        registry=registry,
+        fleet=fleet,
+        chat=chat,
+        clock=clock,
+        ports=ports,
+        redact=redact,
+        commanders=commanders,
+        two_people=settings.people.two_people,
+    )
+    ports[Engine] = engine
+    return engine, ports
+
+
 @asynccontextmanager
 async def run(
     settings: Settings,
@@ -116,27 +155,17 @@ async def run(
         )
         registry = registry_of(settings)
         fleet = systems.fleet
-        ports: dict[type, object] = {
-            Store: store,
-            Chat: link.chat,
-            Fleet: fleet,
-            Registry: registry,
-            Documents: templates,
-            Contacts: Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts)),
-            IncidentRules: IncidentRules(responders=settings.incidents.responders, zone=settings.zone),
-        }
-        engine = Engine(
+        engine, ports = build_engine(
+            settings,
             store=store,
-            registry=registry,
             fleet=fleet,
+            registry=registry,
             chat=link.chat,
+            documents=templates,
             clock=clock,
-            ports=ports,
             redact=redactor.redact,
             commanders=link.commanders,
-            two_people=settings.people.two_people,
         )
-        ports[Engine] = engine
         registry.check(set(ports) | {Service} | {kind for each in known.values() for kind in each.provides})
         digests = Digests(
             schedules=tuple(each.schedule() for each in settings.schedules),
@@ -161,7 +190,7 @@ async def run(
         stack.push_async_callback(sweeper.stop)
         waker.start()
         stack.callback(waker.stop)
-        await _learn(redactor, fleet)
+        await learn(redactor, fleet)
         learning = asyncio.create_task(_keep_learning(redactor, fleet), name="redaction values")
         stack.callback(learning.cancel)
         door = await stack.enter_async_context(
@@ -258,7 +287,8 @@ def audit_key(data: Path) -> bytes:
     return file.read_bytes()
 
 
-async def _learn(redactor: Redactor, fleet: Fleet) -> None:
+async def learn(redactor: Redactor, fleet: Fleet) -> None:
+    """Have the secrets of the services taken out of everything from now on."""
     try:
         redactor.learn(await secrets_of(fleet))
     except IntegrationError as error:
@@ -269,7 +299,7 @@ async def _keep_learning(redactor: Redactor, fleet: Fleet) -> None:
     """Keep up with the services' secrets, which people change without telling the bot."""
     while True:
         await asyncio.sleep(_RELEARN.total_seconds())
-        await _learn(redactor, fleet)
+        await learn(redactor, fleet)
 
 
 def _head(head: AuditRow | None) -> str:

@@ -124,6 +124,13 @@ class PeopleSettings(Section):
     )
 
 
+class ShellSettings(Section):
+    """Who may type commands in the host's own shell (`opsbot do`), for when Slack is away."""
+
+    users: Mapping[str, str] = Field({}, description="User of the operating system to Slack user id.")
+    channel: str = Field("", description="Channel id that is told what was done there, once Slack is back.")
+
+
 class ContactSettings(Section):
     """One line of the emergency contacts."""
 
@@ -185,6 +192,7 @@ class Settings(BaseSettings):
     slack: SlackSettings = Field(SlackSettings(), description="How the bot reaches Slack.")
     web: WebSettings = Field(WebSettings(), description="Where the bot answers HTTP.")
     people: PeopleSettings = Field(PeopleSettings(), description="Who may do what.")
+    shell: ShellSettings = Field(ShellSettings(), description="Commands in the host's own shell.")
     contacts: tuple[ContactSettings, ...] = Field((), description="Emergency contacts.")
     incidents: IncidentSettings = Field(IncidentSettings(), description="What holds for every incident.")
     services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")

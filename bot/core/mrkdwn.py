@@ -25,6 +25,14 @@ def unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
+def plain(text: str) -> str:
+    """Our own mrkdwn for a reader without Slack: ids for mentions, UTC for moments, text with its address for links."""
+    text = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", text)
+    text = re.sub(r"<([^|<>]+)\|([^>]*)>", r"\2 (\1)", text)
+    text = re.sub(r"<([@#])([^|<>]+)>", r"\1\2", text)
+    return unescape(text)
+
+
 def mrkdwn(line: Line) -> str:
     """A line of prose as mrkdwn, fit for `text` and for blocks alike."""
     return escape(line) if isinstance(line, str) else "".join(_inline(part) for part in line)

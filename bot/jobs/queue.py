@@ -30,7 +30,9 @@ log = structlog.get_logger(__name__)
 async def defer(connection: AsyncConnection[Any], task: str, lock: str | None, args: Mapping[str, JsonValue]) -> None:
     """Queue a job inside the transaction that `connection` is in; jobs of one lock run one at a time, in order."""
     manager = JobManager(PsycopgConnector())
-    await configure_task(name=task, job_manager=manager, lock=lock, connection=connection).defer_async(**args)
+    # A queue of its own for each task lets a process leave alone what it cannot do.
+    job = configure_task(name=task, queue=task, job_manager=manager, lock=lock, connection=connection)
+    await job.defer_async(**args)
 
 
 def make_app(handlers: Mapping[str, Handler]) -> App:

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 class Worker:
     """Runs jobs until it is stopped; any number of them, in any number of processes, share one queue.
 
-    `handlers` are called by task name. Up to `concurrency` jobs run at a time.
+    `handlers` are called by task name; other tasks are left alone. Up to `concurrency` jobs run at a time.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class Worker:
     async def _run(self, app: App) -> None:
         worker = QueueWorker(
             app=app,
+            queues=list(self._handlers),
             concurrency=self._concurrency,
             fetch_job_polling_interval=POLL.total_seconds(),
             shutdown_graceful_timeout=self._budget.total_seconds(),

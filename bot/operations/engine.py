@@ -58,6 +58,7 @@ class Engine:
         closing = Closing(clock=clock, trail=trail)
         steps = Steps(store=store, planner=planner, clock=clock, trail=trail)
         self._store = store
+        self.trail = trail
         self._runner = Runner(store=store, planner=planner, steps=steps, closing=closing, clock=clock)
         self._showing = Showing(store=store, chat=chat)
         self.break_glass = BreakGlass(

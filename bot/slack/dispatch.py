@@ -43,7 +43,7 @@ class Trace:
 
 
 class Dispatcher:
-    """Runs commands and clicks for people whose role allows it."""
+    """Runs commands and clicks for people whose role allows it; without `forms` what is missing is only said."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Dispatcher:
         fleet: Fleet,
         ports: Mapping[type, object],
         engine: Proposer,
-        forms: Forms,
+        forms: Forms | None,
         clock: Clock,
         whom_to_ask: Line,
     ) -> None:
@@ -78,7 +78,11 @@ class Dispatcher:
         self._authorise(command, actor, trace)
         try:
             given = gather(asked.rest, command.args)
-            if ask.trigger_id and any(p.required and p.name not in given for p in parameters(command.args)):
+            if (
+                self._forms
+                and ask.trigger_id
+                and any(p.required and p.name not in given for p in parameters(command.args))
+            ):
                 with suppress(IntegrationError):  # without a form, the sentence below says what is missing
                     await self._forms.open(command, given, ask)
                     return None

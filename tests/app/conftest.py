@@ -81,7 +81,7 @@ class Installation:
 
     async def start(self, environment: Mapping[str, str] | None = None) -> Bot:
         """One more replica, ready."""
-        self.file.write_text(yaml.safe_dump(self.settings))
+        self._write()
         log = self.file.with_name(f"bot-{len(self.bots)}.log")
         with log.open("w") as out:
             process = await asyncio.create_subprocess_exec(
@@ -94,6 +94,23 @@ class Installation:
         self.bots.append(bot)
         await bot.started()
         return bot
+
+    async def do(self, *words: str, typed: str = "") -> tuple[int, str]:
+        """`opsbot do` in a shell: its exit code, and what it says."""
+        self._write()
+        process = await asyncio.create_subprocess_exec(
+            *(Path(sys.executable).with_name("opsbot"), "--config", self.file, "do", *words),
+            env=_clean_environment(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(process.communicate(typed.encode()), 90)
+        assert process.returncode is not None
+        return process.returncode, said.decode()
+
+    def _write(self) -> None:
+        self.file.write_text(yaml.safe_dump(self.settings))
 
 
 def _clean_environment() -> dict[str, str]:

@@ -1,0 +1,74 @@
+"""`opsbot do`: Slack is away, and production is changed all the same, with the same records."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+import pytest
+
+from bot.demo.gateway import Gateway
+from bot.demo.outside import look
+from tests.app.conftest import Installation
+
+NOWHERE = "http://127.0.0.1:1/api/"
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.fixture
+def away(installation: Installation) -> Installation:
+    """Slack does not answer; the one who runs the tests is Ana."""
+    installation.settings["shell"] = {"users": {ME: installation.ana.id}, "channel": installation.channel.id}
+    installation.settings["slack"]["api_url"] = NOWHERE
+    return installation
+
+
+@pytest.mark.timeout(240)
+async def test_a_change_is_planned_confirmed_seen_and_told_to_slack_when_it_is_back(
+    away: Installation, demo: Gateway
+) -> None:
+    before = await look(demo)
+    dismissed, plan = await away.do("maintenance on 10m provider down", typed="n\n")
+    between = await look(demo)
+    code, said = await away.do("maintenance", "on", "10m", "provider", "down", typed="y\n")
+    during = await look(demo)
+
+    assert (dismissed, "absent becomes" in plan.replace("`", "")) == (1, True)
+    assert not between.keeps_customers_out
+    assert (code, during.keeps_customers_out) == (0, True), said
+    assert "done       Reload the workers" in said
+    assert "DONE: Turn maintenance on" in said
+
+    away.settings["slack"]["api_url"] = away.workspace.api_url
+    await away.start()
+    card = await away.ben.wait_for(away.channel, "Turn maintenance on", 60)
+    assert f"@{away.ana.name}" in card.plain()
+    assert (await away.do("--yes", "maintenance off"))[0] == 0
+    after = await look(demo)
+    assert before.online.isdisjoint(after.online)
+    assert after.serves_customers
+
+
+async def test_reads_answer_and_what_needs_slack_says_so(away: Installation) -> None:
+    code, said = await away.do("status")
+    refused, why = await away.do("incident open sev1 all is down")
+
+    assert (code, "2 of 2 online" in said) == (0, True)
+    assert (refused, "not connected to Slack" in why) == (2, True)
+
+
+async def test_a_user_of_the_host_whom_nobody_named_is_refused(away: Installation) -> None:
+    away.settings["shell"]["users"] = {"somebody-else": away.ana.id}
+
+    code, said = await away.do("status")
+
+    assert (code, f"The user {ME} of this host is nobody to me." in said) == (2, True)
+
+
+async def test_the_role_is_that_of_the_person(away: Installation) -> None:
+    away.settings["people"]["users"][away.ana.id] = "viewer"
+
+    code, said = await away.do("--yes", "maintenance on 10m")
+
+    assert code == 2
+    assert "needs the role responder" in said
