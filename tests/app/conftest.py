@@ -99,7 +99,7 @@ class Installation:
         """`opsbot do` in a shell: its exit code, and what it says."""
         self._write()
         process = await asyncio.create_subprocess_exec(
-            *(Path(sys.executable).with_name("opsbot"), "--config", self.file, "do", *words),
+            *(str(Path(sys.executable).with_name("opsbot")), "--config", str(self.file), "do", *words),
             env=_clean_environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

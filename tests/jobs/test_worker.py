@@ -130,7 +130,7 @@ async def test_the_jobs_of_a_worker_that_is_gone_are_taken_over(database: str, c
         """with dead as (
                insert into procrastinate_workers (last_heartbeat) values (now() - interval '4 seconds') returning id)
            insert into procrastinate_jobs (queue_name, task_name, args, status, lock, worker_id)
-           select 'default', 'note', '{"word": "orphan"}', 'doing', 'lock', id from dead"""
+           select 'note', 'note', '{"word": "orphan"}', 'doing', 'lock', id from dead"""
     )
 
     async with working(database, {"note": note}):
