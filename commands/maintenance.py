@@ -18,10 +18,11 @@ from bot.core.parse import option, words
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Call, LeaseTerms, Plan, Risk
 from bot.core.ports import EnvFile, EnvKey, Gateway, Processes, Worker
-from bot.core.prose import Bold, Code, Inline, Line, Person, When
+from bot.core.prose import Code, Inline, Line, Person, When
 from bot.core.records import Lease, Store
 from bot.core.results import Button, Field, Fields, Result, State
 from bot.operations.effects import ENV_SET, MAINTENANCE, RELOAD
+from bot.operations.workers import gap_while_replaced, mode_of, summary
 
 KIND = "maintenance"
 SECURITY = "security"
@@ -209,8 +210,7 @@ def _changes(seen: _Seen, *, wanted: str) -> tuple[Field, ...]:
         change: Line = f"stays {_value(seen.key)}"
     else:
         change = (Code(_value(seen.key)), " becomes ", Code(wanted), f" {_where(seen.key)}")
-    pids = ", ".join(str(worker.pid) for worker in seen.workers)
-    return Field(seen.key.key, change), Field("Workers", f"{len(seen.workers)} ({pids}), in {_mode(seen)} mode")
+    return Field(seen.key.key, change), Field("Workers", summary(seen.workers))
 
 
 def _where(key: EnvKey) -> str:
@@ -225,10 +225,7 @@ def _warnings(seen: _Seen, *, wanted: str) -> list[Line]:
     warnings: list[Line] = []
     if seen.unsaid:
         warnings.append(seen.unsaid)
-    online = [worker for worker in seen.workers if worker.status == "online"]
-    if _mode(seen) != "cluster" or len(online) < 2:  # noqa: PLR2004 - one of two serves while the other is replaced
-        there = f"{len(online)} of {len(seen.workers)} workers are online, in {_mode(seen)} mode."
-        warnings.append((Bold("Requests will be refused while it reloads: "), there))
+    warnings += gap_while_replaced(seen.workers)
     if seen.handed is not None and (seen.handed == ON) is not (wanted == ON):
         warnings.append(
             f"The process manager itself hands {seen.key.key}={seen.handed} to the workers, and that beats the file. "
@@ -240,7 +237,7 @@ def _warnings(seen: _Seen, *, wanted: str) -> list[Line]:
 def _preconditions(seen: _Seen) -> Mapping[str, str]:
     return {
         seen.key.key: _value(seen.key),
-        "the mode of the workers": _mode(seen),
+        "the mode of the workers": mode_of(seen.workers),
         "the number of workers": str(len(seen.workers)),
     }
 
@@ -256,11 +253,6 @@ async def _pending(gateway: Gateway) -> tuple[Field, ...]:
 
 def _risk(owner: str) -> Risk:
     return Risk.RISKY if owner == SECURITY else Risk.CHANGE
-
-
-def _mode(seen: _Seen) -> str:
-    modes = {worker.mode.removesuffix("_mode") for worker in seen.workers}
-    return "/".join(sorted(modes)) or "no"
 
 
 def _value(key: EnvKey) -> str:

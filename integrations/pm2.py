@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Done, Host, LogFile, Processes, Worker
+from bot.core.processes import Declared, Supervisor, Verb
 
 _READ = timedelta(seconds=20)
 _MARGIN = timedelta(seconds=15)
@@ -23,6 +24,7 @@ _LISTEN_TIMEOUT = 3000  # ms, PM2's own
 _KILL_TIMEOUT = 1600  # ms, PM2's own
 _IN_PROGRESS = re.compile(r"Reload already in progress.*?(\d+) seconds")
 _NO_SUCH = re.compile(r"not found|doesn't exist")
+_AS_IT_IS = "Nothing to do"  # what PM2 says, as an error, when it has so many workers already
 
 
 class Config(IntegrationConfig):
@@ -47,6 +49,18 @@ class Config(IntegrationConfig):
     )
     home: str = Field("", title="Home", description="HOME of that user; empty for the folder that holds PM2_HOME.")
     path: str = Field("", title="Path", description="PATH on which PM2 finds node; empty for the host's own.")
+    ecosystem: str = Field(
+        "",
+        title="Ecosystem file",
+        pattern="^(/.*)?$",
+        description="The app's ecosystem file, from which it is started when PM2 does not list it any more.",
+    )
+    env: str = Field(
+        "production",
+        title="Environment",
+        pattern=r"^[A-Za-z0-9_]+$",
+        description="`env_NAME` of the ecosystem file; PM2 falls back to development without it.",
+    )
 
     @field_validator("app")
     @classmethod
@@ -67,6 +81,8 @@ class _Environment(BaseModel):
     pm_err_log_path: str = ""
     listen_timeout: float = _LISTEN_TIMEOUT
     kill_timeout: float = _KILL_TIMEOUT
+    instances: int = 1
+    max_memory_restart: int | None = None
 
 
 class _Load(BaseModel):
@@ -90,6 +106,7 @@ class Pm2:
 
     def __init__(self, config: Config, *, host: Host) -> None:
         self._app = config.app
+        self._from_file = (config.ecosystem, "--only", config.app, "--env", config.env) if config.ecosystem else ()
         self._host = host
         self._command = config.command
         self._pm2_home = config.pm2_home.rstrip("/")
@@ -112,16 +129,39 @@ class Pm2:
 
     async def reload(self) -> str:
         """See `Processes`. A broken release makes PM2 report success here; only looking afterwards tells."""
-        rows = await self._rows()
-        budget = sum(row.pm2_env.listen_timeout + row.pm2_env.kill_timeout for row in rows)
-        done = await self._run(self.reload_argv(), within=timedelta(milliseconds=budget) + _MARGIN, lock=self._lock)
-        if done.code:
-            raise self._refusal(done)
-        return shlex.join(self.reload_argv())
+        return await self._change(self.reload_argv())
 
     def reload_argv(self) -> tuple[str, ...]:
         """See `Processes`. Neither --force nor --update-env: the latter hands the caller's environment to the app."""
         return (*self._command, "reload", self._app)
+
+    async def change(self, verb: Verb, *numbers: int) -> str:
+        """See `Supervisor`."""
+        rows = await self._rows()
+        if verb is Verb.REMOVE and not {*numbers} <= {row.pm_id for row in rows}:
+            raise Conflict(f"PM2 has no worker {numbers[0]} of {self._app} any more.")
+        return await self._change(self.change_argv(verb, *numbers), workers=numbers[0] if verb is Verb.SCALE else 0)
+
+    def change_argv(self, verb: Verb, *numbers: int) -> tuple[str, ...]:
+        """See `Supervisor`."""
+        match verb:
+            case Verb.START:
+                return (*self._command, "start", *(self._from_file or (self._app,)))
+            case Verb.SCALE:
+                # Never 0, which deletes the app, nor a relative count, which a repetition would double.
+                assert numbers[0] > 0
+                return (*self._command, "scale", self._app, str(numbers[0]))
+            case Verb.REMOVE:
+                return (*self._command, "delete", str(numbers[0]))
+            case Verb.STOP | Verb.RESTART:
+                return (*self._command, verb.value, self._app)
+
+    async def declared(self) -> Declared | None:
+        """See `Supervisor`: what PM2 has stored from the ecosystem file; scaling does not change it."""
+        rows = await self._rows()
+        if not rows:
+            return None
+        return Declared(rows[0].pm2_env.instances, rows[0].pm2_env.max_memory_restart)
 
     async def wait_idle(self) -> None:
         """See `Processes`."""
@@ -144,6 +184,16 @@ class Pm2:
         """Which daemon answers, and how many workers it runs."""
         pid = await self._daemon()
         return f"PM2 (pid {pid}) runs {self._app} with {len(await self.workers())} workers"
+
+    async def _change(self, argv: tuple[str, ...], *, workers: int = 0) -> str:
+        """Run a changing command; its budget is what PM2 may take for each worker that there is, or will be."""
+        times = [row.pm2_env.listen_timeout + row.pm2_env.kill_timeout for row in await self._rows()]
+        each = max(times, default=_LISTEN_TIMEOUT + _KILL_TIMEOUT)
+        budget = timedelta(milliseconds=each * max(len(times), workers, 1))
+        done = await self._run(argv, within=budget + _MARGIN, lock=self._lock)
+        if done.code and _AS_IT_IS not in done.err + done.out:
+            raise self._refusal(done)
+        return shlex.join(argv)
 
     async def _rows(self) -> tuple[_Row, ...]:
         try:
@@ -219,4 +269,4 @@ def _worker(row: _Row) -> Worker:
     )
 
 
-INTEGRATION = Integration(name="process_manager", config=Config, build=Pm2, provides=(Processes,))
+INTEGRATION = Integration(name="process_manager", config=Config, build=Pm2, provides=(Processes, Supervisor))

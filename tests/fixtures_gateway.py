@@ -13,6 +13,7 @@ import pytest
 
 from bot.core.fleet import Service
 from bot.core.ports import EnvFile, Gateway, Host, Logs, Processes
+from bot.core.processes import Supervisor
 from bot.demo.gateway import Gateway as DemoGateway
 from bot.demo.gateway import Options
 from integrations import envfile, gateway, local, logs, pm2
@@ -91,11 +92,18 @@ async def live(demo: DemoGateway, tmp_path: Path) -> AsyncIterator[Live]:
 def connect(demo: DemoGateway, *, http: HttpClient, data: Path) -> Live:
     """The integrations on a gateway."""
     host = local.LocalHost(local.Config(path=demo.node_path))
-    config = pm2.Config(app=demo.name, command=demo.pm2, pm2_home=str(demo.pm2_home), home=str(demo.home))
+    config = pm2.Config(
+        app=demo.name,
+        command=demo.pm2,
+        pm2_home=str(demo.pm2_home),
+        home=str(demo.home),
+        ecosystem=str(demo.app_dir / "ecosystem.config.js"),
+    )
     processes = pm2.Pm2(config, host=host)
     env = envfile.DotEnvFile(envfile.Config(path=str(demo.env_file)), data=data)
     over_http = gateway.HttpGateway(gateway.Config(url=demo.url), http=http)
     files = logs.FileLogs(logs.Config(), processes=processes)
-    ports: dict[type, object] = {Host: host, Processes: processes, EnvFile: env, Gateway: over_http, Logs: files}
+    ports: dict[type, object] = {Host: host, EnvFile: env, Gateway: over_http, Logs: files}
+    ports |= {Processes: processes, Supervisor: processes}
     service = Service(name=demo.name, environment="production", host=host.name, ports=ports)
     return Live(demo, service, host, processes, env, over_http, files)

@@ -196,6 +196,8 @@ def _value(text: str, parameter: Parameter) -> object:
     """What pydantic is given for `text`: durations and choices are read here, in any case of letters."""
     if parameter.kind is timedelta:
         return parse_duration(text)
+    if parameter.kind in {int, float} and text.startswith("+"):
+        raise UsageError(f'"{_short(text)}" reads like so many more.', hint=f"Write the number itself, {text[1:]}.")
     if not parameter.choices:
         return text
     by_word = {choice.lower(): choice for choice in parameter.choices}

@@ -85,6 +85,7 @@ def configure(
             "pm2_home": str(gateway.pm2_home),
             "home": str(gateway.home),
             "path": gateway.node_path,
+            "ecosystem": str(gateway.app_dir / "ecosystem.config.js"),
         },
         "env_file": {"path": str(gateway.env_file)},
         "gateway": {"url": gateway.url},

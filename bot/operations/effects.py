@@ -70,25 +70,37 @@ async def see_reload(attempt: Attempt[Reload], *, processes: Processes, gateway:
     await processes.wait_idle()  # an orphan of a dead replica may be at it still
     old = attempt.before.get("pids")
     before = [pid for pid in old if isinstance(pid, int)] if isinstance(old, list) else []
+    return await see_steady(processes, gateway, before=before)
+
+
+async def see_steady(processes: Processes, gateway: Gateway, *, before: Sequence[int] = ()) -> Observation:
+    """Every worker is online, none of `before`, stays up, and answers health; all are of one build."""
     first = await processes.workers()
     fault = _unlike_new(first, before=before)
     if not fault:
         await asyncio.sleep(_STABLE.total_seconds())
         second = await processes.workers()
         fault = _unlike_new(second, before=before) or _unstable(first, second)
+    builds: tuple[str, ...] = ()
     if not fault:
-        fault = await _not_serving(gateway, [worker.pid for worker in first])
+        fault, builds = await _serving(gateway, [worker.pid for worker in first])
     if fault:
         return Observation(Verdict.NOT_DONE, fault)
+    if len(builds) > 1:
+        return Observation(Verdict.NOT_DONE, f"The workers are of different builds: {', '.join(builds)}.")
     pids = ", ".join(str(worker.pid) for worker in first)
-    return Observation(Verdict.DONE, f"{_count(first)} with new pids ({pids}), steady, and each answers health.")
+    new, of = " with new pids" if before else "", f" of build {builds[0]}" if builds else ""
+    return Observation(Verdict.DONE, f"{_count(first)}{new} ({pids}), steady, and each answers health{of}.")
 
 
 async def see_maintenance(attempt: Attempt[Maintenance], *, processes: Processes, gateway: Gateway) -> Observation:
     """Each worker says so, a customer is turned away or let in accordingly, and health stays good."""
     on = attempt.params.on
     pids = [worker.pid for worker in await processes.workers() if worker.pid]
-    if fault := await _not_serving(gateway, pids) if pids else "No worker runs.":
+    if not pids:
+        return Observation(Verdict.NOT_DONE, "No worker runs.")
+    fault, _ = await _serving(gateway, pids)
+    if fault:
         return Observation(Verdict.NOT_DONE, fault)
     said = await gateway.in_maintenance(pids)
     # The balancer hands connections out in turn: as many requests as workers.
@@ -130,16 +142,18 @@ def _unstable(first: Sequence[Worker], second: Sequence[Worker]) -> str:
     return f"Worker {_listed(restarted)} keeps restarting." if restarted else ""
 
 
-async def _not_serving(gateway: Gateway, pids: Sequence[int]) -> str:
-    """Why not every worker serves; empty when each answers health with 200."""
+async def _serving(gateway: Gateway, pids: Sequence[int]) -> tuple[str, tuple[str, ...]]:
+    """Why not every worker serves, empty when each answers health with 200; and the builds that they tell."""
     try:
         answers: Mapping[int, Health] = await gateway.health_by_worker(pids)
     except IntegrationError as error:
-        return f"No worker answers health: {error}"
+        return f"No worker answers health: {error}", ()
     if silent := [pid for pid in pids if pid not in answers]:
-        return f"Worker {_listed(silent)} does not answer health."
+        return f"Worker {_listed(silent)} does not answer health.", ()
+    builds = sorted({sha[:12] for answer in answers.values() if isinstance(sha := answer.body.get("sha"), str)})
     bad = {pid: answer.status for pid, answer in answers.items() if answer.status != HTTPStatus.OK}
-    return _sentence([f"worker {pid} answers health with {status}" for pid, status in bad.items()]) if bad else ""
+    fault = _sentence([f"worker {pid} answers health with {status}" for pid, status in bad.items()]) if bad else ""
+    return fault, tuple(builds)
 
 
 async def _pending(gateway: Gateway) -> str:

@@ -403,6 +403,6 @@ async def test_active_lists_it_and_undo_ends_it(bench: Bench) -> None:
     await bench.engine.approval.confirm(bench.context(), operation.id)
     await bench.work()
 
-    assert isinstance(answer, Text)
+    assert isinstance(answer, PlanCard)
     assert await bench.leases() == ()
     assert await bench.customer() == 201

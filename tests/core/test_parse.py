@@ -190,7 +190,7 @@ def test_what_is_missing_is_known_before_anything_is_checked() -> None:
 
 def test_the_usage_line_comes_from_the_model() -> None:
     assert usage("/ops maintenance on", On) == (
-        "/ops maintenance on [reason ...] [--for DURATION] [--service TEXT] [--dry-run]"
+        "/ops maintenance on [reason ...] [--for DURATION] [--service TEXT] [--break-glass TEXT] [--dry-run]"
     )
     assert usage("/incident open", Open) == "/incident open <Critical|High|Medium|Low> <title ...>"
     assert usage("/ops logs", Logs) == ("/ops logs [count] [--err] [--grep TEXT] [--level debug|info] [--share NUMBER]")

@@ -1,0 +1,122 @@
+"""Run more workers, or fewer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from pydantic import Field as Arg
+
+from bot.core.command import ChangeArgs, Command, Context
+from bot.core.errors import Conflict, IntegrationError, UsageError
+from bot.core.parse import words
+from bot.core.people import Role
+from bot.core.plan import Area, Call, Plan, Risk
+from bot.core.ports import Host, Processes, Worker
+from bot.core.processes import Declared, Supervisor
+from bot.core.prose import Line
+from bot.core.results import Field
+from bot.operations.scaling import REMOVE, SCALE, remove_actions, scale_action
+from bot.operations.workers import mode_of, online, summary
+
+PER_CORE = 2
+"""Workers that a core may get: more only take memory and turns from each other."""
+
+
+class To(ChangeArgs):
+    """How many, and why."""
+
+    count: int = Arg(ge=1, description="How many workers are to run; not how many more.")
+    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
+
+
+async def scale(_ctx: Context, args: To, *, processes: Processes, supervisor: Supervisor, host: Host) -> Plan:
+    """Run this many workers: an absolute number, so that asking twice changes nothing twice."""
+    workers, declared = await asyncio.gather(processes.workers(), supervisor.declared())
+    if mode_of(workers) != "cluster":
+        raise Conflict(
+            f"The workers run in {mode_of(workers)} mode, where a second one cannot listen on the port of the first.",
+            hint="exec_mode: cluster in the ecosystem file makes them share it.",
+        )
+    up = online(workers)
+    if not up:
+        raise Conflict("No worker is online, and more of them will not be.", hint="rollback, or restart.")
+    if args.count > len(up):
+        await _refuse_beyond(host, up, args.count)
+    # The process manager takes the oldest away, and keeps those that gave up: they have to go before.
+    lost = [worker for worker in workers if worker not in up]
+    actions = remove_actions(supervisor, lost)
+    if args.count != len(up):
+        actions += (scale_action(supervisor, args.count),)
+    return Plan(
+        title=f"Scale to {args.count} workers",
+        area=Area.PROCESSES,
+        changes=(
+            Field("Workers online", f"{len(up)} -> {args.count}" if args.count != len(up) else f"stays {args.count}"),
+            Field("Now", summary(up)),
+        ),
+        actions=actions,
+        undo=(scale_action(supervisor, len(up)),),
+        preconditions={"workers online": f"{len(up)} of {len(workers)}", "the mode of the workers": mode_of(workers)},
+        warnings=_warnings(up, declared, args.count),
+        inverse=Call(("scale",), {"count": len(up)}),
+    )
+
+
+async def _refuse_beyond(host: Host, workers: Sequence[Worker], count: int) -> None:
+    """Raise `UsageError` when the host has not the cores or the memory for so many."""
+    cores, free = await asyncio.gather(_cores(host), _free_memory(host))
+    if count > cores * PER_CORE:
+        raise UsageError(
+            f"{count} workers are too many for the {cores} cores of {host.name}.", hint=f"At most {cores * PER_CORE}."
+        )
+    largest = max((worker.memory for worker in workers), default=0)
+    needed = (count - len(workers)) * largest
+    if needed > free:
+        raise UsageError(
+            f"{host.name} has {free / 1e6:.0f} MB free; {count - len(workers)} more take {needed / 1e6:.0f} MB.",
+            hint="Each is taken to grow as large as the largest one is now.",
+        )
+
+
+async def _cores(host: Host) -> int:
+    done = await host.run(("nproc",))
+    if done.code or not done.out.strip().isdecimal():
+        raise IntegrationError(f"{host.name} does not say how many cores it has.")
+    return int(done.out)
+
+
+async def _free_memory(host: Host) -> int:
+    """Bytes that new processes can have without swapping."""
+    done = await host.run(("cat", "/proc/meminfo"))
+    found = re.search(r"^MemAvailable:\s+(\d+) kB$", done.out, re.MULTILINE)
+    if done.code or not found:
+        raise IntegrationError(f"{host.name} does not say how much memory is free.")
+    return int(found[1]) * 1024
+
+
+def _warnings(workers: Sequence[Worker], declared: Declared | None, count: int) -> tuple[Line, ...]:
+    warnings: list[Line] = []
+    if count == 1 and len(workers) > 1:
+        warnings.append("A single worker cannot be reloaded without refusing requests.")
+    if declared and declared.workers != count:
+        warnings.append(
+            f"It does not last: {declared.workers} are declared, and a start or a reboot brings those back."
+        )
+    return tuple(warnings)
+
+
+COMMANDS = (
+    Command(
+        ("scale",),
+        To,
+        plan=scale,
+        role=Role.RESPONDER,
+        risk=Risk.CHANGE,
+        rows=("H4", "H5"),
+        steps=(SCALE, REMOVE),
+        examples=("4 traffic doubles",),
+        direct=True,
+    ),
+)

@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from tests.commands.bench import bench  # noqa: F401 - a fixture
