@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from bot.store.postgres import Postgres
 from tests.fixtures_gateway import demo, live, running_gateway  # noqa: F401 - fixtures
 from tests.fixtures_slack import refuse, slack_bot, workspace  # noqa: F401 - fixtures are found by name
+from tests.namespaces import namespace  # noqa: F401 - a fixture
 from tests.postgres import fresh_database, run_cluster, run_folder, stop_cluster, stop_left_behind
 from tests.skips import SkipRule
 

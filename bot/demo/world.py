@@ -16,6 +16,7 @@ from bot.app import run as run_bot
 from bot.core.redact import Redactor
 from bot.demo import pm2_without
 from bot.demo.gateway import Gateway
+from bot.demo.packet_filter import packet_filter
 from bot.demo.reaper import Estate, Reaper
 from bot.demo.tools import Say
 from bot.demo.workspace import Person, Workspace
@@ -52,9 +53,18 @@ async def open_world(data: Path, *, port: int, sabotage: str, say: Say) -> Async
         operations = workspace.channel("payments-ops", members=[ana, ben, eve])
         say("Starting a payment gateway under PM2, with its Postgres and Redis ...")
         gateway = await stack.enter_async_context(Gateway.open(data / "gateway", say=say))
+        helper = await stack.enter_async_context(packet_filter(data))
+        if not helper:
+            say("block-ip is left out: this machine has no nft, or allows no network namespace.")
         say("Starting opsbot, with a Postgres of its own ...")
         file = configure(
-            data, workspace=workspace, gateway=gateway, people=(ana, ben), channel=operations, sabotage=sabotage
+            data,
+            workspace=workspace,
+            gateway=gateway,
+            people=(ana, ben),
+            channel=operations,
+            sabotage=sabotage,
+            helper=helper,
         )
         known = integrations()
         settings = load(file, known=known, secrets=file.parent / "secrets")
@@ -73,6 +83,7 @@ def configure(
     people: tuple[Person, Person],
     channel: Channel,
     sabotage: str,
+    helper: tuple[str, ...] = (),
 ) -> Path:
     """Write the configuration and the secrets as an operator would, and return the file."""
     ana, ben = people
@@ -95,6 +106,7 @@ def configure(
     }
     service |= {"database": {}} if gateway.database_url else {}
     service |= {"redis": {}} if gateway.redis_url else {}
+    service |= {"firewall": {"command": list(helper)}} if helper else {}
     settings = {
         "data_dir": str(data / "bot"),
         "zone": "Europe/Berlin",

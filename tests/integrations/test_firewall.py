@@ -1,25 +1,170 @@
-import sys
+"""The block list on real nftables, iptables and nginx, with real packets, through the helper."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from bot.core.errors import IntegrationError
-from integrations.firewall import Config, Firewall
-from integrations.local import Config as HostConfig
-from integrations.local import LocalHost
+from tests.namespaces import FOUR, PATH, SIX, Namespace, firewall, helper, lets_in, needed
+from tests.waiting import until
 
-# What nft 1.0.6 prints, from its documentation and recorded without the rights to list.
-LISTED = "table inet filter\\ntable inet opsbot\\n"
-DENIED = "Operation not permitted (you must be root)"
+HOUR = timedelta(hours=1)
 
 
-def firewall(script: str) -> Firewall:
-    return Firewall(Config(command=(sys.executable, "-c", script)), host=LocalHost(HostConfig()))
+@pytest.fixture(params=["nft", "iptables"])
+def backend(request: pytest.FixtureRequest) -> dict[str, object]:
+    """The helper's settings for one way to drop packets."""
+    return {"backend": request.param}
 
 
-async def test_a_filter_that_can_be_listed_says_how_many_tables_it_has() -> None:
-    assert await firewall(f"print('{LISTED}', end='')").ping() == "nft lists 2 tables"
+@pytest.mark.row("I2")
+async def test_packets_of_a_blocked_address_are_dropped_until_it_is_let_in(
+    namespace: Namespace, backend: dict[str, object]
+) -> None:
+    blocker = namespace.firewall(backend)
+    assert await blocker.blocked() == ()
+    assert await lets_in(namespace, FOUR)
+    assert await lets_in(namespace, SIX)
+
+    for address in (FOUR, SIX):
+        await blocker.block(address, lasts=HOUR, mark="U0ANA")
+    assert not await lets_in(namespace, FOUR)
+    assert not await lets_in(namespace, SIX)
+    assert await lets_in(namespace, "198.51.100.200")
+    assert {(each.network, each.mark) for each in await blocker.blocked()} == {(FOUR, "U0ANA"), (SIX, "U0ANA")}
+
+    for address in (FOUR, SIX):
+        await blocker.unblock(address)
+        await blocker.unblock(address)  # nothing happens
+    assert await lets_in(namespace, FOUR)
+    assert await lets_in(namespace, SIX)
+    assert await blocker.blocked() == ()
 
 
-async def test_a_filter_that_refuses_is_an_error_in_its_own_words() -> None:
-    with pytest.raises(IntegrationError, match="nft answered 1: Operation not permitted"):
-        await firewall(f"import sys; sys.exit('{DENIED}')").ping()
+@pytest.mark.row("I2")
+async def test_a_block_counts_though_a_rule_before_it_accepts_which_the_runbooks_append_does_not(
+    namespace: Namespace, backend: dict[str, object]
+) -> None:
+    namespace.run("iptables", "-A", "INPUT", "-p", "udp", "-j", "ACCEPT")
+    namespace.run("iptables", "-A", "INPUT", "-s", FOUR, "-j", "DROP")
+    assert await lets_in(namespace, FOUR)
+
+    await namespace.firewall(backend).block(FOUR, lasts=HOUR, mark="U0ANA")
+
+    assert not await lets_in(namespace, FOUR)
+
+
+@pytest.mark.row("I2")
+async def test_blocking_twice_leaves_one_entry_with_the_new_time_and_one_unblock_ends_it(
+    namespace: Namespace, backend: dict[str, object]
+) -> None:
+    blocker = namespace.firewall(backend)
+
+    await blocker.block(FOUR, lasts=HOUR, mark="U0ANA")
+    await blocker.block(FOUR, lasts=2 * HOUR, mark="U0BEN")
+
+    [entry] = await blocker.blocked()
+    assert entry.mark == "U0BEN"
+    assert entry.left is not None
+    assert HOUR < entry.left <= 2 * HOUR
+    await blocker.unblock(FOUR)
+    assert await lets_in(namespace, FOUR)
+
+
+@pytest.mark.row("I2")
+async def test_a_network_keeps_out_all_of_it(namespace: Namespace, backend: dict[str, object]) -> None:
+    blocker = namespace.firewall(backend)
+
+    await blocker.block("198.51.100.0/24", lasts=HOUR, mark="U0ANA")
+
+    assert not await lets_in(namespace, FOUR)
+    assert not await lets_in(namespace, "198.51.100.200")
+    assert [each.network for each in await blocker.blocked()] == ["198.51.100.0/24"]
+
+
+@pytest.mark.row("I2")
+async def test_an_nft_entry_ends_by_itself_without_the_bot(namespace: Namespace) -> None:
+    blocker = namespace.firewall()
+    await blocker.block(FOUR, lasts=timedelta(seconds=1), mark="U0ANA")
+    assert not await lets_in(namespace, FOUR)
+
+    await asyncio.sleep(1.2)
+
+    assert await lets_in(namespace, FOUR)
+    assert await blocker.blocked() == ()
+
+
+async def test_the_hosts_other_rules_are_left_alone(namespace: Namespace, backend: dict[str, object]) -> None:
+    namespace.run("nft", "add table inet other")
+    namespace.run("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "443", "-j", "ACCEPT")
+    blocker = namespace.firewall(backend)
+
+    for _ in range(3):
+        await blocker.block(FOUR, lasts=HOUR, mark="U0ANA")
+
+    rules = namespace.run("nft", "list", "ruleset").stdout
+    assert "table inet other" in rules
+    assert rules.count("ip saddr @addresses4 drop") in {0, 2}  # one for each chain, never more
+    assert namespace.run("iptables", "-S").stdout.count("--dport 443") == 1
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """The command line of an nginx that runs, and that includes a file of denied addresses."""
+    if needed("nginx", "curl"):
+        pytest.skip("no nginx on this machine")
+    (tmp_path / "deny.conf").write_text("")
+    file = tmp_path / "nginx.conf"
+    file.write_text(
+        f"user root; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}\n"
+        f"http {{ access_log off; client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp_path}/p;\n"
+        f"fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;\n"
+        f"include {tmp_path}/deny.conf; server {{ listen unix:{tmp_path}/socket; set_real_ip_from unix:;\n"
+        f"real_ip_header X-Forwarded-For; location / {{ root {tmp_path}; }} }} }}\n"
+    )
+    command = (shutil.which("nginx", path=PATH) or "", "-c", str(file), "-e", str(tmp_path / "error.log"))
+    subprocess.run(command, check=True, timeout=30)
+    yield command
+    subprocess.run((*command, "-s", "stop"), check=True, timeout=30)
+
+
+def asked(socket: Path, source: str) -> str:
+    argv = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", str(socket))
+    done = subprocess.run(
+        (*argv, "-H", f"X-Forwarded-For: {source}", "http://gateway/nginx.conf"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+@pytest.mark.row("I2")
+async def test_behind_a_proxy_nginx_denies_by_the_requests_own_address(nginx: tuple[str, ...], tmp_path: Path) -> None:
+    denied, socket = tmp_path / "deny.conf", tmp_path / "socket"
+    conf = {"backend": "nginx", "deny_file": str(denied), "nginx": nginx}
+    denier = firewall(helper(tmp_path, conf), by_packet=False)
+
+    await denier.block(FOUR, lasts=HOUR, mark="U0ANA")
+
+    await until(lambda: asked(socket, FOUR) == "403")  # its workers are replaced in their own time
+    assert asked(socket, "198.51.100.200") == "200"
+    before = denied.read_text()
+    helper(tmp_path, {**conf, "nginx": [*nginx, "-g", "nonsense;"]})
+    with pytest.raises(IntegrationError, match="test failed"):
+        await denier.block("198.51.100.200", lasts=HOUR, mark="U0ANA")
+    assert denied.read_text() == before
+    assert [each.network for each in await denier.blocked()] == [FOUR]
+
+
+async def test_ping_says_how_many_are_blocked_and_a_helper_that_refuses_is_an_error(namespace: Namespace) -> None:
+    assert await namespace.firewall().ping() == "the helper lists 0 blocked"
+    with pytest.raises(IntegrationError, match="never blocked"):
+        await namespace.firewall({"never": [f"{FOUR}/32"]}).block(FOUR, lasts=HOUR, mark="U0ANA")

@@ -1,0 +1,89 @@
+"""The root-owned helper does its few fixed things and refuses every other word."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.namespaces import HELPER
+
+
+def told(tmp_path: Path, *words: str, conf: object = None, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Its exit code and its words, run without rights to change anything."""
+    file = tmp_path / "conf.json"
+    file.write_text(json.dumps({"lock": str(tmp_path / "lock"), **(conf if isinstance(conf, dict) else {})}))
+    done = subprocess.run(
+        (sys.executable, "-I", str(HELPER), "--conf", str(file), *words),
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "unknown words"),
+        (("help",), "unknown words"),
+        (("block", "198.51.100.7"), "unknown words"),
+        (("block", "198.51.100.7", "60", "U1", "more"), "unknown words"),
+        (("block", "198.51.100.7", "60", "U1; id"), "no mark"),
+        (("block", "198.51.100.7", "60", '"'), "no mark"),
+        (("block", "198.51.100.7", "0", "U1"), "number of seconds"),
+        (("block", "198.51.100.7", "9999999", "U1"), "number of seconds"),
+        (("block", "198.51.100.7", "1e3", "U1"), "number of seconds"),
+        (("block", "0.0.0.0/0", "60", "U1"), "wider than"),
+        (("block", "198.51.100.7/24", "60", "U1"), "host bits set"),
+        (("block", "198.51.100.7;flush ruleset", "60", "U1"), "does not appear"),
+        (("block", "2001:DB8::5", "60", "U1"), "is not spelt"),
+        (("block", "127.0.0.1", "60", "U1"), "no address of a stranger"),
+        (("unblock", "@file"), "does not appear"),
+        (("restart-unit", "ssh"), "not in units"),
+        (("restart-unit", "postgresql@15-main;reboot"), "not in units"),
+    ],
+)
+def test_other_words_are_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    code, error = told(tmp_path, *words, conf={"units": ["postgresql@15-main"]})
+
+    assert code == 2
+    assert said in error
+
+
+def test_another_configuration_is_refused_under_sudo(tmp_path: Path) -> None:
+    code, error = told(tmp_path, "blocked", env={"SUDO_UID": "1000"})
+
+    assert (code, "not for use with sudo" in error) == (2, True)
+
+
+def test_what_must_never_be_blocked_is_kept_by_the_helper_too(tmp_path: Path) -> None:
+    code, error = told(tmp_path, "block", "203.0.113.9", "60", "U1", conf={"never": ["203.0.113.0/24"]})
+
+    assert (code, "never blocked" in error) == (2, True)
+
+
+@given(words=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), max_size=3))
+def test_words_without_a_verb_of_its_own_run_nothing(words: list[str]) -> None:
+    known = {"block", "unblock", "blocked", "restart-unit", "--conf"}
+    if words and words[0] in known:
+        return
+    scope: dict[str, object] = {"__name__": "helper"}
+    exec(compile(HELPER.read_text(), str(HELPER), "exec"), scope)  # noqa: S102 - a program of ours that is no module
+
+    def run(*argv: str, **_: object) -> str:
+        raise AssertionError(argv)
+
+    scope["run"] = run
+    act = scope["act"]
+    assert callable(act)
+    with pytest.raises(Exception, match="unknown words"):
+        act({}, words)
