@@ -36,6 +36,7 @@ def build_services(settings: Settings, *, known: Mapping[str, Integration], http
                 host=cast("Host", ports[Host]).name,
                 ports=ports,
                 maintenance_key=section.maintenance_key,
+                log_level_key=section.log_level_key,
                 limits=section.limits,
             )
         )

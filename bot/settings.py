@@ -169,6 +169,9 @@ class ServiceSettings(Section):
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="Key of the env file that keeps customers out.",
     )
+    log_level_key: str = Field(
+        "LOG_LEVEL", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Key of the env file with the log level."
+    )
     limits: Mapping[LimitName, float] = Field({}, description="Thresholds of checks by name, as below.")
 
     def parts(self) -> Mapping[str, IntegrationConfig]:

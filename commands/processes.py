@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict
-
 from bot.core.command import ChangeArgs, Command, Context, ServiceArgs
 from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.fleet import Service
@@ -18,7 +16,7 @@ from bot.core.ports import Gateway, Processes, Worker
 from bot.core.processes import Declared, Supervisor, Verb
 from bot.core.prose import Bold, Code, Line, When
 from bot.core.results import Field, Table
-from bot.operations.effects import RELOAD, remember_workers, see_reload
+from bot.operations.effects import RELOAD, Reload, remember_workers, see_reload
 from bot.operations.scaling import remove_actions, scale_action
 from bot.operations.workers import gap_while_replaced, mode_of, online, summary
 
@@ -27,12 +25,6 @@ class Why(ChangeArgs):
     """Why."""
 
     reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
-
-
-class Nothing(BaseModel):
-    """All workers of the service."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 async def show(
@@ -156,22 +148,22 @@ async def reset(_ctx: Context, _args: Why, *, processes: Processes, supervisor: 
     )
 
 
-async def start_workers(_: Attempt[Nothing], *, supervisor: Supervisor) -> str:
+async def start_workers(_: Attempt[Reload], *, supervisor: Supervisor) -> str:
     """Start them."""
     return await supervisor.change(Verb.START)
 
 
-async def stop_workers(_: Attempt[Nothing], *, supervisor: Supervisor) -> str:
+async def stop_workers(_: Attempt[Reload], *, supervisor: Supervisor) -> str:
     """Stop them."""
     return await supervisor.change(Verb.STOP)
 
 
-async def restart_workers(_: Attempt[Nothing], *, supervisor: Supervisor) -> str:
+async def restart_workers(_: Attempt[Reload], *, supervisor: Supervisor) -> str:
     """Restart them."""
     return await supervisor.change(Verb.RESTART)
 
 
-async def see_stopped(_: Attempt[Nothing], *, processes: Processes, gateway: Gateway) -> Observation:
+async def see_stopped(_: Attempt[Reload], *, processes: Processes, gateway: Gateway) -> Observation:
     """No worker has a process, and nobody answers from outside."""
     await processes.wait_idle()
     if up := [worker.pid for worker in await processes.workers() if worker.pid]:
@@ -229,10 +221,10 @@ def _declared(workers: Sequence[Worker], declared: Declared | None) -> tuple[Lin
 
 
 _SLOWLY = timedelta(seconds=10)
-START = Step("processes.start", Nothing, observe=see_reload, do=start_workers, settle=_SLOWLY)
-STOP = Step("processes.stop", Nothing, observe=see_stopped, do=stop_workers, settle=_SLOWLY)
+START = Step("processes.start", Reload, observe=see_reload, do=start_workers, settle=_SLOWLY)
+STOP = Step("processes.stop", Reload, observe=see_stopped, do=stop_workers, settle=_SLOWLY)
 RESTART = Step(
-    "processes.restart", Nothing, observe=see_reload, do=restart_workers, before=remember_workers, settle=_SLOWLY
+    "processes.restart", Reload, observe=see_reload, do=restart_workers, before=remember_workers, settle=_SLOWLY
 )
 
 COMMANDS = (

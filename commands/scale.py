@@ -10,13 +10,16 @@ from pydantic import Field as Arg
 
 from bot.core.command import ChangeArgs, Command, Context
 from bot.core.errors import Conflict, IntegrationError, UsageError
-from bot.core.parse import words
+from bot.core.fleet import Service
+from bot.core.parse import option, words
 from bot.core.people import Role
 from bot.core.plan import Area, Call, Plan, Risk
 from bot.core.ports import Host, Processes, Worker
 from bot.core.processes import Declared, Supervisor
 from bot.core.prose import Line
+from bot.core.records import Store
 from bot.core.results import Field
+from bot.operations.freeze import heed_freeze
 from bot.operations.scaling import REMOVE, SCALE, remove_actions, scale_action
 from bot.operations.workers import mode_of, online, summary
 
@@ -29,9 +32,19 @@ class To(ChangeArgs):
 
     count: int = Arg(ge=1, description="How many workers are to run; not how many more.")
     reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
+    override: str = option("", "Why a freeze is no reason to stop.")
 
 
-async def scale(_ctx: Context, args: To, *, processes: Processes, supervisor: Supervisor, host: Host) -> Plan:
+async def scale(
+    _ctx: Context,
+    args: To,
+    *,
+    service: Service,
+    processes: Processes,
+    supervisor: Supervisor,
+    host: Host,
+    store: Store,
+) -> Plan:
     """Run this many workers: an absolute number, so that asking twice changes nothing twice."""
     workers, declared = await asyncio.gather(processes.workers(), supervisor.declared())
     if mode_of(workers) != "cluster":
@@ -59,7 +72,7 @@ async def scale(_ctx: Context, args: To, *, processes: Processes, supervisor: Su
         actions=actions,
         undo=(scale_action(supervisor, len(up)),),
         preconditions={"workers online": f"{len(up)} of {len(workers)}", "the mode of the workers": mode_of(workers)},
-        warnings=_warnings(up, declared, args.count),
+        warnings=(*await heed_freeze(store, service, override=args.override), *_warnings(up, declared, args.count)),
         inverse=Call(("scale",), {"count": len(up)}),
     )
 

@@ -17,6 +17,7 @@ from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Done, Host, LogFile, Processes, Worker
 from bot.core.processes import Declared, Supervisor, Verb
+from bot.core.run_as import as_user
 
 _READ = timedelta(seconds=20)
 _MARGIN = timedelta(seconds=15)
@@ -237,10 +238,7 @@ class Pm2:
     async def _run(self, argv: Sequence[str], *, within: timedelta = _READ, lock: str | None = None) -> Done:
         if not self._run_as:
             return await self._host.run(argv, within=within, env=self._env, lock=lock)
-        # sudo starts with an environment of its own and closes what it inherits; `timeout 0` keeps the lock meanwhile.
-        pairs = (f"{name}={value}" for name, value in self._env.items())
-        keeper = ("timeout", "0") if lock else ()
-        argv = (*keeper, "sudo", "-n", "-u", self._run_as, "env", *pairs, *argv)
+        argv = as_user(self._run_as, argv, env=self._env, locked=lock is not None)
         return await self._host.run(argv, within=within, lock=lock)
 
     def _refusal(self, done: Done) -> Exception:

@@ -65,14 +65,19 @@ def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoGa
 @pytest.fixture
 def demo(running_gateway: DemoGateway) -> Iterator[DemoGateway]:
     """The gateway, put back as it was: release, env file, two workers started from the ecosystem file."""
-    env_file = running_gateway.env_file
+    env_file = running_gateway.env_file.resolve()
     before, rows = env_file.read_bytes(), [(id_, status) for id_, _, status in pm2_list(running_gateway)]
     yield running_gateway
-    touched = env_file.is_symlink() or env_file.read_bytes() != before
-    if touched:
+    touched = False
+    if running_gateway.app_dir.resolve() != env_file.parent:
+        running_gateway.app_dir.unlink()
+        running_gateway.app_dir.symlink_to(env_file.parent)
+        touched = True
+    if env_file.is_symlink() or env_file.read_bytes() != before:
         env_file.unlink()
         env_file.touch(mode=0o600)  # as the gateway made it
         env_file.write_bytes(before)
+        touched = True
     head = ("git", "-C", str(running_gateway.app_dir), "diff", "--quiet", "main")
     if subprocess.run(head, check=False, timeout=30).returncode:
         check_out(running_gateway, "main")

@@ -21,6 +21,7 @@ class Service:
     host: str
     ports: Mapping[type, object]
     maintenance_key: str = "ENABLE_MAINTENANCE_MODE"
+    log_level_key: str = "LOG_LEVEL"
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def port(self, kind: type[T]) -> T:

@@ -45,9 +45,10 @@ def code(text: str) -> str:
 
 
 def bold(text: str) -> str:
-    """Bold text; an asterisk in it would end it and is left out."""
-    text = text.replace("*", "").strip()
-    return f"*{escape(text)}*" if text else ""
+    """Bold text; an asterisk in it would end it and is left out. A space at its end comes after it, or it were none."""
+    text = text.replace("*", "").lstrip()
+    end = " " if text[-1:].isspace() else ""
+    return f"*{escape(text.rstrip())}*{end}" if text else ""
 
 
 def is_safe_url(url: str) -> bool:

@@ -16,6 +16,7 @@ from bot.app import run as run_bot
 from bot.core.redact import Redactor
 from bot.demo import pm2_without
 from bot.demo.gateway import Gateway
+from bot.demo.gateway.layout import free_port
 from bot.demo.packet_filter import packet_filter
 from bot.demo.reaper import Estate, Reaper
 from bot.demo.tools import Say
@@ -87,6 +88,7 @@ def configure(
 ) -> Path:
     """Write the configuration and the secrets as an operator would, and return the file."""
     ana, ben = people
+    first = gateway.app_dir.resolve()
     pm2 = pm2_without.argv(sabotage, gateway.pm2) if sabotage else gateway.pm2
     service: dict[str, Any] = {
         "environment": "demo",
@@ -97,6 +99,17 @@ def configure(
             "home": str(gateway.home),
             "path": gateway.node_path,
             "ecosystem": str(gateway.app_dir / "ecosystem.config.js"),
+        },
+        "releases": {
+            "link": str(gateway.app_dir),
+            "folder": str(first.parent),
+            "repository": str(first),
+            "shared": {".env": str(first / ".env")},
+            # As `npm ci` and `npm run build` do, from the packages that are there already.
+            "prepare": [["cp", "-R", str(first / "node_modules"), "node_modules"], ["node", "scripts/build.js"]],
+            "smoke_port": free_port(),
+            "path": gateway.node_path,
+            "home": str(gateway.home),
         },
         "env_file": {"path": str(gateway.env_file)},
         "gateway": {"url": gateway.url},

@@ -30,7 +30,9 @@ class EnvSet(_Params):
 
 
 class Reload(_Params):
-    """All workers of the service."""
+    """All workers of the service; `build` is the SHA that they have to tell afterwards, any if it is empty."""
+
+    build: str = ""
 
 
 class Maintenance(_Params):
@@ -70,11 +72,13 @@ async def see_reload(attempt: Attempt[Reload], *, processes: Processes, gateway:
     await processes.wait_idle()  # an orphan of a dead replica may be at it still
     old = attempt.before.get("pids")
     before = [pid for pid in old if isinstance(pid, int)] if isinstance(old, list) else []
-    return await see_steady(processes, gateway, before=before)
+    return await see_steady(processes, gateway, before=before, build=attempt.params.build)
 
 
-async def see_steady(processes: Processes, gateway: Gateway, *, before: Sequence[int] = ()) -> Observation:
-    """Every worker is online, none of `before`, stays up, and answers health; all are of one build."""
+async def see_steady(
+    processes: Processes, gateway: Gateway, *, before: Sequence[int] = (), build: str = ""
+) -> Observation:
+    """Every worker is online, none of `before`, stays up, and answers health; all are of one build, or of `build`."""
     first = await processes.workers()
     fault = _unlike_new(first, before=before)
     if not fault:
@@ -88,6 +92,8 @@ async def see_steady(processes: Processes, gateway: Gateway, *, before: Sequence
         return Observation(Verdict.NOT_DONE, fault)
     if len(builds) > 1:
         return Observation(Verdict.NOT_DONE, f"The workers are of different builds: {', '.join(builds)}.")
+    if build and builds != (build[:12],):
+        return Observation(Verdict.NOT_DONE, f"The workers are of build {builds[0] if builds else 'unknown'}.")
     pids = ", ".join(str(worker.pid) for worker in first)
     new, of = " with new pids" if before else "", f" of build {builds[0]}" if builds else ""
     return Observation(Verdict.DONE, f"{_count(first)}{new} ({pids}), steady, and each answers health{of}.")

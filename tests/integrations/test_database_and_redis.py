@@ -12,7 +12,9 @@ from pydantic import SecretStr
 from bot.core.errors import IntegrationError
 from bot.core.ports import EnvFile
 from bot.demo.tools import ensure_tools
-from integrations import envfile, postgres, redis
+from integrations import envfile, local, postgres, redis
+
+HOST = local.LocalHost(local.Config())
 
 
 @pytest.fixture
@@ -36,13 +38,13 @@ def url_of(conninfo: str) -> str:
 async def test_the_database_named_in_the_services_env_file_answers(env: EnvFile, database: str) -> None:
     add(env, "DATABASE_URL", f"{url_of(database)}&schema=public&connection_limit=5")
 
-    assert (await postgres.ServiceDatabase(postgres.Config(), env=env).ping()).startswith("PostgreSQL ")
+    assert (await postgres.ServiceDatabase(postgres.Config(), env=env, host=HOST).ping()).startswith("PostgreSQL ")
 
 
 async def test_an_address_of_the_configuration_wins(env: EnvFile, database: str) -> None:
     config = postgres.Config(url=SecretStr(url_of(database)))
 
-    assert (await postgres.ServiceDatabase(config, env=env).ping()).startswith("PostgreSQL ")
+    assert (await postgres.ServiceDatabase(config, env=env, host=HOST).ping()).startswith("PostgreSQL ")
 
 
 @pytest.mark.row("J1")
@@ -57,7 +59,7 @@ async def test_why_a_database_does_not_answer_is_told_without_its_address(env: E
     add(env, "DATABASE_URL", url.format(port=unused_port()))
 
     with pytest.raises(IntegrationError, match=f"does not answer a query \\({reason}\\)") as fault:
-        await postgres.ServiceDatabase(postgres.Config(), env=env).ping()
+        await postgres.ServiceDatabase(postgres.Config(), env=env, host=HOST).ping()
 
     assert "hunter22" not in str(fault.value)
     assert fault.value.__cause__ is None
@@ -68,12 +70,12 @@ async def test_a_database_that_hangs_is_given_up(env: EnvFile, monkeypatch: pyte
     add(env, "DATABASE_URL", url_of(database))
 
     with pytest.raises(IntegrationError, match="did not answer within 0 s"):
-        await postgres.ServiceDatabase(postgres.Config(), env=env).ping()
+        await postgres.ServiceDatabase(postgres.Config(), env=env, host=HOST).ping()
 
 
 async def test_a_key_that_the_env_file_lacks_is_told(env: EnvFile) -> None:
     with pytest.raises(IntegrationError, match="The env file has no DATABASE_URL"):
-        await postgres.ServiceDatabase(postgres.Config(), env=env).ping()
+        await postgres.ServiceDatabase(postgres.Config(), env=env, host=HOST).ping()
     with pytest.raises(IntegrationError, match="The env file has no REDIS_URL"):
         await redis.ServiceRedis(redis.Config(), env=env).ping()
 

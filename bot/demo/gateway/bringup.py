@@ -102,7 +102,8 @@ async def bring_up(ownership: Ownership, tools: Tools, options: Options, *, say:
 
 def _empty(layout: Layout) -> None:
     """Remove what an earlier gateway made here, by name; only the cluster is kept, for the time that it takes."""
-    for folder in (layout.app, layout.home, layout.root / layout.pm2_home.name, layout.backups, layout.redis):
+    layout.app.unlink(missing_ok=True)
+    for folder in (layout.releases, layout.home, layout.root / layout.pm2_home.name, layout.backups, layout.redis):
         shutil.rmtree(folder, ignore_errors=True)
     layout.payments_file.unlink(missing_ok=True)
     layout.home.mkdir()

@@ -27,7 +27,8 @@ async def check_out(layout: Layout, tools: Tools) -> Mapping[str, str]:
     async def git(*arguments: str, stdin: bytes = b"") -> str:
         return await run((tools.git, *arguments), env=env, cwd=layout.app, stdin=stdin)
 
-    layout.app.mkdir()
+    layout.first.mkdir(parents=True)
+    layout.app.symlink_to(layout.first)
     await git("init", "--quiet", "--initial-branch=main")
     await git("fast-import", "--quiet", stdin=fast_import())
     await git("reset", "--quiet", "--hard", RELEASES[-1].tag)

@@ -43,8 +43,18 @@ class Layout:
 
     @property
     def app(self) -> Path:
-        """The git checkout of the service."""
+        """The link to the release that runs."""
         return self.root / "app"
+
+    @property
+    def releases(self) -> Path:
+        """One folder for each release."""
+        return self.root / "releases"
+
+    @property
+    def first(self) -> Path:
+        """The release that is there from the start: a git checkout, and the repository of the others."""
+        return self.releases / "first"
 
     @property
     def env_file(self) -> Path:

@@ -11,7 +11,8 @@ module.exports = {
     {
       name: 'crypto-payment-gateway',
       script: 'server.js',
-      cwd: __dirname,
+      // By the link, so that a reload runs what it names then: PM2 keeps the path that it was started with.
+      cwd: path.join(__dirname, '..', '..', 'app'),
       exec_mode: 'cluster',
       instances: Number(env.WORKERS || 2),
       wait_ready: true,

@@ -1,0 +1,84 @@
+"""The service's database: who is connected to it, and ending one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One connection of a client. `busy` is how long its query or open transaction has lasted.
+
+    `query` is cut, and holds whatever the client put into it. `protected` says why it may not be ended, if so.
+    """
+
+    pid: int
+    started_at: datetime
+    user: str
+    application: str
+    state: str
+    busy: timedelta
+    waits_for: str
+    blocked_by: tuple[int, ...]
+    query: str
+    protected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One who replicates: `behind` in bytes, None when the server does not tell."""
+
+    name: str
+    state: str
+    behind: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Connections of clients by state, against the limit; `backends` are the busiest ones."""
+
+    limit: int
+    by_state: Mapping[str, int]
+    backends: tuple[Backend, ...]
+    replicas: tuple[Replica, ...]
+
+    @property
+    def count(self) -> int:
+        """How many clients are connected."""
+        return sum(self.by_state.values())
+
+
+class Database(Protocol):
+    """A Postgres server, as the role that the service or the bot has there."""
+
+    async def connections(self) -> Connections:
+        """How it stands; background processes of the server are no connections."""
+        ...
+
+    async def backend(self, pid: int) -> Backend | None:
+        """One connection; None when there is none, or it is no client's."""
+        ...
+
+    async def cancel(self, pid: int, *, started_at: datetime) -> bool:
+        """Cancel the query of this very connection; False when it is another one by now, or may not be touched."""
+        ...
+
+    async def terminate(self, pid: int, *, started_at: datetime) -> bool:
+        """End this very connection; False as above."""
+        ...
+
+    async def running_since(self) -> datetime:
+        """When the server was started; asking proves that it answers queries."""
+        ...
+
+    @property
+    def restart_argv(self) -> tuple[str, ...]:
+        """What restarts the server; empty when nothing is configured, as for a server on another machine."""
+        ...
+
+    async def restart(self) -> str:
+        """Restart it; the command's success proves nothing."""
+        ...
