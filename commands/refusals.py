@@ -24,7 +24,7 @@ def refused(typed: str, *, row: str, why: str, instead: str) -> Command:
 
     function: Callable[..., Awaitable[Result]] = refuse
     function.__doc__ = f"Not done from here, and says why: {why}"
-    return Command(tuple(typed.split()), Anything, run=function, rows=(row,), examples=("",))
+    return Command(tuple(typed.split()), Anything, run=function, rows=(row,), examples=("",), listed=False)
 
 
 COMMANDS = (

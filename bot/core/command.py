@@ -68,7 +68,8 @@ class Command:
     `async def f(ctx, args, *, port: Port, ...)`; the first paragraph of the docstring is the command's summary.
     `rows` names the rows of the runbook that it implements. `steps` are the kinds of effect that its plans use.
     `break_glass` is False where two people are needed whatever happens. `direct` gives its first word a slash command
-    of its own (`/ops-status`). `public` answers where all can read it.
+    of its own (`/ops-status`). `public` answers where all can read it. `listed` is False for what only says why it is
+    not done: it has no place in the index of help.
     """
 
     path: tuple[str, ...]
@@ -84,6 +85,7 @@ class Command:
     break_glass: bool = True
     direct: bool = False
     public: bool = False
+    listed: bool = True
 
     @property
     def name(self) -> str:

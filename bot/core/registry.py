@@ -26,6 +26,8 @@ V = TypeVar("V")
 T = TypeVar("T")
 Path = tuple[str, ...]
 
+_CHAPTERS = ("", "Look", "Change", "Incidents")
+"""Of the index, in the order of its reader's needs; a single family has no chapters."""
 _HELP = {("help",), ("--help",)}
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 _ALIKE = 0.7
@@ -128,15 +130,15 @@ class Registry:
         below = {path: command for path, command in self.commands.items() if path[: len(asked.path)] == asked.path}
         if len(below) == 1 and asked.path in below:
             return self._explain(asked.path)
+        shown = [command for _, command in sorted(below.items()) if command.role <= role and command.listed]
         families: dict[str, list[tuple[str, str]]] = {}
-        for path, command in sorted(below.items()):
-            if command.role <= role:
-                family = path[0] if len(self._below(path[:1])) > 1 else ""
-                families.setdefault(family, []).append((self.usage(command), command.summary))
+        for command in shown:
+            entry = (self.usage(command) if asked.path else self._short(command), command.summary)
+            families.setdefault("" if asked.path else _chapter(command), []).append(entry)
         hidden = sum(command.role > role for command in below.values())
         return HelpIndex(
             root=self.typed(asked.path),
-            families=tuple((name, tuple(entries)) for name, entries in sorted(families.items())),
+            families=tuple((name, tuple(families[name])) for name in _CHAPTERS if name in families),
             note=f"Left out: {hidden} for which a role above {role.word} is needed." if hidden else "",
         )
 
@@ -175,6 +177,11 @@ class Registry:
                         f"{function.__module__}.{function.__qualname__} asks for {name}: {kind.__name__}, "
                         "which nothing in the program provides"
                     )
+
+    def _short(self, command: Command) -> str:
+        """How to type it with no more than it needs."""
+        needed = (p.usage for p in parameters(command.args) if p.required)
+        return " ".join((self.typed(_typed_path(command)), *needed))
 
     def _explain(self, path: Path) -> CommandHelp:
         command = self.commands[path]
@@ -226,6 +233,12 @@ def bind(function: Callable[..., T], ports: Mapping[type, object]) -> Callable[.
 def _typed_path(command: Command) -> Path:
     """The words after the main slash command, under which the whole incident family has a place too."""
     return (Root.INCIDENT.value, *command.path) if command.root is Root.INCIDENT else command.path
+
+
+def _chapter(command: Command) -> str:
+    if command.root is Root.INCIDENT:
+        return "Incidents"
+    return "Look" if command.risk is Risk.READ else "Change"
 
 
 def _unique(pairs: Iterable[tuple[K, V]]) -> dict[K, V]:

@@ -35,6 +35,10 @@ class Reasoned(Args):
     reason: str = words("", "Why.")
 
 
+class Named(Reasoned):
+    name: str = Field(description="Which.")
+
+
 async def show(_ctx: Context, _args: Nothing, *, clockwork: Clockwork) -> Result:
     """Show what is on.
 
@@ -167,8 +171,8 @@ def test_one_command_is_explained_with_all_that_it_takes() -> None:
     ("role", "families", "note"),
     [
         (Role.NOBODY, (), "Left out: 5 for which a role above nobody is needed."),
-        (Role.RESPONDER, ("", "lamp"), "Left out: 1 for which a role above responder is needed."),
-        (Role.ADMIN, ("", "lamp"), ""),
+        (Role.RESPONDER, ("Look", "Change", "Incidents"), "Left out: 1 for which a role above responder is needed."),
+        (Role.ADMIN, ("Look", "Change", "Incidents"), ""),
     ],
 )
 def test_the_index_leaves_out_what_the_reader_may_not_run(role: Role, families: tuple[str, ...], note: Line) -> None:
@@ -179,6 +183,19 @@ def test_the_index_leaves_out_what_the_reader_may_not_run(role: Role, families: 
     assert index.note == note
 
 
+def test_the_index_shows_no_more_of_a_command_than_it_needs_and_leaves_out_what_only_refuses() -> None:
+    refusal = Command(("lamp", "burn"), Nothing, run=show, listed=False)
+    named = Command(("lamp", "off"), Named, plan=turn_on, risk=Risk.CHANGE)
+
+    index = Registry([SHOW, named, refusal]).help(HelpAsked(()), Role.ADMIN)
+
+    assert isinstance(index, HelpIndex)
+    assert index.families == (
+        ("Look", (("/ops lamp show", "Show what is on."),)),
+        ("Change", (("/ops lamp off <name>", "Turn it on."),)),
+    )
+
+
 def test_a_family_shows_its_own_commands() -> None:
     index = REGISTRY.help(HelpAsked(("lamp",)), Role.RESPONDER)
 
@@ -186,7 +203,7 @@ def test_a_family_shows_its_own_commands() -> None:
         root="/ops lamp",
         families=(
             (
-                "lamp",
+                "",
                 (("/ops lamp on [reason ...] [--dry-run]", "Turn it on."), ("/ops lamp show", "Show what is on.")),
             ),
         ),
