@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -61,7 +62,7 @@ class LocalHost:
         try:
             with TemporaryFile() as out, TemporaryFile() as err:
                 process = self._start(argv, env=env, cwd=cwd, out=out, err=err, held=held)
-                ended = await self._wait(process, within, watched=() if lock else (out, err))
+                ended = await self._wait((process,), within, watched=() if lock else (out, err))
                 if not ended:
                     raise OutcomeUnknown(
                         f"{Path(argv[0]).name} did not end on {self.name} within {within.total_seconds():g} s"
@@ -72,9 +73,58 @@ class LocalHost:
             if held is not None:
                 os.close(held)  # the child has its own descriptor: the lock is free when both are closed
 
+    async def pipe(
+        self,
+        argvs: Sequence[Sequence[str]],
+        *,
+        within: timedelta = timedelta(seconds=20),
+        env: Mapping[str, str] = _NOTHING,
+        cwd: str | None = None,
+    ) -> Done:
+        """See `Host`."""
+        with TemporaryFile() as out, TemporaryFile() as err:
+            processes = self._start_joined(argvs, env=env, cwd=cwd, out=out, err=err)
+            if not await self._wait(processes, within, watched=(out, err)):
+                names = " | ".join(Path(argv[0]).name for argv in argvs)
+                raise OutcomeUnknown(f"{names} did not end on {self.name} within {within.total_seconds():g} s.")
+            done = self._done(processes[-1].returncode, out, err)
+        if done.cut:  # they were ended here
+            return done
+        ended = (
+            f"{Path(argv[0]).name} was ended by signal {-process.returncode}\n"
+            for argv, process in zip(argvs[:-1], processes, strict=False)
+            if process.returncode < 0 and process.returncode != -signal.SIGPIPE
+        )
+        return replace(done, err="".join((done.err, *ended)))
+
     async def ping(self) -> str:
         """The system's name and release."""
         return (await self.run(("uname", "-sr"))).out.strip()
+
+    def _start_joined(
+        self,
+        argvs: Sequence[Sequence[str]],
+        *,
+        env: Mapping[str, str],
+        cwd: str | None,
+        out: IO[bytes],
+        err: IO[bytes],
+    ) -> list[subprocess.Popen[bytes]]:
+        """One process for each of `argvs`; the last one writes to `out`."""
+        processes: list[subprocess.Popen[bytes]] = []
+        try:
+            for number, argv in enumerate(argvs, 1):
+                reads = processes[-1].stdout if processes else None
+                writes = out if number == len(argvs) else subprocess.PIPE
+                processes.append(self._start(argv, env=env, cwd=cwd, reads=reads, out=writes, err=err))
+        except IntegrationError:
+            self._kill(processes)
+            raise
+        finally:
+            for process in processes:
+                if process.stdout:
+                    process.stdout.close()  # its reader has a copy; ours would keep the writer from a broken pipe
+        return processes
 
     def _start(
         self,
@@ -82,15 +132,16 @@ class LocalHost:
         *,
         env: Mapping[str, str],
         cwd: str | None,
-        out: IO[bytes],
+        out: IO[bytes] | int,
         err: IO[bytes],
-        held: int | None,
+        reads: IO[bytes] | None = None,
+        held: int | None = None,
     ) -> subprocess.Popen[bytes]:
         # asyncio's own subprocess kills its child when the loop is closed; Popen leaves it alone.
         try:
             process = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
+                stdin=reads or subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
                 env={**self._environment, **env},
@@ -107,15 +158,14 @@ class LocalHost:
         return process
 
     async def _wait(
-        self, process: subprocess.Popen[bytes], within: timedelta, *, watched: tuple[IO[bytes], ...]
+        self, processes: Sequence[subprocess.Popen[bytes]], within: timedelta, *, watched: tuple[IO[bytes], ...]
     ) -> bool:
-        """Wait for the end. What has no lock (`watched`) is killed when it takes too long or floods its output."""
+        """Wait for their end. What has no lock (`watched`) is killed when it takes too long or floods its output."""
         self._left = [left for left in self._left if left.poll() is None]
         try:
             async with asyncio.timeout(within.total_seconds()):
-                while process.poll() is None:
+                while any(process.poll() is None for process in processes):
                     if any(os.fstat(stream.fileno()).st_size > self._cap for stream in watched):
-                        self._kill(process)
                         break
                     await asyncio.sleep(_POLL)
         except TimeoutError:
@@ -123,15 +173,16 @@ class LocalHost:
         else:
             return True
         finally:
-            if process.returncode is None:
-                if watched:
-                    self._kill(process)
-                else:
-                    self._left.append(process)
+            if watched:
+                self._kill(processes)
+            else:
+                self._left += [process for process in processes if process.returncode is None]
 
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    def _kill(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+        for process in processes:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def _done(self, code: int, out: IO[bytes], err: IO[bytes]) -> Done:
         texts = []

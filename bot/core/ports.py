@@ -77,6 +77,22 @@ class Host(Protocol):
         """
         ...
 
+    async def pipe(
+        self,
+        argvs: Sequence[Sequence[str]],
+        *,
+        within: timedelta = ...,
+        env: Mapping[str, str] = ...,
+        cwd: str | None = None,
+    ) -> Done:
+        """Run reading commands, each of which reads what the one before it writes, until all have ended.
+
+        `code` is that of the last one, and `err` is what all of them wrote to standard error: only there it shows that
+        an earlier one failed. One that a signal ended, other than the broken pipe of a reader that has enough, is told
+        there as `NAME was ended by signal N`. Limits are those of `run`, and what exceeds them is ended.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:

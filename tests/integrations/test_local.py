@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import Conflict, IntegrationError, OutcomeUnknown
+from bot.core.ports import Done
 from integrations.local import Config, LocalHost
 
 SOON = timedelta(seconds=0.3)
@@ -110,6 +111,73 @@ async def test_output_beyond_the_cap_is_cut_and_the_flood_is_stopped() -> None:
     done = await host.run(("yes",), within=ENOUGH)
 
     assert (len(done.out), done.cut) == (1000, True)
+
+
+async def test_commands_that_are_joined_read_what_the_one_before_writes(host: LocalHost) -> None:
+    done = await host.pipe((("printf", r"%s\n", "b", "a'; id", "c"), ("sort",), ("tail", "-n", "2")))
+
+    assert done == Done(0, "b\nc\n", "")
+
+
+async def test_one_command_alone_may_be_joined_too(host: LocalHost, tmp_path: Path) -> None:
+    done = await host.pipe(
+        (("sh", "-c", "pwd; echo $WORD; echo wrong >&2; exit 3"),), cwd=str(tmp_path), env={"WORD": "x"}
+    )
+
+    assert done == Done(3, f"{tmp_path}\nx\n", "wrong\n")
+
+
+async def test_of_joined_commands_the_last_gives_the_code_and_all_give_their_complaints(host: LocalHost) -> None:
+    missing = ("cat", "/no/such/file")
+
+    done = await host.pipe((missing, ("sh", "-c", "cat; echo second >&2; exit 7")))
+
+    assert (done.code, done.out) == (7, "")
+    assert "/no/such/file: No such file or directory" in done.err
+    assert "second" in done.err
+
+
+async def test_a_command_whose_reader_has_enough_ends_without_a_complaint(host: LocalHost) -> None:
+    assert await host.pipe((("yes",), ("head", "-n", "1")), within=ENOUGH) == Done(0, "y\n", "")
+
+
+async def test_a_joined_command_that_was_killed_is_told(host: LocalHost) -> None:
+    done = await host.pipe((("sh", "-c", "echo some; kill -9 $$"), ("cat",)))
+
+    assert done == Done(0, "some\n", "sh was ended by signal 9\n")
+
+
+async def test_joined_commands_that_take_too_long_are_all_ended(host: LocalHost, tmp_path: Path) -> None:
+    pids = tmp_path / "first", tmp_path / "second"
+    argvs = [("sh", "-c", f"echo $$ > {pid}; exec sleep 60") for pid in pids]
+
+    with pytest.raises(OutcomeUnknown, match=r"sh \| sh did not end on localhost within 0\.3 s"):
+        await host.pipe(argvs, within=SOON)
+
+    for pid in pids:
+        assert await until(lambda pid=pid: gone(content(pid)))  # type: ignore[misc]
+
+
+async def test_joined_commands_that_flood_are_cut_and_what_flows_between_them_is_not() -> None:
+    host = LocalHost(Config(output_cap=1000))
+
+    flood = await host.pipe((("yes",), ("cat",)), within=ENOUGH)
+    counted = await host.pipe((("head", "-c", "1000000", "/dev/zero"), ("wc", "-c")))
+
+    assert (len(flood.out), flood.cut, flood.err) == (1000, True, "")
+    assert (counted.out.strip(), counted.cut) == ("1000000", False)
+
+
+async def test_a_joined_program_that_is_not_there_is_named_and_the_others_are_ended(
+    host: LocalHost, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+
+    with pytest.raises(IntegrationError, match="no-such-program cannot be run on localhost: No such file"):
+        await host.pipe((("sh", "-c", f"sleep 0.5; echo late > {trace}"), ("no-such-program",)))
+
+    await asyncio.sleep(0.8)
+    assert not trace.exists()
 
 
 async def test_a_change_that_takes_too_long_goes_on_and_the_next_one_waits_for_it(
