@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +24,7 @@ from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Done, Host
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_POLL = 0.01  # seconds
+_POLL = (0.001, 0.01)  # seconds, at least and at most: a sixteenth of the time that has passed
 _LOCK_POLL = 0.05  # seconds
 
 
@@ -163,11 +164,12 @@ class LocalHost:
         """Wait for their end. What has no lock (`watched`) is killed when it takes too long or floods its output."""
         self._left = [left for left in self._left if left.poll() is None]
         try:
+            began = time.monotonic()
             async with asyncio.timeout(within.total_seconds()):
                 while any(process.poll() is None for process in processes):
                     if any(os.fstat(stream.fileno()).st_size > self._cap for stream in watched):
                         break
-                    await asyncio.sleep(_POLL)
+                    await asyncio.sleep(min(max((time.monotonic() - began) / 16, _POLL[0]), _POLL[1]))
         except TimeoutError:
             return False
         else:

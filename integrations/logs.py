@@ -1,23 +1,27 @@
-"""The service's logs, read from the end of the files that its process manager writes."""
+"""The service's logs: the files that its process manager writes, read and searched by the tools of their host."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pydantic import Field
 
+from bot.core.duration import Duration
 from bot.core.errors import IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.ports import LogFile, Logs, LogTail, Processes
+from bot.core.log_search import LogLine, LogSearch, Matches
+from bot.core.ports import Host, Logs, LogTail, Processes
+from bot.core.search import File, Finder, Pattern
 
-_BLOCK = 64 * 1024
+_AT_ONCE = 4  # files
+_MOST = 20_000  # lines of one file that match
 _LONGEST = 2000  # characters of a line that are kept
 _EARLIER = 200  # lines to look back for the time of a line that has none, such as one of a stack trace
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"
@@ -25,137 +29,189 @@ _STAMP = re.compile(rf'^\W?(?P<front>{_ISO})|"(?:time|timestamp|@timestamp|ts)"\
 
 
 class Config(IntegrationConfig):
-    """How much of the logs is searched."""
+    """How long the logs are searched."""
 
-    scan_limit: int = Field(
-        64 * 1024 * 1024, gt=0, title="Scan limit", description="Bytes of each file that a search reads, from its end."
+    timeout: Duration = Field(
+        "20s", validate_default=True, title="Timeout", description="How long a search may take in each file."
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    text: str
-    at: float
+class _Part:
+    """What one log gave, oldest first; `left_out` says what was not read, `fault` why nothing was.
 
+    Nothing is missing from `complete_from` on; `is_cut` when that is so because there was too much.
+    """
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """What one file gave: lines oldest first; `left_out` says what was not read, `fault` why nothing was."""
-
-    lines: tuple[_Line, ...]
+    lines: tuple[LogLine, ...] = ()
     left_out: tuple[str, ...] = ()
     fault: str = ""
+    complete_from: datetime | None = None
+    is_cut: bool = False
 
 
 class FileLogs:
     """Merges the files by the time in their lines; a line without one belongs to the line before it."""
 
-    def __init__(self, config: Config, *, processes: Processes) -> None:
-        self._limit = config.scan_limit
+    def __init__(self, config: Config, *, processes: Processes, host: Host) -> None:
+        self._within = config.timeout
         self._processes = processes
+        self._finder = Finder(host)
 
     async def tail(self, count: int, *, errors_only: bool = False, containing: str = "") -> LogTail:
         """See `Logs`. Without `containing` only as much is read as `count` lines take."""
-        files = [file for file in await self._processes.log_files() if file.errors or not errors_only]
-        if not files:
-            raise IntegrationError("The process manager names no log file.")
-        return await asyncio.to_thread(self._tail, files, count, containing.casefold())
+        wanted = Pattern(containing) if containing else None
+        parts = await self._each(lambda path: self._newest(path, count, wanted), errors_only=errors_only)
+        lines = sorted((line for part in parts for line in part.lines), key=_moment)
+        return LogTail(lines=tuple(line.text for line in lines[-count:]), left_out=_left_out(parts))
+
+    async def matching(self, wanted: Pattern, *, since: datetime) -> Matches:
+        """See `LogSearch`."""
+        await self._finder.check(wanted)
+        parts = await self._each(lambda path: self._since(path, wanted, since))
+        lines = (line for part in parts for line in part.lines if line.at is None or line.at >= since)
+        cuts = [part.complete_from for part in parts if part.is_cut]
+        begins = [part.complete_from for part in parts if part.complete_from and not part.is_cut]
+        known = [*(at for at in cuts if at), *([min(begins)] if begins else [])]
+        return Matches(
+            lines=tuple(sorted(lines, key=_moment)),
+            complete_from=None if None in cuts else max(known, default=None),
+            left_out=_left_out(parts),
+        )
 
     async def ping(self) -> str:
         """Which files there are."""
         files = await self._processes.log_files()
-        there = await asyncio.to_thread(lambda: [file for file in files if Path(file.path).exists()])
+        there, _ = await self._finder.files(*(file.path for file in files))
         return f"{len(there)} of {len(files)} log files are there"
 
-    def _tail(self, files: Sequence[LogFile], count: int, wanted: str) -> LogTail:
-        read = [self._read(Path(file.path), count, wanted) for file in files]
-        lines = sorted((line for file in read for line in file.lines), key=lambda line: line.at)
-        faults = [file.fault for file in read if file.fault]
-        if len(faults) == len(files):
-            raise IntegrationError(f"No log could be read: {'; '.join(faults)}.")
-        left_out = [*faults, *(words for file in read for words in file.left_out)]
-        return LogTail(lines=tuple(line.text for line in lines[-count:]), left_out="; ".join(left_out))
+    async def _each(self, read: Callable[[str], Awaitable[_Part]], *, errors_only: bool = False) -> Sequence[_Part]:
+        """What `read` gives for each log, a few at a time; an error when it gives nothing for any of them."""
+        files = [file for file in await self._processes.log_files() if file.errors or not errors_only]
+        if not files:
+            raise IntegrationError("The process manager names no log file.")
+        turn = asyncio.Semaphore(_AT_ONCE)
 
-    def _read(self, path: Path, count: int, wanted: str) -> _File:
+        async def one(path: str) -> _Part:
+            async with turn:
+                try:
+                    return await read(path)
+                except IntegrationError as error:
+                    return _Part(fault=f"{_name(path)} could not be searched ({error})")
+
+        parts = await asyncio.gather(*(one(file.path) for file in files))
+        if all(part.fault for part in parts):
+            raise IntegrationError(f"No log could be read: {'; '.join(part.fault for part in parts)}.")
+        return parts
+
+    async def _newest(self, path: str, count: int, wanted: Pattern | None) -> _Part:
         """The last lines of a file, and of the one that it was rotated to where that is the newer or needed one."""
-        rotated = path.with_name(f"{path.name}.1")
-        try:
-            if not path.exists() and rotated.exists():
-                return _with_note(self._scan(rotated, count, wanted), f"{path.name} was moved to {rotated.name}")
-            found = self._scan(path, count, wanted)
-            if not rotated.exists() or (len(found.lines) >= count and rotated.stat().st_mtime < path.stat().st_mtime):
-                return found
-            earlier = self._scan(rotated, count, wanted)
-        except OSError as error:
-            return _File((), fault=f"{path.name} cannot be read ({error.strerror})")
-        merged = _File((*earlier.lines, *found.lines), (*earlier.left_out, *found.left_out))
-        return _with_note(merged, f"{rotated.name} was read too")
+        there, fault = await self._finder.files(path, _rotated(path))
+        file, rotated = there.get(path), there.get(_rotated(path))
+        only = file or rotated
+        if only is None:
+            return _Part(fault=f"{_name(path)} cannot be read ({fault})")
+        if rotated is None or file is None:
+            part = await self._last(only, count, wanted)
+            moved = f"{_name(path)} was moved to {_name(_rotated(path))}"
+            return part if file else replace(part, left_out=(*part.left_out, moved))
+        found = await self._last(file, count, wanted)
+        if found.fault or (len(found.lines) >= count and rotated.changed_at < file.changed_at):
+            return found
+        earlier = await self._last(rotated, count, wanted)
+        read_too = earlier.fault or f"{rotated.name} was read too"
+        return _Part((*earlier.lines, *found.lines), (*earlier.left_out, *found.left_out, read_too))
 
-    def _scan(self, path: Path, count: int, wanted: str) -> _File:
-        at = path.stat().st_mtime  # of lines that no dated one follows
-        cut: list[str] = []
-        found: list[_Line] = []
-        undated: list[str] = []
-        for line in _lines(path, self._limit, cut):
-            stamp = _stamp(line)
-            undated.append(line)
-            if stamp is None and len(undated) < count + _EARLIER:
-                continue
-            at = at if stamp is None else stamp
-            found += [_Line(text, at) for text in undated if wanted in text.casefold()]
-            undated.clear()
-            if len(found) >= count:
-                break
-        found += [_Line(text, at) for text in undated if wanted in text.casefold()]
-        return _File(tuple(reversed(found[:count])), tuple(cut))
+    async def _last(self, file: File, count: int, wanted: Pattern | None) -> _Part:
+        found = await self._finder.newest(
+            file, count if wanted else count + _EARLIER, wanted=wanted, within=self._within
+        )
+        if found.fault and not found.lines:
+            return _Part(fault=f"{file.name} cannot be read ({found.fault})")
+        lines = _dated(found.lines)
+        at = next((line.at for line in lines if line.at), file.changed_at)  # of lines in front of the first dated one
+        for number, line in enumerate(lines):
+            at = line.at or at
+            lines[number] = replace(line, at=at)
+        told = (found.left_out if len(lines) < count else "", found.fault and f"{file.name}: {found.fault}")
+        return _Part(tuple(lines[-count:]), tuple(filter(None, told)))
+
+    async def _since(self, path: str, wanted: Pattern, since: datetime) -> _Part:
+        """What matches in a file and the one that it was rotated to, as far as they were written to since then."""
+        there, fault = await self._finder.files(path, _rotated(path))
+        if not there:
+            return _Part(fault=f"{_name(path)} cannot be read ({fault})")
+        parts = [
+            await self._matching(file, wanted)
+            for name in (_rotated(path), path)
+            if (file := there.get(name)) and file.changed_at >= since.replace(microsecond=0)
+        ]
+        faults = tuple(part.fault for part in parts if part.fault)
+        if faults and len(faults) == len(parts):
+            return _Part(fault="; ".join(faults))
+        lines = tuple(line for part in parts for line in part.lines)
+        left_out = (*faults, *(words for part in parts for words in part.left_out))
+        if cuts := [part for part in parts if part.is_cut]:
+            return _Part(lines, left_out, complete_from=cuts[-1].complete_from, is_cut=True)
+        begins = parts[0].complete_from if len(parts) == len(there) else since
+        return _Part(lines, left_out, complete_from=begins)
+
+    async def _matching(self, file: File, wanted: Pattern) -> _Part:
+        found = await self._finder.newest(file, _MOST, wanted=wanted, within=self._within)
+        fault = found.fault and f"{file.name} cannot be read ({found.fault})"
+        if fault and not found.lines:
+            return _Part(fault=fault, is_cut=True)
+        lines = _dated(found.lines)
+        if found.is_all:
+            start = _dated(await self._finder.oldest(file))
+            return _Part(tuple(lines), complete_from=next((line.at for line in start if line.at), None))
+        told = fault or found.left_out or f"of {file.name} only the newest {len(lines):,} lines that match were read"
+        oldest = None if fault else next((line.at for line in lines if line.at), None)
+        return _Part(tuple(lines), (told,), complete_from=oldest, is_cut=True)
 
 
-def _with_note(file: _File, note: str) -> _File:
-    return _File(file.lines, (*file.left_out, note))
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
-def _lines(path: Path, limit: int, cut: list[str]) -> Iterator[str]:
-    """The lines of a file, newest first, from its last `limit` bytes; says in `cut` when there are more."""
-    with path.open("rb") as file:
-        position = size = file.seek(0, 2)
-        rest: list[bytes] = []  # of a line whose beginning was not read yet, in the order of reading
-        while position > 0 and size - position < limit:
-            step = min(_BLOCK, position)
-            position -= step
-            file.seek(position)
-            block = file.read(step)
-            if position + step == size:
-                block = block.removesuffix(b"\n")
-            head, newline, after = block.partition(b"\n")
-            if newline:
-                yield from (_clean(line) for line in reversed((after + b"".join(reversed(rest))).split(b"\n")))
-                rest.clear()
-            rest.append(head)
-        if position > 0:
-            cut.append(f"{path.name} was searched in its last {limit // 1024} KiB only")
-        elif rest:
-            yield _clean(b"".join(reversed(rest)))
+def _rotated(path: str) -> str:
+    return f"{path}.1"
 
 
-def _clean(raw: bytes) -> str:
-    """The line as text: no colours, no control characters, not longer than is read by people."""
-    text = _CONTROL.sub("", _ANSI.sub("", raw.decode(errors="replace").rstrip("\r")))
+def _left_out(parts: Iterable[_Part]) -> str:
+    faults = [part.fault for part in parts if part.fault]
+    return "; ".join((*faults, *(words for part in parts for words in part.left_out)))
+
+
+def _moment(line: LogLine) -> datetime:
+    return line.at or _EPOCH
+
+
+def _dated(lines: Iterable[str]) -> list[LogLine]:
+    """The lines as people read them, each with the time in it."""
+    clean = (_clean(line) for line in lines)
+    return [LogLine(text, _stamp(text)) for text in clean]
+
+
+def _clean(line: str) -> str:
+    """No colours, no control characters, not longer than is read by people."""
+    text = _CONTROL.sub("", _ANSI.sub("", line.rstrip("\r")))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text) - _LONGEST} more characters)"
 
 
-def _stamp(line: str) -> float | None:
-    """The time in a line as seconds since 1970; UTC where it names no zone."""
+def _stamp(line: str) -> datetime | None:
+    """The time in a line; UTC where it names no zone."""
     match = _STAMP.search(line)
     if match is None:
         return None
     written = match["front"] or match["field"]
     if written.isdecimal():
-        return int(written) / 1000
+        return datetime.fromtimestamp(int(written) / 1000, UTC)
     try:
         at = datetime.fromisoformat(written.replace(",", "."))
     except ValueError:
         return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-INTEGRATION = Integration(name="logs", config=Config, build=FileLogs, provides=(Logs,), always=True)
+INTEGRATION = Integration(name="logs", config=Config, build=FileLogs, provides=(Logs, LogSearch), always=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.fleet import Service
+from bot.core.log_search import LogSearch
 from bot.core.ports import EnvFile, Gateway, Host, Logs, Processes
 from bot.core.processes import Supervisor
 from bot.demo.gateway import Gateway as DemoGateway
@@ -107,8 +108,8 @@ def connect(demo: DemoGateway, *, http: HttpClient, data: Path) -> Live:
     processes = pm2.Pm2(config, host=host)
     env = envfile.DotEnvFile(envfile.Config(path=str(demo.env_file)), data=data)
     over_http = gateway.HttpGateway(gateway.Config(url=demo.url), http=http)
-    files = logs.FileLogs(logs.Config(), processes=processes)
-    ports: dict[type, object] = {Host: host, EnvFile: env, Gateway: over_http, Logs: files}
+    files = logs.FileLogs(logs.Config(), processes=processes, host=host)
+    ports: dict[type, object] = {Host: host, EnvFile: env, Gateway: over_http, Logs: files, LogSearch: files}
     ports |= {Processes: processes, Supervisor: processes}
     service = Service(name=demo.name, environment="production", host=host.name, ports=ports)
     return Live(demo, service, host, processes, env, over_http, files)
