@@ -19,11 +19,8 @@ from bot.core.search import File, Finder, Pattern
 
 _AT_ONCE = 4  # files
 _MOST = 20_000  # lines of one file that match
-_LONGEST = 2000  # characters of a line that are kept
 _EARLIER = 200  # lines to look back for the time of a line that has none, such as one of a stack trace
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"
 _STAMP = re.compile(rf'^\W?(?P<front>{_ISO})|"(?:time|timestamp|@timestamp|ts)"\s*:\s*"?(?P<field>{_ISO}|\d{{13}})')
 
@@ -188,15 +185,7 @@ def _moment(line: LogLine) -> datetime:
 
 
 def _dated(lines: Iterable[str]) -> list[LogLine]:
-    """The lines as people read them, each with the time in it."""
-    clean = (_clean(line) for line in lines)
-    return [LogLine(text, _stamp(text)) for text in clean]
-
-
-def _clean(line: str) -> str:
-    """No colours, no control characters, not longer than is read by people."""
-    text = _CONTROL.sub("", _ANSI.sub("", line.rstrip("\r")))
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text) - _LONGEST} more characters)"
+    return [LogLine(text, _stamp(text)) for text in lines]
 
 
 def _stamp(line: str) -> datetime | None:

@@ -96,12 +96,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LogLines:
-    """Lines of a log, oldest first; `left_out` says what is not shown and why."""
+    """Lines of a log, oldest first; `left_out` says what is not shown and why, `notes` what is to be seen in them."""
 
     title: str
     lines: tuple[str, ...]
     left_out: str = ""
     empty: str = "No line matches."
+    notes: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ _MISSING = 127  # what env says of a program that is not there
 _FACTS = re.compile(r"(\d+) (\d+) (/.*)")
 _STAT = (("stat", "-L", "-c", "%Y %s %n"), ("stat", "-L", "-f", "%m %z %N"))  # GNU's way, and that of the BSDs
 _NO_OPTION = re.compile(r"(?:illegal|invalid|unrecognized) option")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_LONGEST = 2000  # characters of a line that are kept
 _ERRNO = re.compile(r" \(os error \d+\)$")
 _QUICK = timedelta(seconds=10)
 
@@ -60,7 +63,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Lines of a file, oldest first; `is_all` when it has no more of them.
+    """Lines of a file, oldest first and as people read them; `is_all` when it has no more of them.
 
     `left_out` says what was not searched or not shown, `fault` what kept the tools from reading the file to its end.
     """
@@ -162,7 +165,7 @@ class Finder:
             done = await self._host.run((*before, *stat, *after))
             if not _NO_OPTION.search(done.err):
                 break
-        facts = [match for line in _lines(done.out) if (match := _FACTS.fullmatch(line))]
+        facts = [match for line in done.out.splitlines() if (match := _FACTS.fullmatch(line))]
         files = (File(path, int(size), datetime.fromtimestamp(int(at), UTC)) for at, size, path in map(_groups, facts))
         return {file.path: file for file in files}, _fault(done)
 
@@ -180,7 +183,13 @@ def _unpack(file: File) -> tuple[str, ...]:
 
 
 def _lines(out: str) -> tuple[str, ...]:
-    return tuple(out.removesuffix("\n").split("\n")) if out else ()
+    return tuple(_clean(line) for line in out.removesuffix("\n").split("\n")) if out else ()
+
+
+def _clean(line: str) -> str:
+    """No colours, no control characters, not longer than is read by people."""
+    text = _CONTROL.sub("", _ANSI.sub("", line.rstrip("\r")))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text) - _LONGEST} more characters)"
 
 
 def _fault(done: Done) -> str:

@@ -63,6 +63,7 @@ TRANSACTIONS_WARN = Limit("transactions_warn_below", 1, "Payments that are expec
 TRANSACTIONS_FAIL = Limit("transactions_fail_below", 0, "Payments of a day below which something must be broken.")
 SUCCESS_WARN = Limit("success_percent_warn_below", 99, "Percentage of payments that should succeed.")
 SUCCESS_FAIL = Limit("success_percent_fail_below", 95, "Percentage of payments that must succeed.")
+ERRORS_WARN = Limit("error_percent_warn_above", 1, "Percentage of error lines, or of answers 5xx, for the requests.")
 BACKUP_AGE_FAIL = Limit("backup_hours_fail_above", 26, "Hours that may pass without a backup.")
 BACKUP_SIZE_WARN = Limit("backup_size_warn_below", 0.5, "Size of the newest backup as a part of the others' median.")
 
@@ -174,7 +175,7 @@ CHECKS = (
 )
 """Every check, in the order in which they are read."""
 
-LIMITS = {limit.key: limit for check in CHECKS for limit in check.limits}
+LIMITS = {limit.key: limit for limit in (*(limit for check in CHECKS for limit in check.limits), ERRORS_WARN)}
 """Every limit that a service's configuration may set."""
 
 

@@ -115,6 +115,7 @@ def _reads() -> Iterator[tuple[str, Result]]:
     line = '2026-03-02T22:50:11Z {"level":"error","msg":"provider timed out <!channel>","worker":1}'
     yield "lines", LogLines("Errors", (line,) * 5, left_out="12 lines of debug output")
     yield "many lines", LogLines("Errors", (line,) * 500)
+    yield "lines with notes", LogLines("Requests", (line,), notes=("By status: 404 30", ("See ", Code("block-ip"))))
     yield "empty", LogLines("Errors", ())
     yield "with a hint", Failure("The reload was refused: another one is in progress.", "Wait 30 s and try again.")
     yield "with a reference", Failure("Something broke on my side.", "Tell an admin.", reference="3f2a91bc")

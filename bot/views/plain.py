@@ -67,14 +67,15 @@ def table(result: Table) -> Payload:
 
 def log_lines(result: LogLines) -> Payload:
     """The newest lines that fit; all of them go into a file when that is not all."""
+    said_below = [*(mrkdwn(note) for note in result.notes), escape(result.left_out)]
     if not result.lines:
-        blocks = [*header(result.title), *paragraphs([result.empty]), *small([escape(result.left_out)])]
-        return message([f"{escape(result.title)}: {escape(result.empty)}", escape(result.left_out)], blocks)
+        blocks = [*header(result.title), *paragraphs([result.empty]), *small(said_below)]
+        return message([f"{escape(result.title)}: {escape(result.empty)}", *said_below], blocks)
     newest = take(result.lines[::-1], room=_LOG_ROOM, size=length)[::-1]
     shown = "\n".join(newest) or cut_plain(result.lines[-1], _LOG_ROOM)
     whole = "\n".join(result.lines)
     earlier = f"… {len(result.lines) - len(newest)} more, all of them in the file." if shown != whole else ""
-    notes = [earlier, escape(result.left_out)]
+    notes = [earlier, *said_below]
     blocks = [*header(result.title), *preformatted(shown), *small(notes)]
     first = f"{escape(result.title)}: {count(len(result.lines), 'line')}"
     file = Attachment("log.txt", whole + "\n") if earlier else None
