@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,7 +14,7 @@ from typing import Self
 import httpx
 import stamina
 
-from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.errors import OutcomeUnknown, Unreachable
 from bot.core.ports import Answer
 
 _CAP = 1024 * 1024  # bytes of a body that are kept
@@ -55,7 +57,7 @@ class HttpClient:
             raise OutcomeUnknown(f"{_shown(url)} did not answer within {within.total_seconds():g} s.") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
-            raise IntegrationError(f"{_shown(url)} cannot be reached: {reason}.") from error
+            raise Unreachable(f"{_shown(url)} cannot be reached: {reason}.", why=_why(error)) from error
         raise AssertionError  # pragma: no cover - the context yields until one attempt returns or raises
 
     async def _send(self, method: str, url: str, *, headers: Mapping[str, str], body: str, seconds: float) -> Answer:
@@ -80,6 +82,21 @@ class HttpClient:
             body=bytes(content[:_CAP]).decode(errors="replace"),
             cut=len(content) > _CAP,
         )
+
+
+def _why(error: BaseException) -> str:
+    """What kept a connection from being made, by the first error below that says so."""
+    below: BaseException | None = error
+    while below is not None:
+        match below:
+            case socket.gaierror():
+                return "dns"
+            case ssl.SSLError():
+                return "tls"
+            case ConnectionRefusedError():
+                return "refused"
+        below = below.__cause__ or below.__context__
+    return ""
 
 
 def _shown(url: str) -> str:

@@ -8,6 +8,7 @@ OpsbotError
 ├── NotConfigured       the configuration says nothing of the system that this needs
 ├── Fenced              another replica has taken this work over: touch nothing more
 └── IntegrationError    an outside system refused, failed or was not understood
+    ├── Unreachable     nobody was there to ask, and why
     └── OutcomeUnknown  it did not answer in time, or the line broke: what it did is not known
 """
 
@@ -54,6 +55,14 @@ class Fenced(OpsbotError):
 
 class IntegrationError(OpsbotError):
     """An outside system refused, failed, or said something that was not understood."""
+
+
+class Unreachable(IntegrationError):
+    """Nobody was there to ask: `why` is `dns`, `tls`, `refused`, or empty where it cannot be told."""
+
+    def __init__(self, message: str, *, hint: str = "", why: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.why = why
 
 
 class OutcomeUnknown(IntegrationError):

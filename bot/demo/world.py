@@ -119,6 +119,7 @@ def configure(
     }
     service |= {"database": {}} if gateway.database_url else {}
     service |= {"redis": {}} if gateway.redis_url else {}
+    service |= {"provider": _provider(gateway.provider_url)} if gateway.provider_url else {}
     service |= {"firewall": {"command": list(helper)}} if helper else {}
     settings = {
         "data_dir": str(data / "bot"),
@@ -143,3 +144,13 @@ def configure(
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
             out.write(value)
     return file
+
+
+def _provider(url: str) -> dict[str, Any]:
+    """The payment provider of the demo, a sandbox of its own on the loopback."""
+    return {
+        "name": "Crossmint sandbox",
+        "url": url,
+        "probe_url": f"{url}/api/2022-06-09/checkout/sessions",
+        "headers": {"X-API-KEY": "CROSSMINT_API_KEY"},
+    }

@@ -53,6 +53,7 @@ class Running:
     database_admin_url: str | None
     """As superuser."""
     redis_url: str | None
+    provider_url: str | None
 
 
 async def bring_up(ownership: Ownership, tools: Tools, options: Options, *, say: Say) -> Running:
@@ -97,7 +98,7 @@ async def bring_up(ownership: Ownership, tools: Tools, options: Options, *, say:
         say("Starting the payment provider and its customers ...")
         arguments = (str(port), str(provider_port), "broken" if options.broken else "sound")
         await _start_traffic(ownership, tools, arguments)
-    return Running(url, releases, database_url, admin_url, redis_url)
+    return Running(url, releases, database_url, admin_url, redis_url, links["CROSSMINT_API_URL"])
 
 
 def _empty(layout: Layout) -> None:

@@ -39,6 +39,7 @@ class Gateway:
         self.database_url = running.database_url
         self.database_admin_url = running.database_admin_url
         self.redis_url = running.redis_url
+        self.provider_url = running.provider_url
         self.releases: Mapping[str, str] = running.releases
         self.app_dir = layout.app
         self.env_file = layout.env_file

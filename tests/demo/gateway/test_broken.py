@@ -9,7 +9,11 @@ import psycopg
 import pytest
 from redis.asyncio import Redis
 
+from bot.core.results import State
 from bot.demo.gateway import Gateway
+from integrations import provider
+from integrations.envfile import Config, DotEnvFile
+from integrations.http import HttpClient
 from tests.waiting import until
 
 LOCKED_OUT = "203.0.113.77"
@@ -177,3 +181,18 @@ async def test_a_sound_gateway_beside_it_has_none_of_the_faults(broken: Gateway,
 async def test_any_number_of_workers_can_be_asked_for(root: Path, count: int) -> None:
     async with Gateway.open(root, workers=count, broken=False, postgres=False, redis=False, load=False) as gateway:
         assert len(await gateway.pids_answering(9)) == count
+
+
+async def test_the_provider_has_a_status_page_and_takes_the_services_key(broken: Gateway) -> None:
+    assert broken.provider_url
+    env = DotEnvFile(Config(path=str(broken.env_file)), data=broken.env_file.parent)
+    probe = provider.Config(
+        url=broken.provider_url, probe_url=broken.provider_url, headers={"X-API-KEY": "CROSSMINT_API_KEY"}
+    )
+    async with HttpClient() as http:
+        sandbox = provider.HttpProvider(probe, http=http, env=env)
+        said, probed = await sandbox.status(), await sandbox.probe()
+
+    assert (said.state, [part.name for part in said.parts]) == (State.WARN, ["Solana settlement"])
+    assert probed
+    assert (probed.status, probed.accepts) == (405, True)

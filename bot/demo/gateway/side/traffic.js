@@ -25,6 +25,13 @@ function refusal({ currency }) {
   return null;
 }
 
+/** What the provider's status page says: in words, and of its parts. */
+function summary() {
+  const status = broken ? { indicator: 'minor', description: 'Partially Degraded Service' } : { indicator: 'none', description: 'All Systems Operational' };
+  const components = [{ name: 'Checkout', status: 'operational' }, { name: 'Solana settlement', status: broken ? 'degraded_performance' : 'operational' }];
+  return { page: { name: 'Crossmint sandbox' }, status, components, incidents: [] };
+}
+
 function answer(response, status, body) {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
@@ -34,9 +41,9 @@ const provider = http.createServer((request, response) => {
   let text = '';
   request.on('data', (chunk) => { text += chunk; });
   request.on('end', () => {
-    if (request.url === '/status') return answer(response, 200, { page: { name: 'Crossmint sandbox' }, status: { indicator: 'none' } });
+    if (request.url === '/status' || request.url === '/api/v2/summary.json') return answer(response, 200, summary());
+    if (!/^sk_demo_/.test(request.headers['x-api-key'])) return answer(response, 401, { code: 'UNAUTHORIZED' });
     if (request.method !== 'POST') return answer(response, 405, { code: 'METHOD_NOT_ALLOWED' });
-    if (!request.headers['x-api-key']) return answer(response, 401, { code: 'UNAUTHORIZED' });
     const why = refusal(JSON.parse(text));
     return setTimeout(() => answer(response, why ? 502 : 201, why || { session: 'open' }), why ? 45 : 15);
   });
