@@ -54,6 +54,10 @@ class DotEnvFile:
         """See `EnvFile`."""
         return await self._in_thread(lambda: dotenv.secrets(self._text(self._target())))
 
+    async def secret_keys(self) -> tuple[str, ...]:
+        """See `EnvFile`."""
+        return await self._in_thread(lambda: dotenv.secret_keys(self._text(self._target())))
+
     async def ping(self) -> str:
         """How many keys the file has, and its mode."""
         return await self._in_thread(self._describe)

@@ -121,6 +121,16 @@ def secrets(text: str) -> tuple[str, ...]:
     return tuple(value for value in found if value)
 
 
+def secret_keys(text: str) -> tuple[str, ...]:
+    """Keys whose values `secrets` tells, in the order of the file; empty ones too, which have no value to tell."""
+    return tuple(dict.fromkeys(entry.key for entry in entries(text) if _is_secret(entry)))
+
+
+def _is_secret(entry: Entry) -> bool:
+    forms = (_PASSWORD_IN_URL.search(entry.value), _SECRET_KEY.search(entry.key), _RANDOM.fullmatch(entry.value))
+    return any(forms)
+
+
 def _loaded(raw: str) -> str:
     """What dotenv makes of the raw value: without its quotes, and with escaped line breaks read in double ones."""
     value = _BREAK.sub("\n", raw)

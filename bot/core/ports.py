@@ -186,6 +186,10 @@ class EnvFile(Protocol):
         """Every value that must be redacted wherever it shows up."""
         ...
 
+    async def secret_keys(self) -> tuple[str, ...]:
+        """The names of the keys that hold such values."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Health:

@@ -55,6 +55,10 @@ class Redactor:
         """`text` without secrets."""
         return "".join(self.stream(re.split(r"(?<=\n)", self._known(text))))
 
+    def holds(self, text: str) -> bool:
+        """Whether a value that was learnt stands in `text`, as it is or encoded; forms and names do not count."""
+        return len(text) >= _SHORTEST and any(form in text for form in self._masks)
+
     def stream(self, lines: Iterable[str]) -> Iterator[str]:
         """Lines without secrets, as they come; the lines of a private key are left out."""
         inside = 0

@@ -238,6 +238,36 @@ class Progress:
     buttons: tuple[Button, ...] = ()
 
 
+class ChecklistState(StrEnum):
+    """Where a checklist stands."""
+
+    OPEN = "open"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class ChecklistItem:
+    """One thing to be done: who said so and when, or what was observed; a reader sees which of the two it was."""
+
+    title: str
+    state: StepState
+    by: str = ""
+    at: datetime | None = None
+    evidence: Line = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """Things to be done in order, by people and by the bot."""
+
+    title: str
+    state: ChecklistState
+    items: tuple[ChecklistItem, ...]
+    notes: tuple[Line, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class IncidentCard:
     """The pinned summary of an incident."""
@@ -380,6 +410,7 @@ Result = (
     | Status
     | PlanCard
     | Progress
+    | Checklist
     | IncidentCard
     | Timeline
     | IncidentReport

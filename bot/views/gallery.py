@@ -9,6 +9,9 @@ from bot.core.prose import Bold, Channel, Code, Link, Person, When
 from bot.core.results import (
     Button,
     Check,
+    Checklist,
+    ChecklistItem,
+    ChecklistState,
     Checks,
     CommandHelp,
     Failure,
@@ -171,6 +174,13 @@ def _changes() -> Iterator[tuple[str, Result]]:
                 buttons=() if operation.is_final else _BUTTONS,
             ),
         )
+    items = tuple(
+        ChecklistItem(f"Step {number}", state, by="" if number % 2 else _ADA.user_id, at=_AT, evidence=f"it is {state}")
+        for number, state in enumerate(StepState)
+    )
+    for checklist in ChecklistState:
+        buttons = _BUTTONS if checklist is ChecklistState.OPEN else ()
+        yield checklist.value, Checklist("Rotation of API_KEY", checklist, items, notes=_NOTES, buttons=buttons)
 
 
 def _incidents() -> Iterator[tuple[str, Result]]:

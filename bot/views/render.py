@@ -6,6 +6,7 @@ from functools import cache
 from typing import assert_never
 
 from bot.core.results import (
+    Checklist,
     Checks,
     CommandHelp,
     Failure,
@@ -24,7 +25,7 @@ from bot.core.results import (
     Text,
     Timeline,
 )
-from bot.views import app_home, change, form, guide, health, incident, plain
+from bot.views import app_home, change, checklist, form, guide, health, incident, plain
 from bot.views.payload import Payload
 from bot.views.templates import Templates
 
@@ -50,6 +51,8 @@ def render(result: Result, *, templates: Templates | None = None) -> Payload:  #
             return change.plan_card(result)
         case Progress():
             return change.progress(result)
+        case Checklist():
+            return checklist.checklist(result)
         case IncidentCard():
             return incident.incident_card(result)
         case Timeline():

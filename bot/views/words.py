@@ -16,6 +16,7 @@ _MARKS = {
     "cancelled": "∅",
     "expired": "∅",
     "outdated": "▲",
+    "open": "◌",
     "queued": "◌",
     "waiting": "◌",
     "running": "▶",

@@ -97,6 +97,9 @@ class Variables:
     async def secrets(self) -> tuple[str, ...]:
         return ()
 
+    async def secret_keys(self) -> tuple[str, ...]:
+        return ()
+
 
 async def test_a_key_is_done_when_the_file_says_so() -> None:
     env: EnvFile = Variables({"LOG_LEVEL": "info"})

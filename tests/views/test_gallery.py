@@ -7,7 +7,7 @@ from enum import StrEnum
 import pytest
 
 from bot.core import results
-from bot.core.results import OperationState, PlanState, Result, State, StepState
+from bot.core.results import ChecklistState, OperationState, PlanState, Result, State, StepState
 from bot.views.gallery import every_state
 from tests.views.test_limits import check, texts
 
@@ -19,6 +19,7 @@ STATES: dict[str, type[StrEnum]] = {
     "Status": State,
     "PlanCard": PlanState,
     "Progress": OperationState,
+    "Checklist": ChecklistState,
 }
 
 

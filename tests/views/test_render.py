@@ -11,6 +11,9 @@ from bot.core.prose import Bold, Channel, Code, Link, Person, When
 from bot.core.results import (
     Button,
     Check,
+    Checklist,
+    ChecklistItem,
+    ChecklistState,
     Checks,
     Failure,
     Field,
@@ -21,6 +24,7 @@ from bot.core.results import (
     PlanState,
     Result,
     State,
+    StepState,
     Table,
     Text,
     Timeline,
@@ -46,6 +50,7 @@ def shown(payload: Payload) -> str:
         (LogLines("Errors", ("",)), "Errors: 1 line"),
         (Checks("Daily", (), AT), "Daily: ? unknown · nothing was checked"),
         (Failure("It broke."), "✗ fail · It broke."),
+        (Checklist("Rotation", ChecklistState.OPEN, ()), "Rotation: ◌ open · 0 of 0 done"),
     ],
 )
 def test_the_first_line_of_the_text_says_the_whole_point(result: Result, first: str) -> None:
@@ -184,3 +189,18 @@ def test_the_index_names_families_where_there_are_several() -> None:
 
     assert "*lamp*" not in render(HelpIndex("/ops lamp", (("lamp", one),))).text
     assert "*lamp*" in render(HelpIndex("/ops", (("", one), ("lamp", one)))).text
+
+
+def test_an_item_says_whether_a_person_or_the_bot_saw_it() -> None:
+    items = (
+        ChecklistItem("Key made", StepState.DONE, by="U1A", at=AT),
+        ChecklistItem("Key loaded", StepState.DONE, at=AT, evidence="2 workers"),
+        ChecklistItem("Old key revoked", StepState.WAITING, by="U1A"),
+    )
+
+    lines = render(Checklist("Rotation", ChecklistState.OPEN, items)).text.splitlines()
+
+    assert lines[0] == "Rotation: ◌ open · 2 of 3 done"
+    assert "said by <@U1A>" in lines[1]
+    assert "Key loaded · observed" in lines[2]
+    assert lines[-1] == "3. ◌ waiting · Old key revoked"
