@@ -13,6 +13,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from bot.core.checklists import Checklists
 from bot.core.plan import Call, Json, Plan
 from bot.core.ports import MessageRef
 from bot.core.results import Check, OperationState, PlanState, StepState
@@ -401,6 +402,8 @@ class Unit(Protocol):
     def pending(self) -> PendingRows: ...
     @property
     def remembered(self) -> Remembered: ...
+    @property
+    def checklists(self) -> Checklists: ...
 
 
 class Store(Protocol):

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 
 from bot.store.audit import Audit
 from bot.store.chain import Chain
+from bot.store.checklists import Checklists
 from bot.store.claims import Claims
 from bot.store.due import DueRows
 from bot.store.entries import Entries
@@ -37,3 +38,4 @@ class PostgresUnit:
         self.claims = Claims(connection)
         self.pending = PendingRows(connection)
         self.remembered = Remembered(connection)
+        self.checklists = Checklists(connection)
