@@ -34,6 +34,7 @@ from bot.operations.break_glass import Commanders, nobody
 from bot.operations.clicks import CLICKS
 from bot.operations.effects import STEPS
 from bot.operations.engine import Engine
+from bot.operations.spills import Spills
 from bot.operations.trail import Redact
 from bot.services import Systems, build_services, secrets_of
 from bot.settings import Settings, SettingsFault
@@ -174,11 +175,22 @@ async def run(
             chat=link.chat,
             clock=clock,
         )
+        spills = Spills(
+            redactor=redactor,
+            own=settings.secrets(),
+            fleet=fleet,
+            store=store,
+            chat=link.chat,
+            clock=clock,
+            trail=engine.trail,
+            commanders=link.commanders,
+        )
         housekeeping = Housekeeping(store, clock)
         await housekeeping.plan()
         handlers: dict[str, Handler] = {
             **engine.handlers,
             **link.handlers,
+            **spills.handlers,
             **housekeeping.handlers,
             DIGEST: digests.post,
         }
@@ -200,6 +212,7 @@ async def run(
                 ports=ports,
                 engine=engine,
                 slash=f"/{settings.slack.command}",
+                spills=spills,
                 drain=_IN_HAND,
             )
         )

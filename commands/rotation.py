@@ -45,6 +45,15 @@ async def rotate(
     return await Rotations(store=store, trail=engine.trail).open(ctx, service, credential)
 
 
+async def begin(ctx: Context, row_id: str, *, store: Store, fleet: Fleet, engine: Engine) -> Checklist:
+    """Begin the rotation that a warning offers, or show the one that is open."""
+    async with store.transaction() as tx:
+        offered = (await tx.pending.get(row_id)).data
+    service = fleet.pick(str(offered["service"]))
+    [credential] = await service.port(Credentials).look(str(offered["key"]))
+    return await Rotations(store=store, trail=engine.trail).open(ctx, service, credential)
+
+
 async def look(ctx: Context, row_id: str, *, store: Store, fleet: Fleet, engine: Engine) -> Checklist:
     """Look again at what can be observed."""
     async with store.transaction() as tx:
@@ -88,6 +97,7 @@ COMMANDS = (
     ),
 )
 CLICKS = (
+    Click("rotation.open", begin, role=Role.RESPONDER),
     Click("rotation.look", look, role=Role.RESPONDER),
     Click("rotation.tick", tick, role=Role.RESPONDER),
     Click("rotation.cancel", cancel, role=Role.RESPONDER),

@@ -72,6 +72,10 @@ class FakeChat:
         self._ask("update")
         self.messages[message] = Posted(message.channel, result, self.messages[message].key)
 
+    async def delete(self, message: MessageRef) -> None:
+        self._ask("delete")
+        self.messages.pop(message, None)
+
     async def whisper(self, channel: str, user_id: str, result: Result) -> None:
         self._ask("whisper")
         self.whispers.append((channel, user_id, result))

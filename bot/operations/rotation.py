@@ -160,9 +160,7 @@ class Rotations:
         await self._trail.add(tx, "rotation", actor=by or AUTOMATIC.user_id, data=data)
 
 
-async def _look(
-    row: ChecklistRow, service: Service, present: Credential, *, out: Burnt | None
-) -> Mapping[str, Look]:
+async def _look(row: ChecklistRow, service: Service, present: Credential, *, out: Burnt | None) -> Mapping[str, Look]:
     """What there is to see of the file, of the workers and of the provider; each can be seen once the former is."""
     looks = {"changed": _changed(present, before=str(row.data.get("before", "")), out=out)}
     if looks["changed"].verdict is not Verdict.DONE:

@@ -17,7 +17,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Words for a command; `key` is the same for every copy that Slack sends. `trigger_id` can open a modal."""
+    """Words for a command; `key` is the same for every copy that Slack sends. `trigger_id` can open a modal.
+
+    `ts` is that of the message in which they were written, empty for what is no message.
+    """
 
     slash: str
     text: str
@@ -26,3 +29,4 @@ class Ask:
     key: str
     reply: Reply
     trigger_id: str = ""
+    ts: str = ""

@@ -73,6 +73,11 @@ class Deliverer:
         with translated("update a message"):
             await self._client.chat_update(channel=message.channel, ts=message.ts, **self._body(self._render(result)))
 
+    async def delete(self, message: MessageRef) -> None:
+        """Delete a message; those of others Slack deletes for an admin's token alone (`cant_delete_message`)."""
+        with translated("delete a message"):
+            await self._client.chat_delete(channel=message.channel, ts=message.ts)
+
     async def whisper(self, channel: str, user_id: str, result: Result, *, thread: str = "") -> None:
         """Show a result to one person in a channel, or in a direct message where the bot is no member."""
         payload = self._render(result)

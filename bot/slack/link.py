@@ -15,6 +15,7 @@ from bot.core.fleet import Fleet
 from bot.core.people import Role
 from bot.core.records import Store
 from bot.core.registry import Registry
+from bot.operations.spills import Spills
 from bot.slack.client import SLACK, Identity, identify, open_session, web_client
 from bot.slack.deliver import Deliverer, Redact
 from bot.slack.directory import Directory
@@ -101,9 +102,13 @@ class Link:
         ports: Mapping[type, object],
         engine: Proposer,
         slash: str,
+        spills: Spills | None = None,
         drain: timedelta = timedelta(seconds=8),
     ) -> AsyncIterator[Door]:
-        """The door for payloads; at the end of the block what came in is finished, within `drain`."""
+        """The door for payloads; at the end of the block what came in is finished, within `drain`.
+
+        Without `spills` nobody looks for live secrets in what people write.
+        """
         runner = Runner()
         forms = Forms(self.client, chat=self.chat, registry=registry, store=self._store, clock=self._clock)
         dispatcher = Dispatcher(
@@ -128,8 +133,9 @@ class Link:
             redact=self._redact,
             slash=slash,
             whom_to_ask=self._roles.whom_to_ask,
+            spills=spills,
         )
-        recorder = Recorder(self._store)
+        recorder = Recorder(self._store, identity=self.identity, redact=self._redact, spills=spills)
         try:
             yield Door(
                 self.client,

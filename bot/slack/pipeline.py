@@ -20,6 +20,7 @@ from bot.core.mrkdwn import unescape
 from bot.core.prose import Line
 from bot.core.records import Store
 from bot.core.results import Failure, Result, Text
+from bot.operations.spills import Place, Spills
 from bot.slack.ask import Ask, Reply
 from bot.slack.client import translated
 from bot.slack.deliver import Deliverer, Redact
@@ -81,6 +82,7 @@ class Pipeline:
         redact: Redact,
         slash: str,
         whom_to_ask: Line,
+        spills: Spills | None = None,
     ) -> None:
         self._client = client
         self._dispatcher = dispatcher
@@ -94,6 +96,7 @@ class Pipeline:
         self._redact = redact
         self._slash = slash
         self._whom_to_ask = whom_to_ask
+        self._spills = spills
 
     def command(self, typed: SlashCommand) -> None:
         """Attend to a slash command, after its ack."""
@@ -121,6 +124,7 @@ class Pipeline:
             team_id=mention.team or team_id,
             key=f"mention:{mention.channel}:{mention.ts}",
             reply=reply,
+            ts=mention.ts,
         )
         first, outcome = await self._guarded(self._ledger.claim(ask.key), Trace(name="mention"))
         if first is True:
@@ -163,7 +167,17 @@ class Pipeline:
 
     async def _words(self, ask: Ask, trace: Trace) -> Result | None:
         trace.actor = await self._people.actor(ask.user_id, ask.team_id)
+        await self._refuse_secrets(ask.text, ask)
         return await self._dispatcher.ask(ask, trace.actor, trace)
+
+    async def _refuse_secrets(self, text: str, ask: Ask) -> None:
+        """Raise `UsageError` when a live secret stands in what was typed, which is not run and not repeated."""
+        if self._spills is not None and self._spills.holds(text):
+            names = await self._spills.found(text, Place(ask.reply.channel, ask.user_id, ask.ts))
+            raise UsageError(
+                f"That holds a live secret ({', '.join(names) or 'one that was replaced lately'}): I did not run it.",
+                hint="Slack keeps what was typed, so it counts as burnt: creds rotate leads to another one.",
+            )
 
     async def _filled(self, filled: Filled, args: BaseModel, trace: Trace) -> Result:
         trace.actor = await self._people.actor(filled.ask.user_id, filled.ask.team_id)
@@ -204,6 +218,7 @@ class Pipeline:
     async def _take(self, submitted: Submitted, trace: Trace) -> dict[str, Any]:
         filled = await self._forms.read(submitted)
         trace.actor = await self._people.actor(submitted.user.id, submitted.user.team_id)
+        await self._refuse_secrets("\n".join(filled.given.values()), filled.ask)
         try:
             args = self._dispatcher.read(filled.command, filled.given, trace.actor, trace)
         except UsageError as error:

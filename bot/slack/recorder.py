@@ -7,16 +7,26 @@ from datetime import UTC, datetime
 
 from bot.core.mrkdwn import unescape
 from bot.core.records import Change, Message, Store, Unit
+from bot.operations.spills import Place, Spills
+from bot.slack.client import Identity
+from bot.slack.deliver import Redact
 from bot.slack.inbound import MessageEvent, Posted
 from bot.store.batch import Batcher
+from bot.views import scrubbed
 
 _IGNORED = frozenset({"message_replied", "ephemeral_message"})
 
 
 class Recorder:
-    """Stores what is said in the channels of incidents, the bot's own posts too, and nothing of other channels."""
+    """Stores what is said in the channels of incidents, the bot's own posts too, and nothing of other channels.
 
-    def __init__(self, store: Store) -> None:
+    In all channels it looks for live secrets: they are never stored, and `spills` is told.
+    """
+
+    def __init__(self, store: Store, *, identity: Identity, redact: Redact, spills: Spills | None = None) -> None:
+        self._own = identity
+        self._redact = redact
+        self._spills = spills
         self._batches: Batcher[Message | Change] = Batcher(store, self._write)
         self._watched: set[str] = set()
 
@@ -24,7 +34,19 @@ class Recorder:
         """Return when the event is durable, or of no interest; raises what the store raised when it is not."""
         found = read(event)
         if found is not None:
-            await self._batches.add(found)
+            await self._batches.add(await self._without_secrets(found, event))
+
+    async def _without_secrets(self, found: Message | Change, event: MessageEvent) -> Message | Change:
+        """What may be stored of it; a live secret that it brings is marked as burnt first."""
+        former = found.old_text if isinstance(found, Change) else ""
+        text = found.text or ""
+        if self._spills is None or not self._spills.holds(f"{text}\n{former}"):
+            return found
+        posted = event.message or event
+        if self._spills.holds(text) and self._own.user_id != posted.user and self._own.bot_id != posted.bot_id:
+            user = "" if posted.bot_id else posted.user
+            await self._spills.found(text, Place(found.channel, user, found.ts))
+        return scrubbed(found, self._redact)
 
     async def _write(self, tx: Unit, entries: Sequence[Message | Change]) -> None:
         # A channel that is not watched is looked up again each time: it may become an incident's at any moment.
