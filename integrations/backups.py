@@ -1,26 +1,35 @@
-"""The folder where backups land, judged by age, size and whether the archive is whole."""
+"""The folder where backups land, judged by age, size and whether the archive is whole; and what makes a new one."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from pathlib import Path
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import PurePosixPath
 
 from pydantic import Field
 
-from bot.core.errors import IntegrationError
+from bot.core.backups import BackupMaker, Proof, Room
+from bot.core.duration import Duration
+from bot.core.errors import Conflict, IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.ports import Backup, Backups
+from bot.core.ports import Backup, Backups, Done, Host
+from bot.core.run_as import as_user
 
-_CHUNK = 1024 * 1024
+_READ = timedelta(seconds=20)
+_WHOLE = timedelta(seconds=60)
+_HELD = 75
+_NOT_RUN = frozenset({126, 127})  # what a shell or `env` says when a program is not there
+_BAD_ENTRY = re.compile(r"^(.*?) +(?:bad CRC|error)", re.MULTILINE)
+# Names of what is hidden or still being written.
+_FINISHED = ("!", "-name", ".*", "!", "-name", "*.part", "!", "-name", "*.tmp")
 
 
 class Config(IntegrationConfig):
-    """Where the service's backups are."""
+    """Where the service's backups are, and what makes them."""
 
     folder: str = Field(title="Folder", pattern="^/", description="Absolute path of the folder.")
     pattern: str = Field("*", min_length=1, title="Pattern", description="Names of backups, such as `*.sql.gz`.")
@@ -30,91 +39,186 @@ class Config(IntegrationConfig):
         title="Read limit",
         description="Bytes up to which the newest backup is read as a whole; of larger ones only the beginning.",
     )
+    script: str = Field(
+        "", title="Script", pattern="^(/.*)?$", description="Absolute path of what makes a backup; empty for none."
+    )
+    cwd: str = Field(
+        "",
+        title="Script's folder",
+        pattern="^(/.*)?$",
+        description="Where it runs; empty for the folder above its own.",
+    )
+    path: str = Field("", title="Path", description="PATH for it; empty for the host's own.")
+    run_as: str = Field(
+        "",
+        title="Run as",
+        pattern=r"^([a-z_][a-z0-9_-]*)?$",
+        description="User who makes and reads backups, reached by `sudo -n`; empty when the bot is that user.",
+    )
+    timeout: Duration = Field(
+        "1h", validate_default=True, title="Timeout", description="How long it is waited for; it is never ended."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of archive: its first bytes in hex, what it is without them, and what reads it to its end."""
+
+    begins: str
+    not_one: str
+    reads: tuple[str, ...]
+
+
+_GZIP = _Kind("1f8b", "it is no gzip file", ("gzip", "-t", "--"))
+_KINDS: Mapping[str, _Kind] = {
+    ".gz": _GZIP,
+    ".tgz": _GZIP,
+    ".dump": _Kind("5047444d50", "it is no dump of pg_dump", ("pg_restore", "-l")),
+    ".zip": _Kind("", "it is no whole zip file", ("unzip", "-tqq")),
+}
+_LIST_ZIP = ("unzip", "-lqq")
 
 
 class BackupFolder:
     """Files that are hidden or still being written (`.part`, `.tmp`) are no backups yet."""
 
-    def __init__(self, config: Config) -> None:
-        self._folder = Path(config.folder)
-        self._pattern = config.pattern
-        self._read_limit = config.read_limit
+    def __init__(self, config: Config, *, host: Host) -> None:
+        self._config = config
+        self._host = host
+        self._cwd = config.cwd or str(PurePosixPath(config.script).parent.parent)
+        self._lock = f"/tmp/opsbot-backup-{sha256(config.folder.encode()).hexdigest()[:12]}.lock"  # noqa: S108 - a lock file
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """See `BackupMaker`."""
+        return (self._config.script,) if self._config.script else ()
+
+    @property
+    def timeout(self) -> timedelta:
+        """See `BackupMaker`."""
+        return self._config.timeout
 
     async def newest(self, count: int = 14) -> tuple[Backup, ...]:
         """See `Backups`. Only the newest one is read to its end."""
-        try:
-            return await asyncio.to_thread(self._newest, count)
-        except OSError as error:
-            raise IntegrationError(f"{self._folder} cannot be read: {error.strerror}.") from error
-
-    async def ping(self) -> str:
-        """How many backups there are."""
-        return f"{len(await self.newest())} backups in {self._folder}"
-
-    def _newest(self, count: int) -> tuple[Backup, ...]:
-        next(self._folder.iterdir(), None)  # raises where glob would find nothing
-        files = [path for path in self._folder.glob(self._pattern) if path.is_file() and not _unfinished(path)]
-        dated = sorted(((path.stat(), path) for path in files), key=lambda pair: pair[0].st_mtime, reverse=True)
+        found = (await self._find(*_FINISHED, "-name", self._config.pattern))[:count]
+        whole = [index == 0 and each.size <= self._config.read_limit for index, each in enumerate(found)]
+        faults = await asyncio.gather(*(self._fault(*each) for each in zip(found, whole, strict=True)))
         return tuple(
-            Backup(
-                path=str(path),
-                size=stat.st_size,
-                made_at=datetime.fromtimestamp(stat.st_mtime, UTC),
-                fault=_fault(path, whole=index == 0 and stat.st_size <= self._read_limit),
-            )
-            for index, (stat, path) in enumerate(dated[:count])
+            Backup(each.path, each.size, each.made_at, fault) for each, fault in zip(found, faults, strict=True)
         )
 
+    async def ping(self) -> str:
+        """How many backups there are, and that the script may be run."""
+        for script in self.argv:
+            if (await self._run(("test", "-x", script))).code:
+                raise IntegrationError(f"{script} is not there or may not be run.")
+        return f"{len(await self.newest())} backups in {self._config.folder}"
 
-def _unfinished(path: Path) -> bool:
-    return path.name.startswith(".") or path.suffix in {".part", ".tmp"}
+    async def now(self) -> datetime:
+        """See `BackupMaker`."""
+        return datetime.fromtimestamp(int(_out(await self._run(("date", "+%s")), "date")), UTC)
 
+    async def make(self) -> str:
+        """See `BackupMaker`."""
+        config = self._config
+        env = {"PATH": config.path} if config.path else {}
+        done = await self._run(self.argv, within=config.timeout, cwd=self._cwd, env=env, lock=self._lock)
+        said = _last_line(done)
+        if done.code:
+            raise IntegrationError(f"{config.script} ended with {done.code} and said: {said or 'nothing'}")
+        return f"{config.script} ended with 0 and said: {said or 'nothing'}"
 
-def _fault(path: Path, *, whole: bool) -> str:
-    """Why the file cannot be a backup, by what its name says that it is; empty when nothing speaks against it."""
-    if path.stat().st_size == 0:
-        return "it is empty"
-    check = _CHECKS.get(path.suffix)
-    return check(path, whole) if check else ""
-
-
-def _gzip_fault(path: Path, whole: bool) -> str:  # noqa: FBT001 - called by position only, through the table
-    if _head(path, 2) != b"\x1f\x8b":
-        return "it is no gzip file"
-    if not whole:
+    async def holder(self) -> str:
+        """See `BackupMaker`."""
+        tried = await self._host.run(("flock", "-n", "-E", str(_HELD), self._lock, "true"), within=_READ)
+        if tried.code == _HELD:
+            return (await self._host.run(("cat", self._lock), within=_READ)).out.strip() or "it has not said what it is"
+        _out(tried, "flock")
         return ""
-    try:
-        with gzip.open(path) as file:
-            while file.read(_CHUNK):
-                pass
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        return "it is damaged or cut short"
-    return ""
+
+    async def written(self, since: datetime) -> int:
+        """See `BackupMaker`."""
+        return sum(each.size for each in await self._find("-newermt", f"@{since.timestamp():.0f}"))
+
+    async def room(self) -> Room:
+        """See `BackupMaker`."""
+        done = await self._run(("stat", "-f", "-c", "%a %S %d %c", self._config.folder))
+        blocks, block, inodes, all_inodes = (int(word) for word in _out(done, "stat").split())
+        return Room(blocks * block, inodes if all_inodes else None)  # some file systems make inodes as they go
+
+    async def prove(self, path: str) -> Proof:
+        """See `BackupMaker`."""
+        kind = _KINDS.get(PurePosixPath(path).suffix)
+        if kind is None:
+            return Proof("")
+        return Proof(" ".join(kind.reads).removesuffix(" --"), await self._damage(path, kind))
+
+    async def _find(self, *tests: str) -> list[Backup]:
+        """Files of the folder, the newest first."""
+        argv = ("find", "-L", self._config.folder, "-mindepth", "1", "-maxdepth", "1", "-ignore_readdir_race")
+        out = _out(await self._run((*argv, "-type", "f", *tests, "-printf", r"%T@ %s %p\0")), "find")
+        rows = [row.split(" ", 2) for row in out.split("\0") if row]
+        files = [Backup(path, int(size), datetime.fromtimestamp(float(at), UTC)) for at, size, path in rows]
+        return sorted(files, key=lambda each: each.made_at, reverse=True)
+
+    async def _fault(self, file: Backup, whole: bool) -> str:  # noqa: FBT001 - called by position only
+        """Why the file cannot be a backup, by what its name says that it is; empty when nothing speaks against it."""
+        if file.size == 0:
+            return "it is empty"
+        suffix = PurePosixPath(file.path).suffix
+        kind = _KINDS.get(suffix)
+        if kind is None:
+            return ""
+        if not kind.begins and not whole:  # the list of what is in it comes at its end
+            return kind.not_one if (await self._tried((*_LIST_ZIP, file.path))).code else ""
+        if kind.begins:
+            head = _out(await self._run(("od", "-An", "-tx1", "-N8", "--", file.path)), "od")
+            if not "".join(head.split()).startswith(kind.begins):
+                return kind.not_one
+        return await self._damage(file.path, kind) if whole and suffix != ".dump" else ""
+
+    async def _damage(self, path: str, kind: _Kind) -> str:
+        """What the tool that reads such archives says of it."""
+        done = await self._tried((*kind.reads, path), within=max(_WHOLE, self._config.timeout))
+        if done.code == 0:
+            return ""
+        if entry := _BAD_ENTRY.search(done.out):
+            return f"{entry[1].strip()} in it is damaged"
+        return kind.not_one if not kind.begins else "it is damaged or cut short"
+
+    async def _tried(self, argv: Sequence[str], *, within: timedelta = _READ) -> Done:
+        """A test that was run, whatever it found."""
+        done = await self._run(argv, within=within)
+        if done.code in _NOT_RUN or done.code < 0:
+            raise IntegrationError(f"{argv[0]} could not be run on {self._host.name}: {_last_line(done)}")
+        return done
+
+    async def _run(
+        self,
+        argv: Sequence[str],
+        *,
+        within: timedelta = _READ,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        lock: str | None = None,
+    ) -> Done:
+        if not argv:
+            raise Conflict("No script is configured that makes a backup.", hint="Set backups.script.")
+        if self._config.run_as:
+            argv, env = as_user(self._config.run_as, argv, env=env or {}, locked=lock is not None), None
+        return await self._host.run(argv, within=within, cwd=cwd, env=env or {}, lock=lock)
 
 
-def _zip_fault(path: Path, whole: bool) -> str:  # noqa: FBT001 - see _gzip_fault
-    try:
-        with zipfile.ZipFile(path) as file:
-            bad = file.testzip() if whole else None
-    except (zipfile.BadZipFile, zlib.error, EOFError):
-        return "it is no whole zip file"
-    return f"{bad} in it is damaged" if bad else ""
+def _out(done: Done, name: str) -> str:
+    if done.code or done.cut:
+        raise IntegrationError(f"{name} ended with {done.code}: {_last_line(done) or 'it said nothing'}")
+    return done.out
 
 
-def _dump_fault(path: Path, _whole: bool) -> str:  # noqa: FBT001 - see _gzip_fault
-    return "" if _head(path, 5) == b"PGDMP" else "it is no dump of pg_dump"
+def _last_line(done: Done) -> str:
+    """What a program said last, on its standard error if it said anything there."""
+    lines = [line.strip() for line in (done.err.strip() or done.out).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
 
 
-def _head(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(size)
-
-
-_CHECKS: Mapping[str, Callable[[Path, bool], str]] = {
-    ".gz": _gzip_fault,
-    ".tgz": _gzip_fault,
-    ".zip": _zip_fault,
-    ".dump": _dump_fault,
-}
-
-INTEGRATION = Integration(name="backups", config=Config, build=BackupFolder, provides=(Backups,))
+INTEGRATION = Integration(name="backups", config=Config, build=BackupFolder, provides=(Backups, BackupMaker))

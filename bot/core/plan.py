@@ -69,6 +69,7 @@ class Step:
     for ports by the types of its keyword-only parameters; they are those of the operation's service.
     `before` returns what must be remembered to tell afterwards whether the effect came. `do` returns a line on what
     was run; it is None for a step that only looks. `observe` is asked until it says done, or `settle` is over.
+    `progress`, which takes an `Attempt` too, says how far a step is that takes long; people are shown it meanwhile.
     An interrupted step observes first: done is done, not done is done again only when `repeatable`, else it has failed.
     """
 
@@ -77,6 +78,7 @@ class Step:
     observe: Callable[..., Awaitable[Observation]]
     do: Callable[..., Awaitable[str]] | None = None
     before: Callable[..., Awaitable[Json]] | None = None
+    progress: Callable[..., Awaitable[str]] | None = None
     settle: timedelta = timedelta(seconds=15)
     repeatable: bool = True
 

@@ -168,7 +168,9 @@ class Registry:
 
     def check(self, known: AbstractSet[type]) -> None:
         """`RuntimeError` when a function asks for a type of port that is not among `known`."""
-        steps = [part for step in self.steps.values() for part in (step.before, step.do, step.observe) if part]
+        steps = [
+            part for step in self.steps.values() for part in (step.before, step.do, step.progress, step.observe) if part
+        ]
         commands = [command.function for command in self.commands.values()]
         for function in (*commands, *(click.run for click in self.clicks.values()), *steps):
             for name, kind in needs(function).items():

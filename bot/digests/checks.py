@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from bot.core.errors import IntegrationError
-from bot.core.ports import Backups, Gateway, Monitor, Processes, Worker
+from bot.core.ports import Backup, Backups, Gateway, Monitor, Processes, Worker
 from bot.core.results import State
+from bot.core.sizes import format_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +145,18 @@ async def find_monitor(_terms: Terms, *, monitor: Monitor) -> Finding:
 
 
 async def find_backups(terms: Terms, *, backups: Backups) -> Finding:
-    """How old the newest backup is, and whether it can be one."""
-    found = await backups.newest()
+    """How old and how large the newest backup is, and whether it is whole."""
+    return judge_backups(terms, await backups.newest())
+
+
+def judge_backups(terms: Terms, found: tuple[Backup, ...]) -> Finding:
+    """The same of backups that are known, the newest first."""
     hours = f"at most {terms[BACKUP_AGE_FAIL]:g} h old"
     if not found:
         return Finding(State.FAIL, "no backup", hours, "The folder holds none.")
     newest, *others = found
     age = (terms.now - newest.made_at) / timedelta(hours=1)
-    seen = f"newest is {age:.1f} h old, {_size(newest.size)}"
+    seen = f"newest is {age:.1f} h old, {format_size(newest.size)}"
     if newest.fault or not newest.size:
         return Finding(State.FAIL, seen, hours, f"{newest.path}: {newest.fault or 'it is empty'}")
     if age > terms[BACKUP_AGE_FAIL]:
@@ -160,7 +165,7 @@ async def find_backups(terms: Terms, *, backups: Backups) -> Finding:
         raise IntegrationError(f"{newest.path} is dated in the future, so its age says nothing.")
     usual = median(backup.size for backup in others) if others else newest.size
     if newest.size < terms[BACKUP_SIZE_WARN] * usual:
-        part = f"at least {terms[BACKUP_SIZE_WARN]:.0%} of the usual {_size(usual)}"
+        part = f"at least {terms[BACKUP_SIZE_WARN]:.0%} of the usual {format_size(usual)}"
         return Finding(State.WARN, seen, part, newest.path)
     return Finding(State.OK, seen, hours, newest.path)
 
@@ -200,11 +205,3 @@ def _at_least(value: float, *, warn: float, fail: float) -> State:
     if value < fail:
         return State.FAIL
     return State.WARN if value < warn else State.OK
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004 - the step between units
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.3g} GB"

@@ -131,7 +131,7 @@ class Runner:
                 if self._draining:
                     raise HandedBack
                 try:
-                    row = await self._steps.run(operation, row)
+                    row = await self._steps.run(operation, row, changed=changed)
                 except CancelAsked:
                     break
                 changed()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from bot.core.clock import Clock
-from bot.core.errors import Conflict, OpsbotError, OutcomeUnknown
+from bot.core.errors import Conflict, Fenced, OpsbotError, OutcomeUnknown
 from bot.core.plan import Attempt, Json, Observation, Step, Verdict
 from bot.core.records import Operation, StepRow, Store
 from bot.core.registry import bind
@@ -21,6 +23,11 @@ from bot.operations.trail import Trail
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds between two looks at an effect that has not come yet: the pause doubles from the first to the longest."""
+
+TELL_EVERY = 2.0
+"""Seconds between two looks at how far a step is."""
+
+log = structlog.get_logger(__name__)
 
 _STATES = {
     Verdict.DONE: StepState.DONE,
@@ -52,6 +59,11 @@ class _Effect:
             return ""
         done: str = await self.ports(self.kind.do)(Attempt(self.params, before))
         return done
+
+    async def progress(self, before: Json) -> str:
+        assert self.kind.progress is not None
+        said: str = await self.ports(self.kind.progress)(Attempt(self.params, before))
+        return said
 
     async def look(self, before: Json) -> Observation:
         """One look at the effect; what cannot be looked at is unknown."""
@@ -90,8 +102,8 @@ class Steps:
         self._clock = clock
         self._trail = trail
 
-    async def run(self, operation: Operation, row: StepRow) -> StepRow:
-        """Run `row`, or what an interrupted one left, to its end.
+    async def run(self, operation: Operation, row: StepRow, *, changed: Callable[[], None]) -> StepRow:
+        """Run `row`, or what an interrupted one left, to its end; `changed` is called when there is something to show.
 
         Raises `CancelAsked` when somebody asked to stop before it began, `Fenced` when another replica has taken over.
         """
@@ -101,10 +113,12 @@ class Steps:
         except OpsbotError as error:
             failed = _Outcome(StepState.FAILED, f"Could not begin: {_words(error)}")
             return await self._end(operation, row, failed)
+        row = replace(row, before=before)
         interrupted = row.state is StepState.RUNNING
         if not interrupted:
-            row = await self._start(operation, replace(row, before=before))
-        outcome = await _bring_about(effect, before, interrupted=interrupted, undo=row.undo)
+            row = await self._start(operation, row)
+        async with self._telling(operation, row, effect, changed):
+            outcome = await _bring_about(effect, before, interrupted=interrupted, undo=row.undo)
         return await self._end(operation, row, outcome)
 
     def _effect(self, operation: Operation, row: StepRow) -> _Effect:
@@ -126,6 +140,36 @@ class Steps:
                 tx, "step", actor=operation.requester, data={**_place(row), "step": row.step, "title": row.title}
             )
         return row
+
+    @asynccontextmanager
+    async def _telling(
+        self, operation: Operation, row: StepRow, effect: _Effect, changed: Callable[[], None]
+    ) -> AsyncIterator[None]:
+        """Write down meanwhile how far the step is, for those kinds that can say it."""
+        if effect.kind.progress is None:
+            yield
+            return
+        task = asyncio.create_task(self._tell(operation, row, effect, changed))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _tell(self, operation: Operation, row: StepRow, effect: _Effect, changed: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY)
+            try:
+                told = replace(row, evidence=await effect.progress(row.before or {}))
+                async with self._store.transaction() as tx:
+                    await tx.operations.start_step(told, epoch=operation.epoch)
+            except Fenced:
+                return  # the end of the step finds it out as well, and says it
+            except OpsbotError as error:
+                log.warning("progress not told", operation=operation.id, step=row.step, reason=str(error))
+            else:
+                changed()
 
     async def _end(self, operation: Operation, row: StepRow, outcome: _Outcome) -> StepRow:
         row = replace(row, state=outcome.state, evidence=outcome.evidence, ended_at=self._clock())

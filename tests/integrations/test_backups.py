@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.backups import Proof
 from bot.core.errors import IntegrationError
+from integrations import local
 from integrations.backups import BackupFolder, Config
+from integrations.local import LocalHost
+from tests.namespaces import PATH
 
 CONTENT = os.urandom(5000)
 
 
 def folder(path: Path, **config: object) -> BackupFolder:
-    return BackupFolder(Config.model_validate({"folder": str(path), **config}))
+    host = LocalHost(local.Config(path=PATH))
+    return BackupFolder(Config.model_validate({"folder": str(path), **config}), host=host)
 
 
 def make(path: Path, name: str, content: bytes, *, at: int = 1_700_000_000) -> Path:
@@ -116,3 +122,43 @@ async def test_a_ping_tells_how_many_there_are(tmp_path: Path) -> None:
     make(tmp_path, "a.sql", b"x")
 
     assert await folder(tmp_path).ping() == f"1 backups in {tmp_path}"
+
+
+async def test_an_archive_that_is_too_large_to_be_read_each_time_is_tested_when_it_was_made(tmp_path: Path) -> None:
+    cut, whole = make(tmp_path, "a.gz", whole_gzip()[:-20]), make(tmp_path, "b.gz", whole_gzip())
+    text = make(tmp_path, "c.sql", b"select 1;")
+    backups = folder(tmp_path, read_limit=10)
+
+    assert await backups.prove(str(cut)) == Proof("gzip -t", "it is damaged or cut short")
+    assert await backups.prove(str(whole)) == Proof("gzip -t")
+    assert await backups.prove(str(text)) == Proof("")
+
+
+@pytest.mark.skipif(not shutil.which("pg_restore", path=PATH), reason="no pg_restore on this machine")
+async def test_a_dump_whose_list_cannot_be_read_is_damaged(tmp_path: Path) -> None:
+    dump = make(tmp_path, "a.dump", b"PGDMP\x01\x0e")
+
+    assert await folder(tmp_path).prove(str(dump)) == Proof("pg_restore -l", "it is damaged or cut short")
+
+
+async def test_a_tool_that_is_not_there_says_nothing_of_the_archive(tmp_path: Path) -> None:
+    dump = make(tmp_path, "a.dump", b"PGDMP\x01\x0e")
+    host = LocalHost(local.Config(path="/nowhere"))
+
+    with pytest.raises(IntegrationError, match="cannot be run"):
+        await BackupFolder(Config(folder=str(tmp_path)), host=host).prove(str(dump))
+
+
+async def test_names_with_spaces_and_line_breaks_are_names(tmp_path: Path) -> None:
+    make(tmp_path, "a b\nc.sql.gz", whole_gzip())
+    make(tmp_path, "-d.sql.gz", whole_gzip(), at=1_600_000_000)
+
+    found = await folder(tmp_path).newest()
+
+    assert [Path(each.path).name for each in found] == ["a b\nc.sql.gz", "-d.sql.gz"]
+    assert [each.fault for each in found] == ["", ""]
+
+
+async def test_a_ping_says_when_the_script_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(IntegrationError, match="may not be run"):
+        await folder(tmp_path, script=str(tmp_path / "gone.sh")).ping()
