@@ -202,9 +202,12 @@ class Settings(BaseSettings):
     schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")
 
     def secrets(self) -> dict[str, str]:
-        """The bot's own secrets by name, as far as they are set."""
+        """The secrets of the configuration by name, as far as they are set."""
         named = {name: getattr(self.slack, name) for name in ("bot_token", "app_token", "signing_secret")}
         named["database_url"] = self.database_url
+        for service, section in self.services.items():
+            for part, config in section.parts().items():
+                named |= {f"{service}.{part}.{key}": each for key, each in config if isinstance(each, SecretStr)}
         return {name: value.get_secret_value() for name, value in named.items() if value.get_secret_value()}
 
 

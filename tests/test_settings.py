@@ -168,3 +168,13 @@ def test_any_text_is_settings_or_a_fault(tmp_path_factory: pytest.TempPathFactor
 
     with suppress(SettingsFault):
         assert isinstance(load(file, known=KNOWN), Settings)
+
+
+def test_secrets_of_a_services_parts_are_among_those_that_are_redacted(write: Write, tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "services__my-shop__manager__token").write_text("tok-from-a-file")
+
+    settings = load(write("services: {my-shop: {manager: {app: a}}}"), known=KNOWN, secrets=secrets)
+
+    assert settings.secrets() == {"my-shop.manager.token": "tok-from-a-file"}
