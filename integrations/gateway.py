@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, JsonValue
 
+from bot.core.cache import WarmUp
 from bot.core.duration import Duration
 from bot.core.errors import IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
@@ -82,6 +83,12 @@ class Config(IntegrationConfig):
     )
     pending: PendingProbe | None = Field(
         PendingProbe(), title="Pending payments", description="Where they are counted; null for nowhere."
+    )
+    warm_up: str | None = Field(
+        "/api/warmup-cache", title="Warm-up", description="What fills the cache, by GET; null for none.", pattern="^/"
+    )
+    warm_up_timeout: Duration = Field(
+        "1m", validate_default=True, title="Warm-up timeout", description="How long that may take."
     )
 
 
@@ -156,6 +163,19 @@ class HttpGateway:
         if answer.status != HTTPStatus.OK or not isinstance(count, int):
             raise IntegrationError(f"{self._config.url}{probe.path} gave no number of pending payments.")
         return count
+
+    @property
+    def warm_up_argv(self) -> tuple[str, ...]:
+        """See `WarmUp`."""
+        return ("GET", self._config.url + self._config.warm_up) if self._config.warm_up else ()
+
+    async def warm_up(self) -> str:
+        """See `WarmUp`."""
+        method, url = self.warm_up_argv
+        answer = await self._http.send(method, url, within=self._config.warm_up_timeout)
+        if answer.status != HTTPStatus.OK:
+            raise IntegrationError(f"{url} answered {answer.status}.")
+        return f"{url} answered {answer.status} in {answer.latency:.2f} s"
 
     async def ping(self) -> str:
         """What the basic health answers."""
@@ -246,4 +266,4 @@ def _combined(workers: Sequence[Mapping[str, float]], weights: Mapping[str, str]
     return combined
 
 
-INTEGRATION = Integration(name="gateway", config=Config, build=HttpGateway, provides=(Gateway,))
+INTEGRATION = Integration(name="gateway", config=Config, build=HttpGateway, provides=(Gateway, WarmUp))

@@ -12,12 +12,16 @@ from typing import Any, Protocol
 import pytest
 from psycopg import AsyncConnection
 from pydantic import JsonValue
+from redis import Redis
 
 from bot.store.postgres import Postgres
+from integrations.envfile import Config as EnvConfig
+from integrations.envfile import DotEnvFile
 from tests.fixtures_gateway import demo, live, running_gateway  # noqa: F401 - fixtures
 from tests.fixtures_slack import refuse, slack_bot, workspace  # noqa: F401 - fixtures are found by name
 from tests.namespaces import namespace  # noqa: F401 - a fixture
 from tests.postgres import fresh_database, run_cluster, run_folder, stop_cluster, stop_left_behind
+from tests.redis_server import PASSWORD, Server, redis_server
 from tests.skips import SkipRule
 
 AUDIT_KEY = b"a key that only the tests have"
@@ -124,3 +128,22 @@ def deferred() -> Deferred:
 async def store(database: str, deferred: Deferred) -> AsyncIterator[Postgres]:
     async with Postgres.open(database, defer=deferred, audit_key=AUDIT_KEY) as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A real Redis with a password, for all tests of one worker process."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as port:
+        yield port
+
+
+@pytest.fixture
+def redis_service(redis_port: int, tmp_path: Path) -> Iterator[Server]:
+    """That Redis, empty and as it was started."""
+    env = DotEnvFile(EnvConfig(path=str(tmp_path / ".env")), data=tmp_path)
+    with Redis(port=redis_port, password=PASSWORD, decode_responses=True) as client:
+        client.flushall()
+        client.config_set("maxmemory", 0)
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_resetstat()
+        yield Server(redis_port, client, env)

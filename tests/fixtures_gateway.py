@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.cache import WarmUp
 from bot.core.fleet import Service
 from bot.core.log_search import LogSearch
 from bot.core.ports import EnvFile, Gateway, Host, Logs, Processes
@@ -110,6 +111,6 @@ def connect(demo: DemoGateway, *, http: HttpClient, data: Path) -> Live:
     over_http = gateway.HttpGateway(gateway.Config(url=demo.url), http=http)
     files = logs.FileLogs(logs.Config(), processes=processes, host=host)
     ports: dict[type, object] = {Host: host, EnvFile: env, Gateway: over_http, Logs: files, LogSearch: files}
-    ports |= {Processes: processes, Supervisor: processes}
+    ports |= {Processes: processes, Supervisor: processes, WarmUp: over_http}
     service = Service(name=demo.name, environment="production", host=host.name, ports=ports)
     return Live(demo, service, host, processes, env, over_http, files)

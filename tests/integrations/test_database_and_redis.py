@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,6 @@ from pydantic import SecretStr
 
 from bot.core.errors import IntegrationError
 from bot.core.ports import EnvFile
-from bot.demo.tools import ensure_tools
 from integrations import envfile, local, postgres, redis
 
 HOST = local.LocalHost(local.Config())
@@ -78,23 +74,6 @@ async def test_a_key_that_the_env_file_lacks_is_told(env: EnvFile) -> None:
         await postgres.ServiceDatabase(postgres.Config(), env=env, host=HOST).ping()
     with pytest.raises(IntegrationError, match="The env file has no REDIS_URL"):
         await redis.ServiceRedis(redis.Config(), env=env).ping()
-
-
-@pytest.fixture(scope="module")
-def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A real Redis with a password."""
-    program = ensure_tools().redis
-    if program is None:
-        pytest.skip("no redis-server for this platform")
-    port = unused_port()
-    argv = (str(program), "--port", str(port), "--bind", "127.0.0.1", "--requirepass", "hunter22", "--save", "")
-    with subprocess.Popen(argv, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        until = time.monotonic() + 20
-        while "Ready to accept connections" not in server.stdout.readline():
-            assert time.monotonic() < until
-        yield port
-        server.terminate()
 
 
 async def test_redis_answers(env: EnvFile, redis_port: int) -> None:
