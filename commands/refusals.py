@@ -35,13 +35,6 @@ COMMANDS = (
         instead="start has the process manager run the service.",
     ),
     refused(
-        "pm2 kill",
-        row="C3",
-        why="it ends the daemon with every app of its user, and none comes back without a dump made before.",
-        instead="stop ends this service alone; restart and reset mend what hangs. The daemon itself takes a shell, and "
-        "pm2 save before.",
-    ),
-    refused(
         "compose down",
         row="C2",
         why="it removes the containers and networks of the whole file, a database among them.",

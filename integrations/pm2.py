@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from tempfile import gettempdir
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
+from bot.core.daemon import Act, App, Daemon, Dump
 from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Done, Host, LogFile, Processes, Worker
@@ -84,6 +86,7 @@ class _Environment(BaseModel):
     kill_timeout: float = _KILL_TIMEOUT
     instances: int = 1
     max_memory_restart: int | None = None
+    pmx_module: bool = False
 
 
 class _Load(BaseModel):
@@ -99,10 +102,24 @@ class _Row(BaseModel):
     pm2_env: _Environment
 
 
+class _Saved(BaseModel):
+    """The one field that is read of what `pm2 save` wrote: each app's whole environment is in there."""
+
+    name: str
+
+
+class _NoDaemonError(IntegrationError):
+    """None is where it should be, or it cannot be seen."""
+
+
+_DUMP = TypeAdapter(tuple[_Saved, ...])
+
+
 class Pm2:
     """One app of one PM2 daemon.
 
-    No call may start a daemon: every one of PM2's commands does when there is none, and then lists no process.
+    No call but `resurrect` may start a daemon: every one of PM2's commands does when there is none, and then lists no
+    process.
     """
 
     def __init__(self, config: Config, *, host: Host) -> None:
@@ -115,6 +132,7 @@ class Pm2:
         # One file for all replicas on the machine, in a folder that the bot's user can write.
         folder = gettempdir() if config.run_as else self._pm2_home
         self._lock = f"{folder}/opsbot-{sha256(self._pm2_home.encode()).hexdigest()[:12]}.lock"
+        self._dumps = (f"{self._pm2_home}/dump.pm2", f"{self._pm2_home}/dump.pm2.bak")
         self._env = {
             "HOME": config.home or self._pm2_home.rpartition("/")[0] or "/",
             "PM2_HOME": config.pm2_home,
@@ -164,13 +182,72 @@ class Pm2:
             return None
         return Declared(rows[0].pm2_env.instances, rows[0].pm2_env.max_memory_restart)
 
+    async def running(self) -> int | None:
+        """See `Daemon`."""
+        try:
+            return await self._daemon()
+        except _NoDaemonError as error:
+            if (await self._run(("ls", self._pm2_home))).code:
+                raise IntegrationError(f"{self._pm2_home} cannot be looked into.", hint=error.hint) from error
+            return None
+
+    async def apps(self) -> tuple[App, ...]:
+        """See `Daemon`."""
+        found: dict[str, list[_Row]] = {}
+        for row in await self._rows(of_all=True):
+            found.setdefault(row.name, []).append(row)
+        return tuple(
+            App(name, len(rows), tuple(row.pid for row in rows if row.pid), module=rows[0].pm2_env.pmx_module)
+            for name, rows in found.items()
+        )
+
+    async def dump(self) -> Dump | None:
+        """See `Daemon`."""
+        file = self._dumps[0]
+        stat = await self._run(("stat", "-c", "%a %y", file))
+        if stat.code:
+            return None
+        read = await self._run(("cat", file))
+        try:
+            saved = _DUMP.validate_json(read.out)
+        except ValidationError:  # without the cause, which carries the input
+            raise IntegrationError(f"{file} does not hold what `pm2 save` writes.") from None
+        mode, _, written = stat.out.strip().partition(" ")
+        return Dump(Counter(app.name for app in saved), mode, written)
+
+    async def left(self, pids: Sequence[int]) -> tuple[int, ...]:
+        """See `Daemon`; `ps` ends with 1 when it finds none."""
+        if not pids:
+            return ()
+        seen = await self._run(("ps", "-o", "pid=", "-p", ",".join(map(str, pids))))
+        if seen.err.strip():
+            raise IntegrationError(f"`ps` said: {seen.err.strip()[:300]}")
+        return tuple(int(pid) for pid in seen.out.split())
+
+    async def act(self, act: Act) -> str:
+        """See `Daemon`. Killing takes as long as every worker of every app may take."""
+        if act is Act.RESURRECT:
+            if pid := await self.running():
+                raise Conflict(f"A PM2 daemon runs already (pid {pid}).")
+            # Started apart, for a daemon that resurrect starts would inherit the lock and hold it for ever.
+            await self._run((*self._command, "ping"))
+            return await self._finish(self.act_argv(act), budget=timedelta(minutes=1))
+        if act is Act.SAVE:
+            await self._keep_dumps_private()
+        times = [row.pm2_env.kill_timeout for row in await self._rows(of_all=True)]
+        return await self._finish(self.act_argv(act), budget=timedelta(milliseconds=sum(times)))
+
+    def act_argv(self, act: Act) -> tuple[str, ...]:
+        """See `Daemon`."""
+        return (*self._command, act.value)
+
     async def wait_idle(self) -> None:
         """See `Processes`."""
         await self._run(("true",), within=timedelta(seconds=60), lock=self._lock)
 
     async def handed_value(self, key: str) -> str | None:
         """See `Processes`."""
-        values = {row["pm2_env"].get(key) for row in await self._raw_rows()}
+        values = {row["pm2_env"].get(key) for row in await self._raw_rows() if row.get("name") == self._app}
         return next((str(value) for value in values if value is not None), None)
 
     async def log_files(self) -> tuple[LogFile, ...]:
@@ -190,15 +267,34 @@ class Pm2:
         """Run a changing command; its budget is what PM2 may take for each worker that there is, or will be."""
         times = [row.pm2_env.listen_timeout + row.pm2_env.kill_timeout for row in await self._rows()]
         each = max(times, default=_LISTEN_TIMEOUT + _KILL_TIMEOUT)
-        budget = timedelta(milliseconds=each * max(len(times), workers, 1))
+        return await self._finish(argv, budget=timedelta(milliseconds=each * max(len(times), workers, 1)))
+
+    async def _finish(self, argv: tuple[str, ...], *, budget: timedelta) -> str:
         done = await self._run(argv, within=budget + _MARGIN, lock=self._lock)
         if done.code and _AS_IT_IS not in done.err + done.out:
             raise self._refusal(done)
         return shlex.join(argv)
 
-    async def _rows(self) -> tuple[_Row, ...]:
+    async def _keep_dumps_private(self) -> None:
+        """PM2 writes them readable for all, with every secret of every app, but keeps the mode of a file that is there.
+
+        The second one is the copy of the first that a save makes.
+        """
+        for file in self._dumps:
+            if (await self._run(("stat", file))).code:
+                await self._checked(("install", "-m", "600", "/dev/null", file))
+            else:
+                await self._checked(("chmod", "600", file))
+
+    async def _checked(self, argv: Sequence[str]) -> None:
+        done = await self._run(argv, lock=self._lock)
+        if done.code:
+            raise IntegrationError(f"{argv[0]} ended with {done.code} and said: {done.err.strip()[:300]}")
+
+    async def _rows(self, *, of_all: bool = False) -> tuple[_Row, ...]:
+        raw = await self._raw_rows()
         try:
-            return tuple(_Row.model_validate(row) for row in await self._raw_rows())
+            return tuple(_Row.model_validate(row) for row in raw if of_all or row.get("name") == self._app)
         except ValidationError as error:
             where = ".".join(str(part) for part in error.errors()[0]["loc"])
             # Without the cause: pydantic's error carries the input, with the app's environment.
@@ -210,23 +306,23 @@ class Pm2:
         if done.code:
             raise self._refusal(done)
         try:
-            rows = json.loads(done.out)
+            rows: list[dict[str, Any]] = json.loads(done.out)
         except ValueError:
             raise IntegrationError("`pm2 jlist` did not answer with JSON.") from None
-        return [row for row in rows if row.get("name") == self._app]
+        return rows
 
     async def _daemon(self) -> int:
         """The daemon's pid, from its file and the process list."""
         user = self._run_as or "the bot's user"
         read = await self._run(("cat", f"{self._pm2_home}/pm2.pid"))
-        hint = "Check process_manager.pm2_home and run_as. `pm2 ping` as that user starts a daemon if it is gone."
+        hint = "Check process_manager.pm2_home and run_as. Where the daemon is gone, pm2 resurrect brings it back."
         if read.code or not read.out.strip().isdecimal():
-            raise IntegrationError(f"No PM2 daemon is at {self._pm2_home}, or {user} may not see it.", hint=hint)
+            raise _NoDaemonError(f"No PM2 daemon is at {self._pm2_home}, or {user} may not see it.", hint=hint)
         pid = read.out.strip()
         seen = await self._run(("ps", "-o", "uid=", "-o", "args=", "-p", pid))
         owner, _, args = seen.out.strip().partition(" ")
         if "God Daemon" not in args:
-            raise IntegrationError(f"The PM2 daemon of {self._pm2_home} (pid {pid}) is gone.", hint=hint)
+            raise _NoDaemonError(f"The PM2 daemon of {self._pm2_home} (pid {pid}) is gone.", hint=hint)
         own = (await self._run(("id", "-u"))).out.strip()
         if owner != own:
             raise IntegrationError(
@@ -267,4 +363,4 @@ def _worker(row: _Row) -> Worker:
     )
 
 
-INTEGRATION = Integration(name="process_manager", config=Config, build=Pm2, provides=(Processes, Supervisor))
+INTEGRATION = Integration(name="process_manager", config=Config, build=Pm2, provides=(Processes, Supervisor, Daemon))

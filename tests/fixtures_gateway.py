@@ -11,11 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.cache import WarmUp
 from bot.core.fleet import Service
-from bot.core.log_search import LogSearch
-from bot.core.ports import EnvFile, Gateway, Host, Logs, Processes
-from bot.core.processes import Supervisor
 from bot.demo.gateway import Gateway as DemoGateway
 from bot.demo.gateway import Options
 from integrations import envfile, gateway, local, logs, pm2
@@ -54,6 +50,17 @@ class Live:
     env: envfile.DotEnvFile
     gateway: gateway.HttpGateway
     logs: logs.FileLogs
+
+
+def other_pm2(live: Live, *, host: Host | None = None, **changed: object) -> pm2.Pm2:
+    """PM2 by another configuration than the one that fits."""
+    fitting: dict[str, object] = {
+        "app": live.demo.name,
+        "command": live.demo.pm2,
+        "pm2_home": str(live.demo.pm2_home),
+        "home": str(live.demo.home),
+    }
+    return pm2.Pm2(pm2.Config.model_validate(fitting | changed), host=host or live.host)
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +117,7 @@ def connect(demo: DemoGateway, *, http: HttpClient, data: Path) -> Live:
     env = envfile.DotEnvFile(envfile.Config(path=str(demo.env_file)), data=data)
     over_http = gateway.HttpGateway(gateway.Config(url=demo.url), http=http)
     files = logs.FileLogs(logs.Config(), processes=processes, host=host)
-    ports: dict[type, object] = {Host: host, EnvFile: env, Gateway: over_http, Logs: files, LogSearch: files}
-    ports |= {Processes: processes, Supervisor: processes, WarmUp: over_http}
+    built = ((local, host), (pm2, processes), (envfile, env), (gateway, over_http), (logs, files))
+    ports = {kind: system for module, system in built for kind in module.INTEGRATION.provides}
     service = Service(name=demo.name, environment="production", host=host.name, ports=ports)
     return Live(demo, service, host, processes, env, over_http, files)

@@ -191,12 +191,11 @@ async def test_processes_shows_each_worker_with_its_build_and_what_is_declared(b
     assert "max_memory_restart" in said
 
 
-@pytest.mark.row("B3", "C2", "C3")
+@pytest.mark.row("B3", "C2")
 @pytest.mark.parametrize(
     ("typed", "why", "instead"),
     [
         ("npm start", "foreground", "start has"),
-        ("pm2 kill", "every app", "stop ends"),
         ("compose down", "database", "stop ends"),
     ],
 )

@@ -17,17 +17,7 @@ from integrations.local import Config as HostConfig
 from integrations.local import LocalHost
 from integrations.pm2 import Config, Pm2
 from tests.fixtures_gateway import Live, pm2_cli, pm2_list
-
-
-def other(live: Live, *, host: LocalHost | None = None, **changed: object) -> Pm2:
-    """PM2 by another configuration than the one that fits."""
-    fitting: dict[str, object] = {
-        "app": live.demo.name,
-        "command": live.demo.pm2,
-        "pm2_home": str(live.demo.pm2_home),
-        "home": str(live.demo.home),
-    }
-    return Pm2(Config.model_validate(fitting | changed), host=host or live.host)
+from tests.fixtures_gateway import other_pm2 as other
 
 
 async def test_workers_are_told_by_named_fields_only(live: Live) -> None:
