@@ -124,7 +124,7 @@ def _actions(
 async def see_level(attempt: Attempt[Level], *, processes: Processes, gateway: Gateway) -> Observation:
     """What each worker tells of its log level; without that nobody knows."""
     wanted = attempt.params.level
-    pids = [worker.pid for worker in online(await processes.workers())]
+    pids = [worker.voice for worker in online(await processes.workers())]
     answers = await gateway.health_by_worker(pids, kind="detailed")
     told = {pid: str(answers[pid].body["log_level"]) for pid in answers if "log_level" in answers[pid].body}
     if len(told) < len(pids) or not pids:

@@ -17,7 +17,7 @@ from bot.core.fleet import Service
 from bot.core.parse import option, words
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Call, LeaseTerms, Plan, Risk
-from bot.core.ports import EnvFile, EnvKey, Gateway, Processes, Worker
+from bot.core.ports import EnvFile, EnvKey, Gateway, Processes, Voice, Worker
 from bot.core.prose import Code, Inline, Line, Person, When
 from bot.core.records import Lease, Store
 from bot.core.results import Button, Field, Fields, Result, State
@@ -59,7 +59,7 @@ class _Seen:
     key: EnvKey
     handed: str | None
     workers: tuple[Worker, ...]
-    said: Mapping[int, bool]
+    said: Mapping[Voice, bool]
     unsaid: str
     holders: tuple[Lease, ...]
 
@@ -181,10 +181,10 @@ async def _look(service: Service, *, env: EnvFile, processes: Processes, gateway
     )
     async with store.transaction() as tx:
         holders = await tx.leases.active(service=service.name, kind=KIND)
-    said: Mapping[int, bool] = {}
+    said: Mapping[Voice, bool] = {}
     unsaid = ""
     try:
-        said = await gateway.in_maintenance([worker.pid for worker in workers if worker.pid])
+        said = await gateway.in_maintenance([worker.voice for worker in workers if worker.pid])
     except IntegrationError as error:
         unsaid = f"The workers could not be asked: {error}"
     return _Seen(key, handed, workers, said, unsaid, holders)
@@ -266,7 +266,7 @@ def _standing(key: EnvKey) -> Line:
 
 
 def _told(seen: _Seen, worker: Worker) -> str:
-    return {True: "on", False: "off", None: "does not say"}[seen.said.get(worker.pid)]
+    return {True: "on", False: "off", None: "does not say"}[seen.said.get(worker.voice)]
 
 
 def _agreement(seen: _Seen) -> State:

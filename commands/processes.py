@@ -12,7 +12,7 @@ from bot.core.fleet import Service
 from bot.core.parse import words
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Call, Observation, Plan, Risk, Step, Verdict
-from bot.core.ports import Gateway, Processes, Worker
+from bot.core.ports import Gateway, Processes, Voice, Worker
 from bot.core.processes import Declared, Supervisor, Verb
 from bot.core.prose import Bold, Code, Line, When
 from bot.core.results import Field, Table
@@ -39,16 +39,16 @@ async def show(
     """Show every worker with its build, and whether as many run as are declared."""
     workers, declared = await asyncio.gather(processes.workers(), supervisor.declared())
     up, unsaid = online(workers), ""
-    builds: dict[int, str] = {}
+    builds: dict[Voice, str] = {}
     try:
-        answers = await gateway.health_by_worker([worker.pid for worker in up]) if up else {}
-        builds = {pid: str(health.body.get("sha", ""))[:12] for pid, health in answers.items()}
+        answers = await gateway.health_by_worker([worker.voice for worker in up]) if up else {}
+        builds = {voice: str(health.body.get("sha", ""))[:12] for voice, health in answers.items()}
     except IntegrationError as error:
         unsaid = f"No worker could be asked for its build: {error}"
     return Table(
         title=f"Workers of {service.name}",
         columns=("Id", "Pid", "Status", "Restarts", "Up since", "Memory", "CPU", "Build"),
-        rows=tuple(_row(worker, builds.get(worker.pid, "")) for worker in workers),
+        rows=tuple(_row(worker, builds.get(worker.voice, "")) for worker in workers),
         empty="The process manager lists no worker: start brings them back.",
         notes=(*((unsaid,) if unsaid else ()), *_declared(workers, declared)),
     )
@@ -188,7 +188,8 @@ def _preconditions(workers: Sequence[Worker]) -> dict[str, str]:
 
 def _row(worker: Worker, build: str) -> tuple[Line, ...]:
     since: Line = (When(worker.started_at),) if worker.started_at else ""
-    memory, cpu = f"{worker.memory / 1e6:.0f} MB", f"{worker.cpu:.0f} %"
+    memory = "unknown" if worker.memory is None else f"{worker.memory / 1e6:.0f} MB"
+    cpu = "unknown" if worker.cpu is None else f"{worker.cpu:.0f} %"
     return (
         str(worker.id),
         str(worker.pid or ""),

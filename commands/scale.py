@@ -84,7 +84,10 @@ async def _refuse_beyond(host: Host, workers: Sequence[Worker], count: int) -> N
         raise UsageError(
             f"{count} workers are too many for the {cores} cores of {host.name}.", hint=f"At most {cores * PER_CORE}."
         )
-    largest = max((worker.memory for worker in workers), default=0)
+    known = [worker.memory for worker in workers if worker.memory is not None]
+    if not known:
+        raise IntegrationError("The process manager does not tell how much memory a worker takes.")
+    largest = max(known)
     needed = (count - len(workers)) * largest
     if needed > free:
         raise UsageError(

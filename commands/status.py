@@ -14,7 +14,7 @@ from bot.core.errors import IntegrationError, OpsbotError
 from bot.core.fleet import Fleet, Service
 from bot.core.parse import option
 from bot.core.people import AUTOMATIC
-from bot.core.ports import Gateway, Processes, Worker
+from bot.core.ports import Gateway, Processes, Voice, Worker
 from bot.core.prose import Bold, Channel, Inline, Line, Person, When
 from bot.core.records import Incident, Lease, Operation, Store
 from bot.core.results import Field, ServiceStatus, State, Status
@@ -56,13 +56,13 @@ async def _service(service: Service, leases: Sequence[Lease], now: datetime) -> 
     holders = [lease for lease in leases if lease.service == service.name and lease.kind == "maintenance"]
     workers = await _part("Workers", _workers(service))
     known = () if isinstance(workers, _Unknown) else workers
-    pids = [worker.pid for worker in known if worker.pid]
+    voices = [worker.voice for worker in known if worker.pid]
     parts = [
         workers if isinstance(workers, _Unknown) else _count(workers),
         *await asyncio.gather(
-            _part("Health", _health(service, pids)),
-            _part("Rates", _rates(service, pids, now)),
-            _part("Maintenance", _maintenance(service, pids, holders)),
+            _part("Health", _health(service, voices)),
+            _part("Rates", _rates(service, voices, now)),
+            _part("Maintenance", _maintenance(service, voices, holders)),
         ),
     ]
     fields = tuple(part for part in parts if isinstance(part, Field))
@@ -101,17 +101,17 @@ def _count(workers: Sequence[Worker]) -> Field:
     return Field("Workers", ", ".join(word for word in words if word), state)
 
 
-async def _health(service: Service, pids: Sequence[int]) -> Field:
-    answers = await _gateway(service, pids).health_by_worker(pids)
+async def _health(service: Service, voices: Sequence[Voice]) -> Field:
+    answers = await _gateway(service, voices).health_by_worker(voices)
     ill = sorted({answer.status for answer in answers.values() if answer.status != HTTPStatus.OK})
-    words = [f"{len(answers)} of {len(pids)} workers answer"]
+    words = [f"{len(answers)} of {len(voices)} workers answer"]
     words += [f"one of them with {status}" for status in ill]
-    state = State.FAIL if ill else State.UNKNOWN if len(answers) < len(pids) else State.OK
+    state = State.FAIL if ill else State.UNKNOWN if len(answers) < len(voices) else State.OK
     return Field("Health", ", ".join(words), state)
 
 
-async def _rates(service: Service, pids: Sequence[int], now: datetime) -> Field:
-    metrics = await _gateway(service, pids).metrics(pids)
+async def _rates(service: Service, voices: Sequence[Voice], now: datetime) -> Field:
+    metrics = await _gateway(service, voices).metrics(voices)
     errors = f"error rate {metrics[ERROR_RATE]:.4g} as the service gives it" if ERROR_RATE in metrics else ""
     if SUCCESS_RATE not in metrics:
         return Field("Rates", errors or "none yet")
@@ -119,10 +119,10 @@ async def _rates(service: Service, pids: Sequence[int], now: datetime) -> Field:
     return Field("Rates", f"success {success.value}, {success.limit}{errors and f'; {errors}'}", success.state)
 
 
-async def _maintenance(service: Service, pids: Sequence[int], holders: Sequence[Lease]) -> Field:
-    said = await _gateway(service, pids).in_maintenance(pids)
-    if len(said) < len(pids):
-        raise IntegrationError(f"{len(pids) - len(said)} of {len(pids)} workers do not say.")
+async def _maintenance(service: Service, voices: Sequence[Voice], holders: Sequence[Lease]) -> Field:
+    said = await _gateway(service, voices).in_maintenance(voices)
+    if len(said) < len(voices):
+        raise IntegrationError(f"{len(voices) - len(said)} of {len(voices)} workers do not say.")
     on = set(said.values())
     if on == {False} and not holders:
         return Field("Maintenance", "off", State.OK)
@@ -131,9 +131,9 @@ async def _maintenance(service: Service, pids: Sequence[int], holders: Sequence[
     return Field("Maintenance", (word, *held) if held else f"{word}; nobody holds it", State.WARN)
 
 
-def _gateway(service: Service, pids: Sequence[int]) -> Gateway:
+def _gateway(service: Service, voices: Sequence[Voice]) -> Gateway:
     gateway = service.port(Gateway)
-    if not pids:
+    if not voices:
         raise IntegrationError("No worker is known that could be asked.")
     return gateway
 

@@ -15,9 +15,9 @@ from pydantic import Field, JsonValue
 
 from bot.core.cache import WarmUp
 from bot.core.duration import Duration
-from bot.core.errors import IntegrationError
+from bot.core.errors import Indistinct, IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.ports import Answer, Gateway, Health, Http
+from bot.core.ports import Answer, Gateway, Health, Http, Voice
 
 T = TypeVar("T")
 
@@ -58,6 +58,12 @@ class Config(IntegrationConfig):
     metrics: str = Field("/api/metrics", title="Metrics", description="Metrics as JSON.", pattern="^/")
     timeout: Duration = Field("5s", validate_default=True, title="Timeout", description="Limit of each request.")
     pid_field: str = Field("pid", title="Pid", description="Field in which an answer names its worker's pid.")
+    hostname_field: str = Field(
+        "hostname",
+        title="Hostname",
+        description="Field in which an answer names its container's hostname, for of several containers that alone "
+        "tells which one answers.",
+    )
     maintenance_field: str = Field(
         "maintenance", title="Maintenance", description="True or false in the basic health of each worker."
     )
@@ -93,7 +99,7 @@ class Config(IntegrationConfig):
 
 
 class HttpGateway:
-    """Asks by new connections; which worker answers is the balancer's choice, and each answer tells its pid.
+    """Asks by new connections; which worker answers is the balancer's choice, and each answer tells who it is.
 
     One round over the workers at a time: two that take turns could each be given the same worker for ever.
     """
@@ -102,6 +108,7 @@ class HttpGateway:
         self._config = config
         self._http = http
         self._one_round = asyncio.Lock()
+        self._names = (config.pid_field, config.hostname_field)
         self._paths = {"basic": config.basic, "detailed": config.detailed, "dependencies": config.dependencies}
 
     async def health(self, kind: str = "basic") -> Health:
@@ -111,17 +118,15 @@ class HttpGateway:
         shown = {name: value for name, value in _leaves(_object(answer)) if self._may_show(name)}
         return Health(url=self._config.url + path, status=answer.status, latency=answer.latency, body=shown)
 
-    async def health_by_worker(self, pids: Sequence[int], *, kind: str = "basic") -> Mapping[int, Health]:
+    async def health_by_worker(self, voices: Sequence[Voice], *, kind: str = "basic") -> Mapping[Voice, Health]:
         """See `Gateway`."""
-        return await self._by_worker(
-            pids, lambda: self.health(kind), lambda health: health.body.get(self._config.pid_field)
-        )
+        return await self._by_worker(voices, lambda: self.health(kind), lambda health: health.body)
 
-    async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
+    async def in_maintenance(self, voices: Sequence[Voice]) -> Mapping[Voice, bool]:
         """See `Gateway`."""
-        answers = await self._by_worker(pids, self._state, lambda state: state.get(self._config.pid_field))
-        said = {pid: state.get(self._config.maintenance_field) for pid, state in answers.items()}
-        return {pid: value for pid, value in said.items() if isinstance(value, bool)}
+        answers = await self._by_worker(voices, self._state, lambda state: state)
+        said = {voice: state.get(self._config.maintenance_field) for voice, state in answers.items()}
+        return {voice: value for voice, value in said.items() if isinstance(value, bool)}
 
     async def turns_customers_away(self) -> bool | None:
         """See `Gateway`. A server error that is not the maintenance answer raises."""
@@ -141,14 +146,14 @@ class HttpGateway:
             raise IntegrationError(f"{self._config.url}{probe.path} answered {answer.status} to a customer's request.")
         return False
 
-    async def metrics(self, pids: Sequence[int]) -> Mapping[str, float]:
+    async def metrics(self, voices: Sequence[Voice]) -> Mapping[str, float]:
         """See `Gateway`. Raises when a worker did not answer: a sum without it would look like a drop."""
         if self._config.shared_metrics:
             return self._numbers(await self._metrics())
-        answers = await self._by_worker(pids, self._metrics, lambda body: body.get(self._config.pid_field))
-        if missing := set(pids) - set(answers):
+        answers = await self._by_worker(voices, self._metrics, lambda body: body)
+        if missing := set(voices) - set(answers):
             raise IntegrationError(
-                f"No metrics came from {len(missing)} of {len(pids)} workers.",
+                f"No metrics came from {len(missing)} of {len(voices)} workers.",
                 hint="Where one worker's metrics are those of all, set gateway.shared_metrics.",
             )
         return _combined([self._numbers(answer) for answer in answers.values()], self._config.weights)
@@ -199,23 +204,24 @@ class HttpGateway:
             name: float(value)
             for name, value in _leaves(body)
             if isinstance(value, int | float) and not isinstance(value, bool)
-            if math.isfinite(value) and name != self._config.pid_field
+            if math.isfinite(value) and name not in self._names
         }
 
     def _may_show(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in (*self._config.shown, self._config.pid_field))
+        return any(fnmatchcase(name, pattern) for pattern in (*self._config.shown, *self._names))
 
     async def _by_worker(
-        self, pids: Sequence[int], ask: Callable[[], Awaitable[T]], pid_of: Callable[[T], JsonValue]
-    ) -> Mapping[int, T]:
-        """Ask until each of `pids` has answered; raises the last failure when nobody answered at all."""
+        self, voices: Sequence[Voice], ask: Callable[[], Awaitable[T]], body_of: Callable[[T], Mapping[str, JsonValue]]
+    ) -> Mapping[Voice, T]:
+        """Ask until each of `voices` has answered; raises the last failure when nobody answered at all."""
         async with self._one_round:
-            return await self._round(set(pids), ask, pid_of)
+            return await self._round(voices, ask, body_of)
 
     async def _round(
-        self, waiting: set[int], ask: Callable[[], Awaitable[T]], pid_of: Callable[[T], JsonValue]
-    ) -> Mapping[int, T]:
-        answers: dict[int, T] = {}
+        self, voices: Sequence[Voice], ask: Callable[[], Awaitable[T]], body_of: Callable[[T], Mapping[str, JsonValue]]
+    ) -> Mapping[Voice, T]:
+        answers: dict[Voice, T] = {}
+        waiting = set(voices)
         failure: IntegrationError | None = None
         until = time.monotonic() + _PATIENCE
         for _ in range(_ASKS_PER_WORKER * len(waiting)):
@@ -226,13 +232,27 @@ class HttpGateway:
             except IntegrationError as error:
                 failure = error
                 continue
-            pid = pid_of(answer)
-            if isinstance(pid, int) and pid in waiting:
-                waiting.discard(pid)
-                answers[pid] = answer
+            voice = self._voice_of(body_of(answer), voices)
+            if voice in waiting:
+                waiting.discard(voice)
+                answers[voice] = answer
         if failure and not answers:
             raise failure
         return answers
+
+    def _voice_of(self, body: Mapping[str, JsonValue], voices: Sequence[Voice]) -> Voice:
+        """Who gave this answer: a pid says nothing of a container, and of a single one it need not be said."""
+        pid, hostname = (body.get(name) for name in self._names)
+        if not any(isinstance(voice, str) for voice in voices):
+            return pid if isinstance(pid, int) else ""
+        if isinstance(hostname, str):
+            return hostname
+        if len(voices) > 1:
+            raise Indistinct(
+                f"The answers do not tell which of the {len(voices)} containers gave them.",
+                hint=f"Have them name os.hostname() as {self._config.hostname_field}.",
+            )
+        return voices[0]
 
 
 def _object(answer: Answer) -> Mapping[str, JsonValue]:

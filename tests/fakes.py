@@ -23,6 +23,7 @@ from bot.core.ports import (
     Monitor,
     Processes,
     Profile,
+    Voice,
     Worker,
 )
 from bot.core.results import Result
@@ -168,26 +169,26 @@ class FakeGateway:
     """
 
     numbers: dict[str, float] = field(default_factory=dict)
-    statuses: dict[int, int] = field(default_factory=dict)
+    statuses: dict[Voice, int] = field(default_factory=dict)
     latency: float = 0.012
     hangs: bool = False
 
     async def health(self, kind: str = "basic") -> Health:
         return Health(f"http://127.0.0.1/{kind}", 200, self.latency, {})
 
-    async def health_by_worker(self, pids: Sequence[int], *, kind: str = "basic") -> Mapping[int, Health]:
+    async def health_by_worker(self, voices: Sequence[Voice], *, kind: str = "basic") -> Mapping[Voice, Health]:
         if self.hangs:
             await asyncio.Event().wait()
-        answers = {pid: self.statuses.get(pid, 200) for pid in pids}
+        answers = {pid: self.statuses.get(pid, 200) for pid in voices}
         return {pid: Health("http://127.0.0.1/", code, self.latency, {}) for pid, code in answers.items() if code}
 
-    async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
-        return dict.fromkeys(pids, False)
+    async def in_maintenance(self, voices: Sequence[Voice]) -> Mapping[Voice, bool]:
+        return dict.fromkeys(voices, False)
 
     async def turns_customers_away(self) -> bool | None:
         return None
 
-    async def metrics(self, pids: Sequence[int]) -> Mapping[str, float]:
+    async def metrics(self, voices: Sequence[Voice]) -> Mapping[str, float]:
         return self.numbers
 
     async def pending_payments(self) -> int | None:

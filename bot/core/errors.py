@@ -9,7 +9,8 @@ OpsbotError
 ├── Fenced              another replica has taken this work over: touch nothing more
 └── IntegrationError    an outside system refused, failed or was not understood
     ├── Unreachable     nobody was there to ask, and why
-    └── OutcomeUnknown  it did not answer in time, or the line broke: what it did is not known
+    ├── OutcomeUnknown  it did not answer in time, or the line broke: what it did is not known
+    └── Indistinct      it answered, but not for whom: which worker said it is not known
 """
 
 from __future__ import annotations
@@ -67,3 +68,7 @@ class Unreachable(IntegrationError):
 
 class OutcomeUnknown(IntegrationError):
     """An outside system did not answer in time or the line broke: what it did is not known."""
+
+
+class Indistinct(IntegrationError):
+    """A service answered, but its answers do not tell which of its workers gave them."""

@@ -94,9 +94,16 @@ class Host(Protocol):
         ...
 
 
+Voice = int | str
+"""What the answers of a worker name it by: its pid, or the hostname of its container."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One process of the service: memory in bytes, CPU in percent of a core."""
+    """One process of the service: memory in bytes, CPU in percent of a core; None where the manager does not tell.
+
+    `pid` is the host's. One in a container (`hostname` is set) never knows that: inside it has another.
+    """
 
     id: int
     pid: int
@@ -104,8 +111,14 @@ class Worker:
     mode: str
     restarts: int
     started_at: datetime | None
-    memory: int
-    cpu: float
+    memory: int | None
+    cpu: float | None
+    hostname: str = ""
+
+    @property
+    def voice(self) -> Voice:
+        """What its answers name it by."""
+        return self.hostname or self.pid
 
 
 class Processes(Protocol):
@@ -208,20 +221,23 @@ class Gateway(Protocol):
         """`basic`, `detailed` or `dependencies`; a non-200 answer is a Health too, no answer raises."""
         ...
 
-    async def health_by_worker(self, pids: Sequence[int], *, kind: str = "basic") -> Mapping[int, Health]:
-        """Ask until each of `pids` has answered or patience is over; a pid that did not answer is missing."""
+    async def health_by_worker(self, voices: Sequence[Voice], *, kind: str = "basic") -> Mapping[Voice, Health]:
+        """Ask until each of `voices` has answered or patience is over; one that did not answer is missing.
+
+        Raises `Indistinct`, as the others by worker do, when answers do not tell which of several gave them.
+        """
         ...
 
-    async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
-        """What each worker says of maintenance mode; a pid that did not say is missing."""
+    async def in_maintenance(self, voices: Sequence[Voice]) -> Mapping[Voice, bool]:
+        """What each worker says of maintenance mode; one that did not say is missing."""
         ...
 
     async def turns_customers_away(self) -> bool | None:
         """Whether a customer's request is refused with the maintenance answer; None when no probe is configured."""
         ...
 
-    async def metrics(self, pids: Sequence[int]) -> Mapping[str, float]:
-        """Metrics by name over all of `pids`: counters are summed, rates weighted; a missing one is missing."""
+    async def metrics(self, voices: Sequence[Voice]) -> Mapping[str, float]:
+        """Metrics by name over all of `voices`: counters are summed, rates weighted; a missing one is missing."""
         ...
 
     async def pending_payments(self) -> int | None:

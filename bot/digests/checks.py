@@ -86,10 +86,10 @@ async def find_workers(terms: Terms, *, processes: Processes) -> Finding:
 async def find_health(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
     """What each worker answers at the health endpoint."""
     workers = await _online(processes)
-    answers = await gateway.health_by_worker([worker.pid for worker in workers])
-    ids = {worker.pid: worker.id for worker in workers}
-    silent = [f"worker {worker.id} did not answer" for worker in workers if worker.pid not in answers]
-    ill = [f"worker {ids[pid]} answered {health.status}" for pid, health in answers.items() if health.status != 200]  # noqa: PLR2004 - HTTP's OK
+    answers = await gateway.health_by_worker([worker.voice for worker in workers])
+    ids = {worker.voice: worker.id for worker in workers}
+    silent = [f"worker {worker.id} did not answer" for worker in workers if worker.voice not in answers]
+    ill = [f"worker {ids[voice]} answered {health.status}" for voice, health in answers.items() if health.status != 200]  # noqa: PLR2004 - HTTP's OK
     slowest = max((health.latency for health in answers.values()), default=0.0)
     if ill:
         state = State.FAIL
@@ -193,7 +193,7 @@ async def _online(processes: Processes) -> tuple[Worker, ...]:
 
 async def _metric(name: str, gateway: Gateway, processes: Processes) -> float:
     """One metric over all workers; an error when it is not there or is no number, for that is no zero."""
-    metrics = await gateway.metrics([worker.pid for worker in await _online(processes)])
+    metrics = await gateway.metrics([worker.voice for worker in await _online(processes)])
     if name not in metrics:
         raise IntegrationError(f"The service gives no {name}; it has none as long as there was no payment.")
     if not math.isfinite(metrics[name]):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.core.errors import IntegrationError
+from bot.core.errors import Indistinct, IntegrationError
 from bot.core.plan import Attempt, Json, Observation, Step, Verdict
-from bot.core.ports import EnvFile, Gateway, Health, Processes, Worker
+from bot.core.ports import EnvFile, Gateway, Health, Processes, Voice, Worker
 
 _STABLE = timedelta(seconds=1)
 """How long new workers must stay as they are: one that crashes at its start is `online` for a moment each time."""
+
+_ANSWERS = 8
+"""How many answers there are to be for each worker where answers do not tell whose they are."""
 
 
 class _Params(BaseModel):
@@ -86,14 +89,17 @@ async def see_steady(
         second = await processes.workers()
         fault = _unlike_new(second, before=before) or _unstable(first, second)
     builds: tuple[str, ...] = ()
+    gap = ""
     if not fault:
-        fault, builds = await _serving(gateway, [worker.pid for worker in first])
+        fault, builds, gap = await _serving(gateway, first)
     if fault:
         return Observation(Verdict.NOT_DONE, fault)
     if len(builds) > 1:
         return Observation(Verdict.NOT_DONE, f"The workers are of different builds: {', '.join(builds)}.")
     if build and builds != (build[:12],):
         return Observation(Verdict.NOT_DONE, f"The workers are of build {builds[0] if builds else 'unknown'}.")
+    if gap:
+        return Observation(Verdict.UNKNOWN, gap)
     pids = ", ".join(str(worker.pid) for worker in first)
     new, of = " with new pids" if before else "", f" of build {builds[0]}" if builds else ""
     return Observation(Verdict.DONE, f"{_count(first)}{new} ({pids}), steady, and each answers health{of}.")
@@ -102,30 +108,30 @@ async def see_steady(
 async def see_maintenance(attempt: Attempt[Maintenance], *, processes: Processes, gateway: Gateway) -> Observation:
     """Each worker says so, a customer is turned away or let in accordingly, and health stays good."""
     on = attempt.params.on
-    pids = [worker.pid for worker in await processes.workers() if worker.pid]
-    if not pids:
+    workers = [worker for worker in await processes.workers() if worker.pid]
+    if not workers:
         return Observation(Verdict.NOT_DONE, "No worker runs.")
-    fault, _ = await _serving(gateway, pids)
+    fault, _, gap = await _serving(gateway, workers)
     if fault:
         return Observation(Verdict.NOT_DONE, fault)
-    said = await gateway.in_maintenance(pids)
+    voices = [worker.voice for worker in workers]
+    said = {} if gap else await gateway.in_maintenance(voices)
     # The balancer hands connections out in turn: as many requests as workers.
-    turned_away = {await gateway.turns_customers_away() for _ in pids}
-    faults, gaps, evidence = [], [], ["Health is good"]
-    if wrong := [pid for pid, value in said.items() if value is not on]:
+    turned_away = {await gateway.turns_customers_away() for _ in voices}
+    faults, evidence = [], ["Health is good"]
+    if wrong := [voice for voice, value in said.items() if value is not on]:
         faults.append(f"worker {_listed(wrong)} says that maintenance is {_on(not on)}")
     if (not on) in turned_away:
         faults.append(f"a customer's request is still {'let in' if on else 'turned away'}")
-    if silent := [pid for pid in pids if pid not in said]:
-        gaps.append(f"worker {_listed(silent)} does not tell whether maintenance is on")
     if said:
-        evidence.append(f"{len(said)} of {len(pids)} workers say that maintenance is {_on(on)}")
+        evidence.append(f"{len(said)} of {len(voices)} workers say that maintenance is {_on(on)}")
     if None not in turned_away:
         evidence.append(f"a customer's request is {'turned away' if on else 'let in'}")
     if faults:
         return Observation(Verdict.NOT_DONE, _sentence(faults))
-    if gaps and (said or None in turned_away):
-        return Observation(Verdict.UNKNOWN, _sentence(gaps))
+    silent = [voice for voice in voices if voice not in said]
+    if gap or (silent and (said or None in turned_away)):
+        return Observation(Verdict.UNKNOWN, gap or f"Worker {_listed(silent)} does not tell whether maintenance is on.")
     return Observation(Verdict.DONE, _sentence(evidence) + ("" if on else await _pending(gateway)))
 
 
@@ -148,18 +154,34 @@ def _unstable(first: Sequence[Worker], second: Sequence[Worker]) -> str:
     return f"Worker {_listed(restarted)} keeps restarting." if restarted else ""
 
 
-async def _serving(gateway: Gateway, pids: Sequence[int]) -> tuple[str, tuple[str, ...]]:
-    """Why not every worker serves, empty when each answers health with 200; and the builds that they tell."""
+async def _serving(gateway: Gateway, workers: Sequence[Worker]) -> tuple[str, tuple[str, ...], str]:
+    """Why not every worker serves (empty when each answers health with 200), their builds, and what is not known."""
+    voices = [worker.voice for worker in workers]
     try:
-        answers: Mapping[int, Health] = await gateway.health_by_worker(pids)
+        answers = await gateway.health_by_worker(voices)
+    except Indistinct as error:
+        return await _serving_as_a_whole(gateway, workers, error)
     except IntegrationError as error:
-        return f"No worker answers health: {error}", ()
-    if silent := [pid for pid in pids if pid not in answers]:
-        return f"Worker {_listed(silent)} does not answer health.", ()
-    builds = sorted({sha[:12] for answer in answers.values() if isinstance(sha := answer.body.get("sha"), str)})
-    bad = {pid: answer.status for pid, answer in answers.items() if answer.status != HTTPStatus.OK}
-    fault = _sentence([f"worker {pid} answers health with {status}" for pid, status in bad.items()]) if bad else ""
-    return fault, tuple(builds)
+        return f"No worker answers health: {error}", (), ""
+    if silent := [voice for voice in voices if voice not in answers]:
+        return f"Worker {_listed(silent)} does not answer health.", (), ""
+    bad = {voice: answer.status for voice, answer in answers.items() if answer.status != HTTPStatus.OK}
+    fault = _sentence([f"worker {voice} answers health with {status}" for voice, status in bad.items()]) if bad else ""
+    return fault, _builds(answers.values()), ""
+
+
+async def _serving_as_a_whole(
+    gateway: Gateway, workers: Sequence[Worker], why: Indistinct
+) -> tuple[str, tuple[str, ...], str]:
+    """The same over many answers: a bad one is a fault whoever gave it, but good ones do not prove it of each."""
+    answers = [await gateway.health() for _ in range(_ANSWERS * len(workers))]
+    bad = sorted({answer.status for answer in answers if answer.status != HTTPStatus.OK})
+    fault = f"Of {len(answers)} answers of health some are {_listed(bad)}." if bad else ""
+    return fault, _builds(answers), f"{len(answers)} answers of health were good, but unknown is whose: {why}"
+
+
+def _builds(answers: Iterable[Health]) -> tuple[str, ...]:
+    return tuple(sorted({sha[:12] for answer in answers if isinstance(sha := answer.body.get("sha"), str)}))
 
 
 async def _pending(gateway: Gateway) -> str:
@@ -176,8 +198,8 @@ def _sentence(parts: Sequence[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(str(number) for number in numbers)
+def _listed(voices: Sequence[Voice]) -> str:
+    return ", ".join(map(str, voices))
 
 
 def _count(workers: Sequence[Worker]) -> str:

@@ -14,7 +14,7 @@ from bot.core.errors import IntegrationError
 from bot.core.fleet import Service
 from bot.core.people import Actor, Role
 from bot.core.plan import Plan
-from bot.core.ports import EnvFile, Gateway, Processes, Worker
+from bot.core.ports import EnvFile, Gateway, Processes, Voice, Worker
 from bot.core.records import Store
 from bot.core.registry import bind
 from bot.core.results import Field, Fields, State
@@ -34,10 +34,10 @@ class Shop(FakeGateway):
     said: bool | None = False
     away: bool = False
 
-    async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
+    async def in_maintenance(self, voices: Sequence[Voice]) -> Mapping[Voice, bool]:
         if self.away:
             raise IntegrationError("connection refused")
-        return {} if self.said is None else dict.fromkeys(pids, self.said)
+        return {} if self.said is None else dict.fromkeys(voices, self.said)
 
     async def pending_payments(self) -> int | None:
         if self.away:

@@ -16,7 +16,7 @@ from bot.core.fleet import Fleet, Service
 from bot.core.parse import parse
 from bot.core.people import AUTOMATIC, Actor, Role
 from bot.core.plan import Area, Call, Plan
-from bot.core.ports import Gateway, Health, Processes, Worker
+from bot.core.ports import Gateway, Health, Processes, Voice, Worker
 from bot.core.prose import Line, Person
 from bot.core.records import Incident, Lease, Operation, Store
 from bot.core.registry import bind
@@ -165,7 +165,7 @@ async def test_what_hangs_is_unknown_and_the_rest_is_shown(store: Store, monkeyp
     ],
 )
 async def test_a_part_that_is_not_well_is_told(
-    store: Store, processes: tuple[Worker, ...], statuses: dict[int, int], name: str, expected: tuple[str, State]
+    store: Store, processes: tuple[Worker, ...], statuses: dict[Voice, int], name: str, expected: tuple[str, State]
 ) -> None:
     service = gateway(FakeProcesses(processes), FakeGateway(statuses=statuses))
 
@@ -180,8 +180,8 @@ class Says(FakeGateway):
 
     said: tuple[bool, ...] = ()
 
-    async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
-        return dict(zip(pids, self.said, strict=False))
+    async def in_maintenance(self, voices: Sequence[Voice]) -> Mapping[Voice, bool]:
+        return dict(zip(voices, self.said, strict=False))
 
 
 @pytest.mark.row("G7")
@@ -272,9 +272,9 @@ async def test_health_is_one_table_by_page_and_worker(live: Live) -> None:
 class Away(FakeGateway):
     """A service whose workers answer nothing, and whose detailed page is refused."""
 
-    async def health_by_worker(self, pids: Sequence[int], *, kind: str = "basic") -> Mapping[int, Health]:
+    async def health_by_worker(self, voices: Sequence[Voice], *, kind: str = "basic") -> Mapping[Voice, Health]:
         if kind == "detailed":
-            raise IntegrationError(f"connection refused for {len(pids)}")
+            raise IntegrationError(f"connection refused for {len(voices)}")
         return {}
 
 

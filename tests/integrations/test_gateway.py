@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 from pydantic import ValidationError
 
-from bot.core.errors import IntegrationError
+from bot.core.errors import Indistinct, IntegrationError
 from integrations import gateway as module
 from integrations.gateway import Config, CustomerProbe, HttpGateway, PendingProbe
 from integrations.http import HttpClient
@@ -210,3 +210,22 @@ async def test_a_ping_tells_status_and_latency(live: Live) -> None:
 def test_a_configuration_that_cannot_work_is_refused(make: Callable[[], object]) -> None:
     with pytest.raises(ValidationError):
         make()
+
+
+async def test_containers_are_told_apart_by_their_hostname_for_each_has_the_same_pid() -> None:
+    said = [{"pid": 1, "hostname": "a1", "maintenance": True}, {"pid": 1, "hostname": "b2", "maintenance": False}]
+    async with answering({"/health": said}) as gateway:
+        assert set(await gateway.health_by_worker(["a1", "b2"])) == {"a1", "b2"}
+        assert await gateway.in_maintenance(["a1", "b2"]) == {"a1": True, "b2": False}
+
+
+async def test_of_several_containers_that_name_no_hostname_nobody_knows_which_answered() -> None:
+    async with answering({"/health": [{"pid": 1}]}) as gateway:
+        with pytest.raises(Indistinct, match="which of the 2 containers"):
+            await gateway.health_by_worker(["a1", "b2"])
+
+
+async def test_a_single_container_need_not_say_who_it_is_but_another_one_is_not_taken_for_it() -> None:
+    async with answering({"/health": [{"pid": 1}], "/health/detailed": [{"pid": 1, "hostname": "old"}]}) as gateway:
+        assert set(await gateway.health_by_worker(["a1"])) == {"a1"}
+        assert set(await gateway.health_by_worker(["a1"], kind="detailed")) == set()

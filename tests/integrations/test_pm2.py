@@ -26,6 +26,7 @@ async def test_workers_are_told_by_named_fields_only(live: Live) -> None:
     assert [(worker.id, worker.pid, worker.status) for worker in workers] == pm2_list(live.demo)
     assert {(worker.mode, worker.restarts) for worker in workers} == {("cluster_mode", workers[0].restarts)}
     for worker in workers:
+        assert worker.memory
         assert worker.memory > 1_000_000
         assert worker.started_at
         assert timedelta() < datetime.now(UTC) - worker.started_at < timedelta(hours=1)

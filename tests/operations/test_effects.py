@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.errors import Conflict, IntegrationError
+from bot.core.errors import Conflict, Indistinct, IntegrationError
 from bot.core.plan import Attempt, Observation, Verdict
-from bot.core.ports import EnvFile, EnvKey, Health, Worker
+from bot.core.ports import EnvFile, EnvKey, Health, Voice, Worker
 from bot.operations import effects
 from bot.operations.effects import (
     EnvSet,
@@ -56,18 +56,18 @@ class Changing(FakeProcesses):
 class Door(FakeGateway):
     """A service whose workers say `said` of maintenance, and that answers a customer with `away` in turn."""
 
-    said: dict[int, bool] = field(default_factory=dict)
+    said: dict[Voice, bool] = field(default_factory=dict)
     away: list[bool | None] = field(default_factory=lambda: [None])
     waiting: int | Exception | None = None
     unreachable: bool = False
 
-    async def health_by_worker(self, pids: Sequence[int], *, kind: str = "basic") -> Mapping[int, Health]:
+    async def health_by_worker(self, voices: Sequence[Voice], *, kind: str = "basic") -> Mapping[Voice, Health]:
         if self.unreachable:
             raise IntegrationError("connection refused")
-        return await FakeGateway.health_by_worker(self, pids, kind=kind)
+        return await FakeGateway.health_by_worker(self, voices, kind=kind)
 
-    async def in_maintenance(self, pids: Sequence[int]) -> Mapping[int, bool]:
-        return {pid: self.said[pid] for pid in pids if pid in self.said}
+    async def in_maintenance(self, voices: Sequence[Voice]) -> Mapping[Voice, bool]:
+        return {voice: self.said[voice] for voice in voices if voice in self.said}
 
     async def turns_customers_away(self) -> bool | None:
         self.away.append(self.away[0])
@@ -175,7 +175,8 @@ async def test_a_reload_is_not_looked_at_while_one_still_runs() -> None:
         await see_reload(Attempt(Reload(), {"pids": []}), processes=Changing(NEW, busy=True), gateway=Door())
 
 
-ALL_ON = {1000: True, 1001: True}
+ALL_ON: dict[Voice, bool] = {1000: True, 1001: True}
+ALL_OFF: dict[Voice, bool] = {1000: False, 1001: False}
 
 
 @pytest.mark.row("G6")
@@ -244,7 +245,7 @@ async def test_maintenance_of_a_service_without_workers_is_not_done() -> None:
     ],
 )
 async def test_the_end_tells_how_many_payments_still_wait(waiting: int | Exception | None, told: str) -> None:
-    gateway = Door(said={1000: False, 1001: False}, away=[False], waiting=waiting)
+    gateway = Door(said=dict(ALL_OFF), away=[False], waiting=waiting)
 
     seen = await see_maintenance(Attempt(Maintenance(on=False), {}), processes=FakeProcesses(OLD), gateway=gateway)
 
@@ -255,8 +256,68 @@ async def test_the_end_tells_how_many_payments_still_wait(waiting: int | Excepti
 
 
 async def test_a_customer_who_is_still_turned_away_is_told() -> None:
-    gateway = Door(said={1000: False, 1001: False}, away=[True])
+    gateway = Door(said=dict(ALL_OFF), away=[True])
 
     seen = await see_maintenance(Attempt(Maintenance(on=False), {}), processes=FakeProcesses(OLD), gateway=gateway)
 
     assert seen == Observation(Verdict.NOT_DONE, "A customer's request is still turned away.")
+
+
+BOXES = (replace(worker(1), hostname="a1"), replace(worker(2), hostname="b2"))
+"""Two containers."""
+
+
+@dataclass(slots=True)
+class Chorus(Door):
+    """A service whose answers do not tell which container gave them; `answers` come in turn."""
+
+    answers: list[Health] = field(default_factory=lambda: [well("a" * 40)])
+
+    async def health_by_worker(self, voices: Sequence[Voice], *, kind: str = "basic") -> Mapping[Voice, Health]:
+        raise Indistinct(f"Which of {len(voices)} said {kind}?")
+
+    async def health(self, kind: str = "basic") -> Health:
+        self.answers.append(self.answers[0])
+        return self.answers.pop(0)
+
+
+def well(build: str, status: int = 200) -> Health:
+    return Health("http://127.0.0.1/health", status, 0.01, {"sha": build})
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict", "evidence"),
+    [
+        pytest.param(
+            [well("a" * 40)], Verdict.UNKNOWN, "16 answers of health were good, but unknown is whose", id="well"
+        ),
+        pytest.param(
+            [well("a" * 40), well("a" * 40, 503)], Verdict.NOT_DONE, "Of 16 answers of health some are 503.", id="ill"
+        ),
+        pytest.param(
+            [well("a" * 40), well("b" * 40)],
+            Verdict.NOT_DONE,
+            "The workers are of different builds: aaaaaaaaaaaa, bbbbbbbbbbbb.",
+            id="an old one is left",
+        ),
+    ],
+)
+async def test_containers_that_cannot_be_told_apart_are_never_seen_to_be_well_each(
+    answers: list[Health], verdict: Verdict, evidence: str
+) -> None:
+    seen = await see_reload(Attempt(Reload(), {"pids": []}), processes=Changing(BOXES), gateway=Chorus(answers=answers))
+
+    assert seen.verdict is verdict
+    assert seen.evidence.startswith(evidence)
+
+
+async def test_maintenance_of_containers_that_cannot_be_told_apart_is_unknown_but_a_customer_let_in_is_a_fault() -> (
+    None
+):
+    attempt = Attempt(Maintenance(on=True), {})
+
+    away = await see_maintenance(attempt, processes=FakeProcesses(BOXES), gateway=Chorus(away=[True]))
+    let_in = await see_maintenance(attempt, processes=FakeProcesses(BOXES), gateway=Chorus(away=[False]))
+
+    assert away.verdict is Verdict.UNKNOWN
+    assert let_in == Observation(Verdict.NOT_DONE, "A customer's request is still let in.")
