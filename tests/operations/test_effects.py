@@ -277,8 +277,9 @@ class Chorus(Door):
         raise Indistinct(f"Which of {len(voices)} said {kind}?")
 
     async def health(self, kind: str = "basic") -> Health:
-        self.answers.append(self.answers[0])
-        return self.answers.pop(0)
+        answer = self.answers.pop(0)
+        self.answers.append(answer)
+        return replace(answer, url=f"http://127.0.0.1/{kind}")
 
 
 def well(build: str, status: int = 200) -> Health:
