@@ -14,12 +14,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
 
-import aiohttp
 import psutil
-from aiohttp import web
 
 from bot.core.records import Incident
 from bot.demo.workspace import Person, Workspace
@@ -27,7 +26,8 @@ from bot.demo.workspace.records import Channel
 from bot.store.embedded import EmbeddedPostgres
 from bot.store.migrate import migrate
 from bot.store.postgres import Postgres
-from tests.bench.server import HOST, never
+from tests.bench.server import never
+from tests.bench.wire import HOST, Lines
 
 Body = tuple[bytes, str]
 """A request's body and its content type."""
@@ -59,9 +59,8 @@ class Ground:
     channel: Channel
     database: str
     folder: Path
-    http: aiohttp.ClientSession
-    answers: int = 0
-    answer_url: str = ""
+    lines: Lines
+    hook: int
     answer_delay: float = 0
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -79,15 +78,8 @@ class Ground:
             "transport": "http",
             **wanted,
         }
-        argv = (sys.executable, "-m", "tests.bench.server", kind, json.dumps(settings))
-        process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
-        assert process.stdout
-        try:
-            yield Server(psutil.Process(process.pid), int(await process.stdout.readline()))
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        async with _started("tests.bench.server", kind, json.dumps(settings)) as (process, port):
+            yield Server(process, port)
 
     def command(self) -> Body:
         """A slash command that has not come before."""
@@ -100,7 +92,7 @@ class Ground:
             "user_id": self.ana.id,
             "channel_id": self.channel.id,
             "trigger_id": f"{time.time_ns()}.{number}",
-            "response_url": self.answer_url,
+            "response_url": f"http://{HOST}:{self.hook}/{self.answer_delay}",
         }
         return urlencode(form).encode(), "application/x-www-form-urlencoded"
 
@@ -129,33 +121,43 @@ class Ground:
         }
         return json.dumps(payload).encode(), "application/json"
 
-    async def post(self, server: Server, make: Callable[[], Body]) -> float:
-        """Send one signed request; seconds until its ack. Raises aiohttp.ClientError when there was none."""
-        body, kind = make()
+    def signed(self, body: bytes, kind: str) -> bytes:
+        """A request as Slack makes it."""
         at = str(int(time.time()))
         mac = hmac.new(self.workspace.signing_secret.encode(), f"v0:{at}:".encode() + body, hashlib.sha256)
-        headers = {
-            "Content-Type": kind,
-            "X-Slack-Request-Timestamp": at,
-            "X-Slack-Signature": f"v0={mac.hexdigest()}",
-        }
+        head = (
+            "POST /slack/events HTTP/1.1",
+            f"Host: {HOST}",
+            f"Content-Type: {kind}",
+            f"Content-Length: {len(body)}",
+            f"X-Slack-Request-Timestamp: {at}",
+            f"X-Slack-Signature: v0={mac.hexdigest()}",
+        )
+        return "\r\n".join((*head, "", "")).encode() + body
+
+    async def post(self, server: Server, request: bytes) -> float:
+        """Send one request; seconds until its ack. `ConnectionError` when there was none."""
         began = time.perf_counter()
-        url = f"http://{HOST}:{server.port}/slack/events"
-        async with self.http.post(url, data=body, headers=headers) as answer:
-            await answer.read()
-            answer.raise_for_status()
-        return time.perf_counter() - began
+        status, _ = await self.lines.ask(server.port, request)
+        seconds = time.perf_counter() - began
+        assert status == HTTPStatus.OK, status
+        return seconds
+
+    async def answered(self) -> int:
+        """How many answers have come so far."""
+        _, body = await self.lines.ask(self.hook, f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        return int(body)
 
     async def flood(
         self, server: Server, make: Callable[[], Body], *, count: int, clients: int = 1
     ) -> tuple[list[float], float]:
         """Latencies of `count` requests by `clients` at a time, and how many a second there were."""
         latencies: list[float] = []
-        left = iter(range(count))
+        requests = iter([self.signed(*make()) for _ in range(count)])
 
         async def client() -> None:
-            for _ in left:
-                latencies.append(await self.post(server, make))  # noqa: PERF401 - of many clients into one list
+            for request in requests:
+                latencies.append(await self.post(server, request))  # noqa: PERF401 - of many clients into one list
 
         began = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(clients)))
@@ -164,11 +166,12 @@ class Ground:
     async def steady(self, server: Server, make: Callable[[], Body], *, count: int, a_second: int) -> list[float]:
         """Latencies of requests that come at a set rate, whatever became of the ones before."""
 
-        async def one(number: int) -> float:
+        async def one(number: int, request: bytes) -> float:
             await asyncio.sleep(number / a_second)
-            return await self.post(server, make)
+            return await self.post(server, request)
 
-        return list(await asyncio.gather(*(one(number) for number in range(count))))
+        requests = [self.signed(*make()) for _ in range(count)]
+        return list(await asyncio.gather(*(one(number, request) for number, request in enumerate(requests))))
 
 
 @asynccontextmanager
@@ -183,10 +186,10 @@ async def ground() -> AsyncIterator[Ground]:
         workspace = await stack.enter_async_context(Workspace.open(calls_kept=100))
         ana = workspace.person("ana")
         channel = workspace.channel("inc-1", members=[ana])
-        connector = aiohttp.TCPConnector(limit=200)
-        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        shared = Ground(workspace, ana, channel, database, folder, http)
-        shared.answer_url = await stack.enter_async_context(_answers(shared))
+        lines = Lines()
+        stack.callback(lines.close)
+        _, hook = await stack.enter_async_context(_started("tests.bench.hook"))
+        shared = Ground(workspace, ana, channel, database, folder, lines, hook)
         incident = Incident(0, "Bench", "High", "open", channel.id, ana.id, ana.id, datetime.now(UTC))
         async with Postgres.open(database, defer=never, audit_key=b"k" * 32) as store, store.transaction() as tx:
             await tx.incidents.declare(incident)
@@ -194,19 +197,14 @@ async def ground() -> AsyncIterator[Ground]:
 
 
 @asynccontextmanager
-async def _answers(shared: Ground) -> AsyncIterator[str]:
-    """A response_url that counts; Slack's part, without its work."""
-
-    async def take(request: web.Request) -> web.Response:
-        await request.read()
-        await asyncio.sleep(shared.answer_delay)
-        shared.answers += 1
-        return web.Response(text="ok")
-
-    app = web.Application()
-    app.router.add_post("/answer", take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, 0).start()
-    yield f"http://{HOST}:{runner.addresses[0][1]}/answer"
-    await runner.cleanup()
+async def _started(module: str, *args: str) -> AsyncIterator[tuple[psutil.Process, int]]:
+    """A process that first says the port where it listens."""
+    argv = (sys.executable, "-m", module, *args)
+    process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout
+    try:
+        yield psutil.Process(process.pid), int(await process.stdout.readline())
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

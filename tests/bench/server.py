@@ -32,8 +32,7 @@ from bot.slack.people import Roles
 from bot.store.postgres import Postgres
 from bot.web.server import build, serving
 from bot.web.slack_route import SlackRoute
-
-HOST = "127.0.0.1"
+from tests.bench.wire import HOST
 
 
 def announce(port: int) -> None:
