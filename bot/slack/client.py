@@ -18,7 +18,9 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.core.errors import IntegrationError, OutcomeUnknown
 
 SLACK = "https://slack.com/api/"
-_WITHIN = aiohttp.ClientTimeout(total=10)
+# Unrounded: aiohttp has all that time out within one second do so at once, and what comes then waits for all of them.
+_WITHIN = aiohttp.ClientTimeout(total=10, ceil_threshold=60)
+_AT_ONCE = 500  # calls; when Slack takes seconds for each, the 100 of aiohttp are soon used up, and people wait in line
 _TRANSIENT = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 
 
@@ -34,7 +36,7 @@ class Identity:
 
 def open_session() -> aiohttp.ClientSession:
     """The session that all calls to Slack share; its timeout holds for each, slack_sdk's own does not then."""
-    return aiohttp.ClientSession(timeout=_WITHIN)
+    return aiohttp.ClientSession(timeout=_WITHIN, connector=aiohttp.TCPConnector(limit=_AT_ONCE))
 
 
 def web_client(session: aiohttp.ClientSession, *, token: str, api_url: str = SLACK) -> AsyncWebClient:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
+import yaml
 
 from bot.core.records import Incident
 from bot.demo.workspace import Person, Workspace
@@ -80,6 +82,30 @@ class Ground:
         }
         async with _started("tests.bench.server", kind, json.dumps(settings)) as (process, port):
             yield Server(process, port)
+
+    @asynccontextmanager
+    async def bot(self, data: Path, *, database: str = "") -> AsyncIterator[Server]:
+        """`opsbot run`, the whole of it; with an embedded Postgres in `data` unless it is given a database."""
+        file = self.folder / "opsbot.yaml"
+        slack = {"api_url": self.workspace.api_url, "transport": "http"}
+        file.write_text(yaml.safe_dump({"data_dir": str(data), "slack": slack, "web": {"port": 0}}))
+        environment = {
+            **os.environ,
+            "OPSBOT_SLACK__BOT_TOKEN": self.workspace.bot_token,
+            "OPSBOT_SLACK__SIGNING_SECRET": self.workspace.signing_secret,
+            "OPSBOT_DATABASE_URL": database,
+        }
+        argv = (str(Path(sys.executable).with_name("opsbot")), "--config", str(file), "run")
+        process = await asyncio.create_subprocess_exec(*argv, env=environment, stderr=asyncio.subprocess.PIPE)
+        assert process.stderr
+        try:
+            port = 0
+            while not port:
+                port = json.loads(await process.stderr.readline()).get("port", 0)
+            yield Server(psutil.Process(process.pid), port)
+        finally:
+            process.terminate()
+            await process.communicate()
 
     def command(self) -> Body:
         """A slash command that has not come before."""

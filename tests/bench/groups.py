@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import psycopg
-import yaml
 
 from tests.bench.figures import Figure, over_rounds
 from tests.bench.ground import Ground, Server
@@ -71,7 +68,7 @@ async def slow_slack(ground: Ground) -> AsyncIterator[Figure]:
             ground.answer_delay = delay
             async with ground.server("ours") as server:
                 await ground.flood(server, ground.command, count=50)
-                rounds.append(await ground.steady(server, ground.command, count=200, a_second=100))
+                rounds.append(await ground.steady(server, ground.command, count=1500, a_second=100))
     ground.answer_delay = 0
     value, baseline = (over_rounds(found[delay], 0.99) * 1e3 for delay in (3, 0))
     yield Figure("ack.slow_slack.p99", value, "ms", baseline, "itself while Slack is quick", "<= 1.2")
@@ -157,55 +154,31 @@ async def _killed(ground: Ground) -> Figure:
 
 
 async def memory(ground: Ground) -> AsyncIterator[Figure]:
-    """Resident memory after the start, and after 100,000 events."""
-    async with ground.server("bare") as bare, ground.server("ours") as ours:
-        yield Figure("memory.start", ours.memory(), "MB", bare.memory(), BARE)
-        await ground.flood(ours, ground.event, count=5000, clients=64)
-        settled = ours.memory()
-        await ground.flood(ours, ground.event, count=95_000, clients=64)
-        yield Figure("memory.after_100k", ours.memory(), "MB", settled, "itself after 5,000 events", "~ 1")
+    """Resident memory of the whole bot after its start, and after 100,000 events."""
+    async with ground.server("bare") as bare, ground.bot(ground.folder / "memory", database=ground.database) as bot:
+        await ground.flood(bot, ground.event, count=1)
+        yield Figure("memory.start", bot.memory(), "MB", bare.memory(), BARE)
+        await ground.flood(bot, ground.event, count=5000, clients=64)
+        settled = bot.memory()
+        _, rate = await ground.flood(bot, ground.event, count=95_000, clients=64)
+        yield Figure("memory.after_100k", bot.memory(), "MB", settled, f"itself after 5,000, at {rate:.0f}/s", "~ 1")
 
 
 async def start(ground: Ground) -> AsyncIterator[Figure]:
     """From the start of the process to its first ack, with an empty data folder and with a used one."""
-    bare: list[float] = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        async with ground.server("bare") as server:
-            await ground.post(server, ground.signed(*ground.command()))
-            bare.append(time.perf_counter() - began)
-    cold = [await _first_ack(ground, ground.folder / f"cold-{number}") for number in range(2)]
-    warm = [await _first_ack(ground, ground.folder / "cold-0") for _ in range(ROUNDS)]
+    bare = [await _first_ack(ground, ground.server("bare")) for _ in range(ROUNDS)]
+    cold = [await _first_ack(ground, ground.bot(ground.folder / f"cold-{number}")) for number in range(ROUNDS)]
+    warm = [await _first_ack(ground, ground.bot(ground.folder / "cold-0")) for _ in range(ROUNDS)]
     yield Figure("start.cold", median(cold), "s", median(bare), f"{BARE}, without a store")
     yield Figure("start.warm", median(warm), "s", median(bare), f"{BARE}, without a store")
 
 
-async def _first_ack(ground: Ground, data: Path) -> float:
-    """Seconds until `opsbot run` with its embedded Postgres has acked a command."""
-    file = ground.folder / "opsbot.yaml"
-    slack = {"api_url": ground.workspace.api_url, "transport": "http"}
-    file.write_text(yaml.safe_dump({"data_dir": str(data), "slack": slack, "web": {"port": 0}}))
-    environment = {
-        **os.environ,
-        "OPSBOT_SLACK__BOT_TOKEN": ground.workspace.bot_token,
-        "OPSBOT_SLACK__SIGNING_SECRET": ground.workspace.signing_secret,
-    }
+async def _first_ack(ground: Ground, starting: AbstractAsyncContextManager[Server]) -> float:
+    """Seconds until a process has acked a command."""
     began = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        *(str(Path(sys.executable).with_name("opsbot")), "--config", str(file), "run"),
-        env=environment,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr
-    port = 0
-    while not port:
-        port = json.loads(await process.stderr.readline()).get("port", 0)
-    async with asyncio.timeout(30):
-        await ground.post(Server(None, port), ground.signed(*ground.command()))  # type: ignore[arg-type]  # only its port is used
-    seconds = time.perf_counter() - began
-    process.terminate()
-    await process.communicate()
-    return seconds
+    async with starting as server:
+        await ground.post(server, ground.signed(*ground.command()))
+        return time.perf_counter() - began
 
 
 GROUPS = (ack, socket, slow_slack, dispatch, commands, events, memory, start)

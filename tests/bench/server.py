@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import sys
@@ -119,6 +120,8 @@ async def ours(wanted: Mapping[str, Any]) -> None:
             route = SlackRoute(door.receive, signing_secret=wanted["secret"], clock=now)
             app = build(slack=route, checks={}, metrics=metrics)
             announce(await stack.enter_async_context(serving(app, host=HOST, port=0)))
+        gc.collect()  # as `opsbot run` does once it has started
+        gc.freeze()
         await asyncio.Event().wait()
 
 
