@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.fleet import Service
+from bot.core.ports import Host
 from bot.demo.gateway import Gateway as DemoGateway
 from bot.demo.gateway import Options
 from integrations import envfile, gateway, local, logs, pm2
