@@ -17,7 +17,7 @@ from bot.core.faults import models
 from bot.core.people import Role
 from bot.core.registry import HelpAsked, Registry
 from bot.core.results import CommandHelp
-from bot.digests.checks import LIMITS
+from bot.digests.limits import LIMITS
 from bot.settings import Settings, integrations, model
 from bot.slack import manifest
 

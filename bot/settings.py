@@ -34,8 +34,8 @@ from bot.core.errors import OpsbotError, UsageError
 from bot.core.faults import Fault, faults, models, unknown_key
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.people import Role
-from bot.digests.checks import LIMITS
 from bot.digests.cron import parse_when
+from bot.digests.limits import LIMITS
 from bot.digests.schedules import Schedule
 
 SECRETS_DIR = "OPSBOT_SECRETS_DIR"

@@ -180,9 +180,6 @@ CHECKS = (
 )
 """Every check, in the order in which they are read."""
 
-LIMITS = {limit.key: limit for limit in (*(limit for check in CHECKS for limit in check.limits), ERRORS_WARN)}
-"""Every limit that a service's configuration may set."""
-
 
 async def _online(processes: Processes) -> tuple[Worker, ...]:
     online = tuple(worker for worker in await processes.workers() if worker.status == "online")

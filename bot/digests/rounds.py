@@ -12,12 +12,14 @@ from bot.core.results import Check, Checks, State
 from bot.digests.checks import CHECKS, Declaration, Finding, Terms
 
 
-async def check_service(service: Service, *, now: datetime, checks: tuple[Declaration, ...] = CHECKS) -> Checks:
+async def check_service(
+    service: Service, *, now: datetime, checks: tuple[Declaration, ...] = CHECKS, title: str = ""
+) -> Checks:
     """What every check says of `service`; a check that could not run is unknown and says why."""
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(_check(check, service, now)) for check in checks]
     return Checks(
-        title=f"Health of {service.name} ({service.environment})",
+        title=title or f"Health of {service.name} ({service.environment})",
         checks=tuple(task.result() for task in running),
         at=now,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import cast
 
@@ -31,13 +31,14 @@ CHANNEL = "C0OPS"
 
 @dataclass(slots=True)
 class Bench:
-    """The engine on a real service; `ports` are more of the service's than the gateway's own."""
+    """The engine on a real service; `ports` are more of the service's than the gateway's own, `limits` its limits."""
 
     live: Live
     store: Store
     deferred: Deferred
     clock: SetClock
     ports: dict[type, object] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
     chat: FakeChat = field(default_factory=FakeChat)
     registry: Registry = field(default_factory=lambda: Registry.discover(clicks=CLICKS, steps=STEPS))
 
@@ -45,7 +46,7 @@ class Bench:
     def service(self) -> Service:
         """The service with every port."""
         live = self.live.service
-        return Service(live.name, live.environment, live.host, {**live.ports, **self.ports}, live.maintenance_key)
+        return replace(live, ports={**live.ports, **self.ports}, limits=self.limits)
 
     @property
     def engine(self) -> Engine:

@@ -8,7 +8,7 @@ import pytest
 from bot.core.fleet import Service
 from bot.core.ports import Backup, Done
 from bot.core.results import Check, Checks, State
-from bot.digests.checks import CHECKS, ERRORS_WARN, LIMITS
+from bot.digests.checks import CHECKS
 from bot.digests.rounds import check_service
 from tests.fakes import FakeBackups, FakeGateway, FakeMonitor, FakeProcesses, backup, service, worker
 
@@ -192,10 +192,3 @@ async def test_sizes_are_shown_in_units_that_fit(size: int, shown: str) -> None:
     seen = await look("Backups", service(backups=FakeBackups((backup(made_at=NOW, size=size),))))
 
     assert seen.value.endswith(shown)
-
-
-def test_every_limit_has_a_name_of_its_own_and_says_what_it_means() -> None:
-    declared = [*(limit for check in CHECKS for limit in check.limits), ERRORS_WARN]
-
-    assert len(LIMITS) == len(declared)
-    assert all(limit.meaning.endswith(".") for limit in declared)

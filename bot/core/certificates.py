@@ -1,0 +1,32 @@
+"""The certificates that customers are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a host presents just now; `fault` says why a customer's browser refuses it, if so.
+
+    `expires_at` is None where a certificate that is refused could not be read.
+    """
+
+    host: str
+    names: tuple[str, ...]
+    issuer: str
+    expires_at: datetime | None
+    fault: str = ""
+
+
+class Certificates(Protocol):
+    """The hosts of a service that speak TLS, as their customers see them."""
+
+    hosts: tuple[str, ...]
+    """Those that are configured, as `HOST` or `HOST:PORT`; nobody else is asked."""
+
+    async def look(self, host: str) -> Certificate:
+        """Shake hands with one of them; nobody there, or nobody who speaks TLS, raises."""
+        ...

@@ -1,0 +1,44 @@
+"""The check of a certificate: how long it lasts, and whether customers accept it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.core.certificates import Certificates
+from bot.core.results import State
+from bot.digests.checks import Declaration, Finding, Limit, Terms
+
+DAYS_WARN = Limit("certificate_days_warn_below", 21, "Days that a certificate should last yet.")
+DAYS_FAIL = Limit("certificate_days_fail_below", 7, "Days that a certificate must last yet.")
+CERTIFICATE_LIMITS = (DAYS_WARN, DAYS_FAIL)
+
+_NAMES_SHOWN = 4
+
+
+def certificate_check(host: str) -> Declaration:
+    """The check of what `host` presents."""
+
+    async def find(terms: Terms, *, certificates: Certificates) -> Finding:
+        """What it presents now: whom it is for, who issued it, and how long it lasts."""
+        seen = await certificates.look(host)
+        names = ", ".join(seen.names[:_NAMES_SHOWN])
+        if len(seen.names) > _NAMES_SHOWN:
+            names += f" and {len(seen.names) - _NAMES_SHOWN} more"
+        evidence = f"For {names or 'no name'}, issued by {seen.issuer or 'nobody who is named'}."
+        limit = f"at least {terms[DAYS_WARN]:g} days"
+        if seen.expires_at is None:
+            return Finding(State.FAIL, f"refused: {seen.fault}", limit, "It could not be read.")
+        left = seen.expires_at - terms.now
+        days = f"{left.days} days left" if left > timedelta() else f"expired {(-left).days} days ago"
+        value = f"{days} ({seen.expires_at:%Y-%m-%d %H:%M} UTC)"
+        if seen.fault:
+            return Finding(State.FAIL, f"refused: {seen.fault}; {value}", limit, evidence)
+        return Finding(_state(left / timedelta(days=1), terms), value, limit, evidence)
+
+    return Declaration(host, find, rows=("L",), limits=CERTIFICATE_LIMITS)
+
+
+def _state(days: float, terms: Terms) -> State:
+    if days < terms[DAYS_FAIL]:
+        return State.FAIL
+    return State.WARN if days < terms[DAYS_WARN] else State.OK
