@@ -18,12 +18,14 @@ from bot.core.contacts import Contact, Contacts
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet, Service
 from bot.core.integration import Integration
+from bot.core.oncall import OnCall
 from bot.core.ports import Chat, Documents
 from bot.core.records import AuditRow, Store
 from bot.core.redact import Redactor
 from bot.core.registry import Registry
 from bot.digests.digest import TASK as DIGEST
 from bot.digests.digest import Digests
+from bot.digests.schedules import Schedules
 from bot.incidents.rules import IncidentRules
 from bot.jobs.due import Sweeper
 from bot.jobs.housekeeping import Housekeeping
@@ -96,6 +98,7 @@ def build_engine(
     commanders: Commanders = nobody,
 ) -> tuple[Engine, Mapping[type, object]]:
     """The engine, and the ports of the program by their types, it among them."""
+    on_call = settings.on_call
     ports: dict[type, object] = {
         Store: store,
         Chat: chat,
@@ -103,6 +106,8 @@ def build_engine(
         Registry: registry,
         Documents: documents,
         Contacts: Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts)),
+        OnCall: OnCall(on_call.rota, on_call.since, on_call.zone, on_call.group),
+        Schedules: Schedules(tuple(each.schedule() for each in settings.schedules)),
         IncidentRules: IncidentRules(responders=settings.incidents.responders, zone=settings.zone),
     }
     engine = Engine(

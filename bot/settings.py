@@ -14,11 +14,22 @@ from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, Self, get_origin
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    SecretStr,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
 from pydantic import ValidationError as _ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -139,6 +150,27 @@ class ContactSettings(Section):
     when: str = Field("", description="When to turn to it.")
 
 
+class OnCallSettings(Section):
+    """Who is on call: a weekly rota, or a user group that another tool keeps."""
+
+    rota: tuple[Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,20}$")], ...] = Field(
+        (), description="Slack user ids in the order in which they take over, a week each."
+    )
+    since: NaiveDatetime | None = Field(
+        None, description="When the first of them took over, such as 2026-01-05T09:00: the hand-over of every week."
+    )
+    zone: Zone = Field("UTC", description="Time zone of `since`.")
+    group: str = Field("", pattern="^(S[A-Z0-9]{2,20})?$", description="A Slack user group id in place of the rota.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.group and self.rota:
+            raise ValueError("has a rota and a group: one of them counts, so leave the other one out")
+        if bool(self.rota) is not bool(self.since):
+            raise ValueError("needs both rota and since, which is when the first of the rota took over")
+        return self
+
+
 class IncidentSettings(Section):
     """What holds for every incident."""
 
@@ -197,6 +229,7 @@ class Settings(BaseSettings):
     people: PeopleSettings = Field(PeopleSettings(), description="Who may do what.")
     shell: ShellSettings = Field(ShellSettings(), description="Commands in the host's own shell.")
     contacts: tuple[ContactSettings, ...] = Field((), description="Emergency contacts.")
+    on_call: OnCallSettings = Field(OnCallSettings(), description="Who is on call.")
     incidents: IncidentSettings = Field(IncidentSettings(), description="What holds for every incident.")
     services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")
     schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from pydantic import Field
 
 from bot.core.command import Args, Command, Context
@@ -11,8 +9,6 @@ from bot.core.contacts import Contact, Contacts
 from bot.core.errors import NotFound
 from bot.core.prose import Line, Person
 from bot.core.results import Table
-
-_SLACK_USER = re.compile(r"[UW][A-Z0-9]{6,20}")
 
 
 class Filter(Args):
@@ -41,7 +37,7 @@ async def show(_ctx: Context, args: Filter, *, contacts: Contacts) -> Table:
 def _reach(contact: Contact) -> Line:
     if contact.is_placeholder:
         return f"{contact.contact or 'nothing'} (placeholder)"
-    return (Person(contact.contact),) if _SLACK_USER.fullmatch(contact.contact) else contact.contact
+    return (Person(contact.contact),) if contact.is_slack_user else contact.contact
 
 
 COMMANDS = (Command(("contacts",), Filter, run=show, rows=("A1",), examples=("", "security")),)

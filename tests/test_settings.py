@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,27 @@ def test_secrets_of_a_services_parts_are_among_those_that_are_redacted(write: Wr
     settings = load(write("services: {my-shop: {manager: {app: a}}}"), known=KNOWN, secrets=secrets)
 
     assert settings.secrets() == {"my-shop.manager.token": "tok-from-a-file"}
+
+
+def test_a_rota_is_configured_by_people_and_the_time_of_the_first_hand_over(write: Write) -> None:
+    file = write("on_call: {rota: [U0000ANA, U0000BEN], since: 2026-01-05T09:00, zone: Europe/Berlin}")
+
+    on_call = load(file, known=KNOWN).on_call
+
+    assert on_call.rota == ("U0000ANA", "U0000BEN")
+    assert on_call.since == datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001 - a clock time of the place
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{rota: [U0000ANA]}", "needs both rota and since"),
+        ("{since: 2026-01-05T09:00}", "needs both rota and since"),
+        ("{rota: [U0000ANA], since: 2026-01-05T09:00, group: S0000OPS}", "one of them counts"),
+        ("{rota: [your-email@domain.com], since: 2026-01-05T09:00}", "on_call.rota[0]"),
+        ("{rota: [U0000ANA], since: '2026-01-05T09:00+01:00'}", "on_call.since"),
+    ],
+    ids=["no time", "nobody", "two sources", "a placeholder", "an offset"],
+)
+def test_a_rota_that_means_nothing_is_a_fault(write: Write, text: str, said: str) -> None:
+    assert any(said in fault for fault in faults(write(f"on_call: {text}")))

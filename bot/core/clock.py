@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
 """Answers the present moment as an aware datetime in UTC."""
@@ -12,3 +13,12 @@ Clock = Callable[[], datetime]
 def now() -> datetime:
     """The real clock."""
     return datetime.now(UTC)
+
+
+def moment_of(clock: datetime, zone: str) -> datetime:
+    """The moment of a clock time of `zone`: the first of two, and the next existing minute when the clocks skip it."""
+    place = ZoneInfo(zone)
+    clock = clock.replace(tzinfo=None)
+    while (moment := clock.replace(tzinfo=place).astimezone(UTC)).astimezone(place).replace(tzinfo=None) != clock:
+        clock += timedelta(minutes=1)
+    return moment

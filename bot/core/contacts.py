@@ -10,6 +10,8 @@ _PLACEHOLDER = re.compile(
     r"(^|[@.])(example\.(com|org|net)|domain\.com|your-domain\.com)$|^(your|changeme)", re.IGNORECASE
 )
 
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]{6,20}")
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -23,6 +25,11 @@ class Contact:
     def is_placeholder(self) -> bool:
         """Whether it is what a template came with: nobody would be reached."""
         return not self.contact.strip() or _PLACEHOLDER.search(self.contact.strip()) is not None
+
+    @property
+    def is_slack_user(self) -> bool:
+        """Whether Slack can be asked to tell them."""
+        return _SLACK_USER.fullmatch(self.contact) is not None
 
 
 @dataclass(frozen=True, slots=True)

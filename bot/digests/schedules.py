@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
+from bot.core.clock import moment_of
 from bot.core.errors import UsageError
 from bot.digests.cron import Trigger, parse_when
 
@@ -50,15 +51,18 @@ class Schedule:
 
     def due_at(self, slot: str) -> datetime:
         """The moment of `slot`: the first of two, and the next existing minute when the clocks skip it."""
-        zone = ZoneInfo(self.zone)
-        clock = _clock(slot)
-        while (moment := clock.replace(tzinfo=zone).astimezone(UTC)).astimezone(zone).replace(tzinfo=UTC) != clock:
-            clock += _MINUTE
-        return moment
+        return moment_of(_clock(slot), self.zone)
 
     def slot_at(self, moment: datetime) -> str:
         """The minute of `moment` as a slot."""
         return _slot(moment.astimezone(ZoneInfo(self.zone)))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """Every digest that is configured."""
+
+    entries: tuple[Schedule, ...] = ()
 
 
 def _slot(clock: datetime) -> str:

@@ -1,0 +1,104 @@
+"""The figures that the service gives of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from pydantic import Field as Arg
+
+from bot.core.command import Command, Context, ServiceArgs
+from bot.core.errors import IntegrationError, NotFound
+from bot.core.fleet import Service
+from bot.core.ports import Gateway, Processes
+from bot.core.prose import Line
+from bot.core.records import Slot, Store
+from bot.core.results import Table
+from bot.digests.checks import Terms, judge_success
+from bot.digests.past import digests_of, said_about
+from bot.digests.schedules import Schedules
+from bot.operations.workers import online
+
+SUCCESS = "success_rate"
+CHECKED = {"daily_transactions": "Transaction volume", SUCCESS: "Success rate"}
+"""Metrics that the daily checks look at, with the check's name: only those have a past."""
+EXPECTED = (*CHECKED, "error_rate", "avg_response_time")
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
+
+
+class Which(ServiceArgs):
+    """Which ones."""
+
+    name: str = Arg("", description="Part of a metric's name, such as rate; all if not said.")
+
+
+async def metrics(
+    ctx: Context,
+    args: Which,
+    *,
+    service: Service,
+    gateway: Gateway,
+    processes: Processes,
+    store: Store,
+    schedules: Schedules,
+) -> Table:
+    """Show the service's metrics over all its workers, with what the digests of a day and of a week ago said.
+
+    What the service does not give is n/a with the reason, and never a zero.
+    """
+    up = online(await processes.workers())
+    if not up:
+        raise IntegrationError("No worker is online that could be asked.")
+    now = await gateway.metrics([worker.pid for worker in up])
+    names = [name for name in dict.fromkeys((*EXPECTED, *sorted(now))) if args.name.lower() in name.lower()]
+    if not names:
+        raise NotFound(f"The service gives no {args.name}.", hint=f"There are: {', '.join(sorted(now))}.")
+    past = await digests_of(service, store=store, schedules=schedules)
+    terms = Terms(ctx.now, service.limits)
+    return Table(
+        title=f"Metrics of {service.name}, over {len(up)} workers",
+        columns=("Metric", "Now", "A day ago", "A week ago"),
+        rows=tuple((name, _now(name, now, terms), *_before(name, past, ctx.now)) for name in names),
+        notes=_notes(now, names),
+    )
+
+
+def _now(name: str, now: Mapping[str, float], terms: Terms) -> str:
+    if name not in now:
+        return "n/a"
+    if name != SUCCESS:
+        return _figure(now[name])
+    try:
+        found = judge_success(terms, now[name])
+    except IntegrationError as error:
+        return f"unknown: {error}"
+    return f"{found.value} ({found.state.value}, {found.limit})"
+
+
+def _figure(value: float) -> str:
+    if value.is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
+def _before(name: str, past: Sequence[Slot], now: datetime) -> tuple[str, str]:
+    """What was said a day and a week ago."""
+    if name not in CHECKED:
+        return "", ""
+    day, week = (said_about(CHECKED[name], past, at=now - ago) or "n/a" for ago in (_DAY, _WEEK))
+    return day, week
+
+
+def _notes(now: Mapping[str, float], names: Sequence[str]) -> tuple[Line, ...]:
+    missing = [name for name in names if name not in now]
+    notes: list[Line] = []
+    if missing:
+        notes.append(
+            f"n/a now: the service gives no {', '.join(missing)}; it has none as long as there was no payment."
+        )
+    if any(name in CHECKED for name in names):
+        notes.append("The past is what posted digests said; n/a where none was posted about that time.")
+    return tuple(notes)
+
+
+COMMANDS = (Command(("metrics",), Which, run=metrics, rows=("K1", "K2"), examples=("", "success_rate")),)
