@@ -116,6 +116,8 @@ def configure(
         "monitor": {"script": str(gateway.app_dir / "scripts" / "monitor.sh"), "path": gateway.node_path},
         "backups": {"folder": str(gateway.backup_dir)},
         "access_log": {"path": str(gateway.access_log)},
+        "credentials": {"keys": ["CROSSMINT_API_KEY", "CROSSMINT_CLIENT_ID", "CROSSMINT_WEBHOOK_SECRET"]},
+        "heap": {"folder": str(gateway.heap_dir)},
     }
     service |= {"database": {}} if gateway.database_url else {}
     service |= {"redis": {}} if gateway.redis_url else {}

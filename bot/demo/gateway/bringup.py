@@ -106,6 +106,8 @@ def _empty(layout: Layout) -> None:
     layout.app.unlink(missing_ok=True)
     for folder in (layout.releases, layout.home, layout.root / layout.pm2_home.name, layout.backups, layout.redis):
         shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(layout.heap, ignore_errors=True)
+    layout.heap.mkdir(mode=0o700)
     layout.payments_file.unlink(missing_ok=True)
     layout.home.mkdir()
 

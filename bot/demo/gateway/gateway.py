@@ -52,6 +52,7 @@ class Gateway:
         self.log_dir = layout.logs
         self.access_log = layout.access_log
         self.backup_dir = layout.backups
+        self.heap_dir = layout.heap
 
     @classmethod
     @asynccontextmanager

@@ -87,6 +87,11 @@ class Layout:
         return self.root / "backups"
 
     @property
+    def heap(self) -> Path:
+        """Where a worker writes its heap when it is asked to, for nobody else's eyes."""
+        return self.root / "heap"
+
+    @property
     def cluster(self) -> Path:
         """The data folder of the Postgres cluster."""
         return self.root / "postgres"
