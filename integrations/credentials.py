@@ -46,13 +46,12 @@ class EnvCredentials:
 
     async def look(self, *keys: str) -> tuple[Credential, ...]:
         """See `Credentials`."""
-        wanted = keys or tuple(dict.fromkeys((*self._keys, *await self._env.secret_keys())))
-        return tuple([self._told(await self._env.read(key)) for key in wanted])
+        return tuple([self._told(await self._env.read(key)) for key in keys or await self._all()])
 
     async def spilled(self, text: str) -> tuple[Credential, ...]:
         """See `Credentials`."""
         found = []
-        for key in dict.fromkeys((*self._keys, *await self._env.secret_keys())):
+        for key in await self._all():
             read = await self._env.read(key)
             if read.value and Redactor([read.value]).holds(text):
                 found.append(self._told(read))
@@ -61,7 +60,10 @@ class EnvCredentials:
     async def ping(self) -> str:
         """How many keys are watched, and who may read them."""
         facts = await self.file()
-        return f"{len(await self.look())} credentials, mode {facts.mode:o}, owner {facts.owner}"
+        return f"{len(await self._all())} credentials, mode {facts.mode:o}, owner {facts.owner}"
+
+    async def _all(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._keys, *await self._env.secret_keys())))
 
     def _told(self, read: EnvKey) -> Credential:
         value = read.value or ""

@@ -180,7 +180,7 @@ async def _spilled(service: Service, text: str) -> tuple[Credential, ...]:
 
 def _keys(names: Sequence[str]) -> tuple[Inline, ...]:
     if not names:
-        return ("a value that was a secret until lately",)
+        return ("a value that was a secret until lately, or is one still",)
     return ("the live value of ", *(part for name in names for part in (Code(name), ", ")))[:-1]
 
 

@@ -203,8 +203,37 @@ async def test_the_bots_own_posts_are_not_looked_at(room: Room) -> None:
 
 
 @pytest.mark.row("I3")
+@pytest.mark.parametrize("gone", ["replaced", "unreadable"])
+async def test_a_value_whose_key_cannot_be_told_is_told_without_a_name(room: Room, gone: str) -> None:
+    if gone == "replaced":
+        room.env_file.write_text(f"{KEY}=sk_demo_another1234567890abcdef\n")
+    else:
+        room.env_file.unlink()
+    await room.ana.say(room.channel, VALUE)
+
+    (notice,) = await room.notices()
+
+    assert "wrote a value that was a secret until lately" in notice
+    assert VALUE not in notice + await room.everything_stored()
+
+
+@pytest.mark.row("I3")
 async def test_a_message_without_a_live_value_is_nobodys_business(room: Room) -> None:
     await room.ana.say(room.channel, f"{VALUE[:-1]} is one letter short")
     await room.workspace.settled()
 
     assert await room.audit("spill") == []
+
+
+@pytest.mark.row("I3")
+async def test_a_form_with_a_live_value_is_not_run_and_not_repeated(room: Room) -> None:
+    await room.ana.command(room.channel, "/incident open")
+    form = await room.ana.wait_for_modal()
+    await room.ana.submit(form, {"severity": "High", "title": f"{VALUE} leaked"})
+
+    answer = await room.ana.wait_for(room.ana.dm(), "I did not run it", timeout=PATIENCE)
+    await room.notices()
+
+    async with room.bot.store.transaction() as tx:
+        assert await tx.incidents.open() == ()
+    assert VALUE not in answer.plain() + await room.everything_stored()
