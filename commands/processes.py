@@ -95,7 +95,7 @@ async def stop(_ctx: Context, _args: Why, *, processes: Processes, supervisor: S
 
 async def restart(_ctx: Context, _args: Why, *, processes: Processes, supervisor: Supervisor) -> Plan:
     """Stop and start every worker at once; reload does it one by one."""
-    workers = await _there(processes)
+    workers, declared = await asyncio.gather(_there(processes), supervisor.declared())
     return Plan(
         title="Restart the service",
         area=Area.PROCESSES,
@@ -104,7 +104,7 @@ async def restart(_ctx: Context, _args: Why, *, processes: Processes, supervisor
         preconditions=_preconditions(workers),
         warnings=(
             (Bold("Open connections are dropped. "), "reload replaces the workers one by one."),
-            "Neither reads the ecosystem file anew.",
+            *((f"Declared is {declared.source}.",) if declared else ()),
         ),
     )
 
@@ -134,7 +134,7 @@ async def reset(_ctx: Context, _args: Why, *, processes: Processes, supervisor: 
         )
     actions = list(remove_actions(supervisor, lost))
     wanted = declared.workers if declared else len(workers)
-    if lost and len(up) < wanted and mode_of(workers) == "cluster":
+    if lost and declared and len(up) < wanted and not declared.alone:
         actions.append(scale_action(supervisor, wanted))
     return Plan(
         title="Reset the workers",
@@ -210,14 +210,10 @@ def _declared(workers: Sequence[Worker], declared: Declared | None) -> tuple[Lin
     if len(workers) != declared.workers:
         there, wanted = len(workers), declared.workers
         notes.append(f"{wanted} are declared, {there} are there: a start or a reboot brings {wanted} back.")
-        notes.append(
-            f"To keep {there}, put instances: {there} into the ecosystem file and deploy; a reload does not read it."
-        )
     if declared.memory_limit:
-        notes.append(
-            f"A worker above {declared.memory_limit / 1e6:.0f} MB is restarted (max_memory_restart). Another limit "
-            "goes into the ecosystem file, which a reload by name does not read."
-        )
+        notes.append(f"A worker may take {declared.memory_limit / 1e6:.0f} MB; above that it is ended.")
+    if declared.source:
+        notes.append(f"To change what is declared, deploy another one of {declared.source}.")
     return tuple(notes)
 
 

@@ -47,11 +47,8 @@ async def scale(
 ) -> Plan:
     """Run this many workers: an absolute number, so that asking twice changes nothing twice."""
     workers, declared = await asyncio.gather(processes.workers(), supervisor.declared())
-    if mode_of(workers) != "cluster":
-        raise Conflict(
-            f"The workers run in {mode_of(workers)} mode, where a second one cannot listen on the port of the first.",
-            hint="exec_mode: cluster in the ecosystem file makes them share it.",
-        )
+    if declared and declared.alone:
+        raise Conflict(declared.alone, hint=declared.remedy)
     up = online(workers)
     if not up:
         raise Conflict("No worker is online, and more of them will not be.", hint="rollback, or restart.")

@@ -4,7 +4,10 @@
     opsbot-host block NETWORK SECONDS MARK     drop packets from NETWORK for so long
     opsbot-host unblock NETWORK
     opsbot-host blocked                        what is blocked, as JSON
-    opsbot-host restart-unit NAME              one of the units in the configuration
+    opsbot-host restart-unit NAME ...          units in the configuration, one after the other
+    opsbot-host start-unit NAME ...
+    opsbot-host stop-unit NAME ...
+    opsbot-host scale-unit NAME@.service N     the first N instances in the configuration run, the others do not
 
 It belongs to root, takes its settings from /etc/opsbot-host.json, which belongs to root too, and runs fixed command
 lines with the words above checked. It needs Python 3.10 or newer, and nothing else. Exit code 0 proves no effect.
@@ -73,10 +76,12 @@ def act(conf: Row, words: Sequence[str]) -> None:
             unblock(conf, network(whom, {}))
         case ["blocked"]:
             sys.stdout.write(json.dumps(blocked(conf)) + "\n")
-        case ["restart-unit", unit]:
-            if unit not in conf.get("units", ()):
-                raise RefusedError(f"{unit!r} is not in units of {CONF}")
-            run("systemctl", "restart", unit)
+        case ["restart-unit" | "start-unit" | "stop-unit" as verb, *units] if units:
+            change_units(conf, verb.removesuffix("-unit"), units)
+        case ["scale-unit", template, count]:
+            wanted, others = instances(conf, template, count)
+            change_units(conf, "start", wanted)
+            change_units(conf, "stop", others)
         case _:
             raise RefusedError(f"unknown words; it takes\n{(__doc__ or '').split(chr(10) * 2)[1]}")
 
@@ -113,6 +118,26 @@ def mark(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text):
         raise RefusedError(f"{text!r} is no mark")
     return text
+
+
+def change_units(conf: Row, verb: str, units: Sequence[str]) -> None:
+    """Have systemd do it to each, up to the first that fails; one that failed too often would refuse to start."""
+    for unit in units:
+        if unit not in conf.get("units", ()):
+            raise RefusedError(f"{unit!r} is not in units of {CONF}")
+    for unit in units:
+        run(*conf.get("systemctl", ["systemctl"]), "reset-failed", unit, check=False)
+        run(*conf.get("systemctl", ["systemctl"]), verb, unit)
+
+
+def instances(conf: Row, template: str, count: str) -> tuple[list[str], list[str]]:
+    """The units of a template in the configuration that are to run, and those that are not."""
+    stem = template.removesuffix(".service")
+    units = [unit for unit in conf.get("units", ()) if re.fullmatch(rf"{re.escape(stem)}[1-9][0-9]*\.service", unit)]
+    if not stem.endswith("@") or not count.isdecimal() or not 0 < int(count) <= len(units):
+        raise RefusedError(f"{template!r} has {len(units)} instances in units of {CONF}, not {count!r}")
+    names = [f"{stem}{number}.service" for number in range(1, int(count) + 1)]
+    return names, [unit for unit in units if unit not in names]
 
 
 def run(*argv: str, check: bool = True) -> str:

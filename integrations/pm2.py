@@ -180,7 +180,16 @@ class Pm2:
         rows = await self._rows()
         if not rows:
             return None
-        return Declared(rows[0].pm2_env.instances, rows[0].pm2_env.max_memory_restart)
+        modes = "/".join(sorted({row.pm2_env.exec_mode.removesuffix("_mode") for row in rows}))
+        return Declared(
+            workers=rows[0].pm2_env.instances,
+            memory_limit=rows[0].pm2_env.max_memory_restart,
+            source="instances and max_memory_restart of the ecosystem file, which neither a restart nor a reload reads",
+            alone=""
+            if modes == "cluster"
+            else f"The workers run in {modes} mode, where a second one cannot listen on the port of the first.",
+            remedy="exec_mode: cluster in the ecosystem file makes them share it.",
+        )
 
     async def running(self) -> int | None:
         """See `Daemon`."""

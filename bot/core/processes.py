@@ -19,10 +19,17 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a start from the manager's own configuration brings: workers, and bytes at which one is restarted."""
+    """What a start from the manager's own configuration brings: workers, and bytes that each may take.
+
+    `source` says where that is written and who reads it. `alone` says why a second worker could not serve, if so, and
+    `remedy` what would change that.
+    """
 
     workers: int
     memory_limit: int | None = None
+    source: str = ""
+    alone: str = ""
+    remedy: str = ""
 
 
 class Supervisor(Protocol):
