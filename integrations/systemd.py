@@ -37,7 +37,7 @@ class Config(IntegrationConfig):
 
     unit: str = Field(
         title="Unit",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.-]*@?\.service$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.-]*(@[A-Za-z0-9:_.-]*)?\.service$",
         description="gateway.service, or gateway@.service for the instances gateway@1.service, gateway@2.service ... "
         "ExecStart has to be the service itself, for its main pid is what the answers of a worker name.",
     )
@@ -68,9 +68,8 @@ class Systemd:
     def __init__(self, config: Config, *, host: Host) -> None:
         self._config = config
         self._host = host
-        stem, _, self._suffix = config.unit.partition("@")
-        self._is_template = bool(self._suffix)
-        self._stem = f"{stem}@"
+        self._is_template = config.unit.endswith("@.service")
+        self._stem = config.unit.removesuffix(".service")
         self._units = (
             tuple(f"{self._stem}{number}.service" for number in range(1, config.instances + 1))
             if self._is_template

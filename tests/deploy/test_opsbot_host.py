@@ -73,7 +73,7 @@ def test_what_must_never_be_blocked_is_kept_by_the_helper_too(tmp_path: Path) ->
 
 @given(words=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), max_size=3))
 def test_words_without_a_verb_of_its_own_run_nothing(words: list[str]) -> None:
-    known = {"block", "unblock", "blocked", "restart-unit", "--conf"}
+    known = {"block", "unblock", "blocked", "restart-unit", "start-unit", "stop-unit", "scale-unit", "--conf"}
     if words and words[0] in known:
         return
     scope: dict[str, object] = {"__name__": "helper"}
@@ -87,3 +87,53 @@ def test_words_without_a_verb_of_its_own_run_nothing(words: list[str]) -> None:
     assert callable(act)
     with pytest.raises(Exception, match="unknown words"):
         act({}, words)
+
+
+UNITS = ["gateway@1.service", "gateway@2.service", "gateway@12.service", "gatewayX1.service", "ssh.service"]
+
+
+@pytest.mark.parametrize(
+    ("words", "ran"),
+    [
+        (("start-unit", "gateway@1.service", "gateway@2.service"), ["start gateway@1", "start gateway@2"]),
+        (("stop-unit", "gateway@2.service"), ["stop gateway@2"]),
+        (("restart-unit", "ssh.service"), ["restart ssh"]),
+        (("scale-unit", "gateway@.service", "1"), ["start gateway@1", "stop gateway@2", "stop gateway@12"]),
+        (("scale-unit", "gateway@.service", "2"), ["start gateway@1", "start gateway@2", "stop gateway@12"]),
+    ],
+)
+def test_units_of_the_configuration_are_started_and_stopped(
+    tmp_path: Path, words: tuple[str, ...], ran: list[str]
+) -> None:
+    log = tmp_path / "log"
+    systemctl = ["sh", "-c", f'echo "$*" >> {log}', "sh"]
+
+    code, error = told(tmp_path, *words, conf={"units": UNITS, "systemctl": systemctl})
+
+    assert (code, error) == (0, "")
+    calls = [line.removesuffix(".service") for line in log.read_text().splitlines()]
+    assert [call for call in calls if not call.startswith("reset-failed")] == ran
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("start-unit",),
+        ("start-unit", "gateway@1.service", "cron.service"),
+        ("stop-unit", "--all"),
+        ("scale-unit", "gateway@.service", "0"),
+        ("scale-unit", "gateway@.service", "4"),
+        ("scale-unit", "gateway@.service", "+1"),
+        ("scale-unit", "gateway@.service", "3"),
+        ("scale-unit", "gateway", "1"),
+        ("scale-unit", "ssh.service", "1"),
+        ("scale-unit", "*@.service", "1"),
+    ],
+)
+def test_no_other_unit_is_touched(tmp_path: Path, words: tuple[str, ...]) -> None:
+    log = tmp_path / "log"
+
+    code, _ = told(tmp_path, *words, conf={"units": UNITS, "systemctl": ["touch", str(log)]})
+
+    assert code == 2
+    assert not log.exists()
