@@ -67,6 +67,7 @@ async def kill(_ctx: Context, _args: Why, *, daemon: Daemon) -> Plan:
             "Nothing comes back by itself, not by start either: pm2 resurrect brings back what was saved.",
         ),
         inverse=Call(("pm2", "resurrect")),
+        rescue=Call(("pm2", "resurrect")),
         risk=Risk.RISKY,
     )
 

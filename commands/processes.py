@@ -15,6 +15,7 @@ from bot.core.plan import Action, Area, Attempt, Call, Observation, Plan, Risk, 
 from bot.core.ports import Gateway, Processes, Voice, Worker
 from bot.core.processes import Declared, Supervisor, Verb
 from bot.core.prose import Bold, Code, Line, When
+from bot.core.releases import Releases
 from bot.core.results import Field, Table
 from bot.operations.effects import RELOAD, Reload, remember_workers, see_reload
 from bot.operations.scaling import remove_actions, scale_action
@@ -54,7 +55,7 @@ async def show(
     )
 
 
-async def start(_ctx: Context, _args: Why, *, processes: Processes, supervisor: Supervisor) -> Plan:
+async def start(_ctx: Context, _args: Why, *, service: Service, processes: Processes, supervisor: Supervisor) -> Plan:
     """Start the service when nothing of it runs; what runs is left alone, for a second start would restart it."""
     workers = await processes.workers()
     up = online(workers)
@@ -71,6 +72,7 @@ async def start(_ctx: Context, _args: Why, *, processes: Processes, supervisor: 
         actions=() if up else (action,),
         preconditions=_preconditions(workers),
         inverse=Call(("stop",)),
+        rescue=_rescue(service),
     )
 
 
@@ -93,7 +95,7 @@ async def stop(_ctx: Context, _args: Why, *, processes: Processes, supervisor: S
     )
 
 
-async def restart(_ctx: Context, _args: Why, *, processes: Processes, supervisor: Supervisor) -> Plan:
+async def restart(_ctx: Context, _args: Why, *, service: Service, processes: Processes, supervisor: Supervisor) -> Plan:
     """Stop and start every worker at once; reload does it one by one."""
     workers, declared = await asyncio.gather(_there(processes), supervisor.declared())
     return Plan(
@@ -106,10 +108,11 @@ async def restart(_ctx: Context, _args: Why, *, processes: Processes, supervisor
             (Bold("Open connections are dropped. "), "reload replaces the workers one by one."),
             *((f"Declared is {declared.source}.",) if declared else ()),
         ),
+        rescue=_rescue(service),
     )
 
 
-async def reload(_ctx: Context, _args: Why, *, processes: Processes) -> Plan:
+async def reload(_ctx: Context, _args: Why, *, service: Service, processes: Processes) -> Plan:
     """Replace the workers one by one: each new one is seen to answer health before it counts."""
     workers = await _there(processes)
     return Plan(
@@ -119,6 +122,7 @@ async def reload(_ctx: Context, _args: Why, *, processes: Processes) -> Plan:
         actions=(Action(RELOAD.name, "Reload the workers", argv=processes.reload_argv()),),
         preconditions=_preconditions(workers),
         warnings=gap_while_replaced(workers),
+        rescue=_rescue(service),
     )
 
 
@@ -180,6 +184,11 @@ async def _there(processes: Processes) -> tuple[Worker, ...]:
     if not workers:
         raise NotFound("The process manager lists no worker of this service.", hint="start brings them back.")
     return workers
+
+
+def _rescue(service: Service) -> Call | None:
+    """Where a build does not come up, the one before is the way out."""
+    return Call(("rollback",)) if Releases in service.ports else None
 
 
 def _preconditions(workers: Sequence[Worker]) -> dict[str, str]:

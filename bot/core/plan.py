@@ -122,7 +122,8 @@ class Plan:
 
     `changes` show old and new; `actions` are run in order, and `undo` in order when one of them is seen to have
     failed. `ends` are ids of leases that end with it. An empty `actions` means nothing has to change on the host.
-    `inverse` is what a person may ask for later to take a change back that has no lease; it is planned anew then.
+    `inverse` is what a person may ask for later to take a change back that has no lease; it is planned anew then, and
+    so is `rescue`, which is offered where the change was seen to fail and nothing puts it back.
     """
 
     title: str
@@ -135,6 +136,7 @@ class Plan:
     lease: LeaseTerms | None = None
     ends: tuple[str, ...] = ()
     inverse: Call | None = None
+    rescue: Call | None = None
     risk: Risk = Risk.CHANGE
 
     @property

@@ -30,6 +30,11 @@ def can_be_undone(operation: Operation) -> bool:
     return changed and operation.plan.inverse is not None
 
 
+def needs_rescue(operation: Operation) -> bool:
+    """True when it was seen to fail, and its plan says what helps then."""
+    return operation.state is OperationState.FAILED and operation.plan.rescue is not None
+
+
 def plan_card(operation: Operation, *, note: Line = "") -> PlanCard:
     """The plan with what can be decided about it."""
     plan = operation.plan
@@ -129,4 +134,10 @@ def _acts(operation: Operation, leases: Sequence[Lease]) -> tuple[Button, ...]:
         label = "Cancel" if operation.state is OperationState.QUEUED else "Cancel after this step"
         return () if operation.cancel_asked_by else (Button(label, "operation.cancel", operation.id),)
     undo = (Button("Undo", "operation.undo", operation.id),) if can_be_undone(operation) else ()
-    return (*(Button("Undo", "lease.undo", lease.id) for lease in leases), *undo)
+    rescue = (_rescue(operation),) if needs_rescue(operation) else ()
+    return (*(Button("Undo", "lease.undo", lease.id) for lease in leases), *undo, *rescue)
+
+
+def _rescue(operation: Operation) -> Button:
+    assert operation.plan.rescue
+    return Button(" ".join(operation.plan.rescue.path).capitalize(), "operation.rescue", operation.id, Style.PRIMARY)

@@ -38,6 +38,11 @@ async def take_back(ctx: Context, row_id: str, *, engine: Engine) -> Result | No
     return await engine.undo(ctx, row_id, show=True)
 
 
+async def rescue(ctx: Context, row_id: str, *, engine: Engine) -> None:
+    """What helps where an operation failed."""
+    await engine.rescue(ctx, row_id)
+
+
 async def review(ctx: Context, row_id: str, *, engine: Engine) -> Result:
     """Somebody has looked at what ran without a second person."""
     return await engine.break_glass.review(ctx, row_id)
@@ -50,5 +55,6 @@ CLICKS = (
     Click("operation.cancel", cancel, role=Role.RESPONDER),
     Click("operation.review", review, role=Role.COMMANDER),
     Click("operation.undo", take_back, role=Role.RESPONDER),
+    Click("operation.rescue", rescue, role=Role.RESPONDER),
     Click("lease.undo", undo, role=Role.RESPONDER),
 )

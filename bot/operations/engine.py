@@ -19,7 +19,7 @@ from bot.core.registry import Registry
 from bot.core.results import PlanState, Result
 from bot.operations.approval import Approval
 from bot.operations.break_glass import BreakGlass, Commanders, nobody
-from bot.operations.cards import can_be_undone
+from bot.operations.cards import can_be_undone, needs_rescue
 from bot.operations.closing import Closing
 from bot.operations.leases import LeaseEnds
 from bot.operations.planning import Planner
@@ -113,6 +113,14 @@ class Engine:
         ctx = replace(ctx, service=operation.service)
         answer = await self._proposals.propose(operation.plan.inverse, ctx, show=show)
         return None if show else answer
+
+    async def rescue(self, ctx: Context, operation_id: str) -> None:
+        """Put the plan that helps where an operation failed into the channel; `Conflict` when there is none."""
+        async with self._store.transaction() as tx:
+            operation = await tx.operations.get(operation_id)
+        if operation.plan.rescue is None or not needs_rescue(operation):
+            raise Conflict(f'"{operation.plan.title}" ended as {operation.state}, and nothing is offered for that.')
+        await self._proposals.propose(operation.plan.rescue, replace(ctx, service=operation.service), show=True)
 
     async def run(self, operation_id: str) -> None:
         """Run an accepted operation to its end, or what another replica left of it."""

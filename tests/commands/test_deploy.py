@@ -14,12 +14,12 @@ import pytest
 
 from bot.core.errors import Conflict, NotFound, UsageError
 from bot.core.releases import Releases
-from bot.core.results import OperationState
+from bot.core.results import Button, OperationState, Progress, Style
 from bot.demo.gateway import Gateway
 from bot.demo.gateway.layout import free_port
 from bot.views import render
 from integrations.releases import Config, GitReleases
-from tests.commands.bench import Bench
+from tests.commands.bench import CHANNEL, Bench
 from tests.fixtures_gateway import check_out, pm2_cli
 
 pytestmark = pytest.mark.timeout(180)
@@ -228,3 +228,24 @@ async def test_without_a_record_the_release_has_to_be_named(deploying: Bench) ->
 
     with pytest.raises(UsageError, match="I do not know what was deployed before"):
         await deploying.type("rollback")
+
+
+@pytest.mark.row("D1", "O1")
+async def test_a_reload_that_ends_in_an_outage_offers_the_way_back(deploying: Bench) -> None:
+    bench, demo = deploying, deploying.live.demo
+    check_out(demo, "v1.3.0-badstart")
+
+    operation = await bench.run("reload")
+    card = bench.chat.posted(CHANNEL)[-1]
+    assert isinstance(card, Progress)
+    assert card.state is OperationState.FAILED
+    assert card.buttons == (Button("Rollback", "operation.rescue", operation.id, Style.PRIMARY),)
+    await bench.engine.rescue(bench.context(), operation.id)
+    await bench.engine.approval.confirm(bench.context(), (await bench.newest()).id)
+    await bench.work()
+
+    back = await bench.newest()
+    assert back.state is OperationState.DONE, await bench.evidence(back)
+    assert await builds(bench) == {demo.releases["v1.4.0"]}
+    with pytest.raises(Conflict, match="nothing is offered"):
+        await bench.engine.rescue(bench.context(), back.id)

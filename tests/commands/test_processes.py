@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 
-from bot.core.errors import Conflict, NotFound, UsageError
+from bot.core.database import Connections, Database
+from bot.core.errors import Conflict, IntegrationError, NotFound, UsageError
+from bot.core.ports import Gateway, Health
+from bot.core.processes import Declared, Supervisor, Verb
 from bot.core.results import OperationState, PlanCard, PlanState
 from bot.views import render
 from tests.commands.bench import Bench
+from tests.fakes import FakeGateway
 from tests.fixtures_gateway import check_out, pm2_cli, pm2_list
 
 
@@ -206,3 +211,76 @@ async def test_what_would_harm_is_refused_with_the_reason_and_the_way_that_does_
         await bench.type(f"{typed} now")
 
     assert refused.value.hint.startswith(instead)
+
+
+@dataclass(slots=True)
+class Room(FakeGateway):
+    """A service whose workers keep so many connections each, or do not say."""
+
+    pool: int | None = 5
+
+    async def health(self, kind: str = "basic") -> Health:
+        return Health(f"http://127.0.0.1/{kind}", 200, 0.01, {"pool.max": self.pool} if self.pool else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A database with so many connections, and a limit."""
+
+    limit: int
+    open: int
+    fault: str = ""
+
+    async def connections(self) -> Connections:
+        if self.fault:
+            raise IntegrationError(self.fault)
+        return Connections(self.limit, {"idle": self.open}, (), ())
+
+
+@pytest.mark.row("H4", "P4")
+@pytest.mark.parametrize(("limit", "there"), [(14, 10), (20, 16)], ids=["the limit", "what is taken now"])
+async def test_more_workers_than_the_database_has_connections_for_are_refused(
+    bench: Bench, limit: int, there: int
+) -> None:
+    bench.ports = {Gateway: Room(), Database: Limits(limit, there)}
+
+    with pytest.raises(UsageError, match=f"do not fit: of the database's {limit} there are 4 free, and 5 more"):
+        await bench.type("scale 3")
+
+
+@pytest.mark.row("H4")
+@pytest.mark.parametrize(
+    ("gateway", "limits", "words"),
+    [
+        (Room(pool=None), Limits(100, 10), "tells no pool.max"),
+        (Room(), Limits(100, 10, "no answer"), "is unknown: no answer"),
+    ],
+)
+async def test_a_pool_that_nobody_knows_is_warned_of(
+    bench: Bench, gateway: Gateway, limits: Limits, words: str
+) -> None:
+    bench.ports = {Gateway: gateway, Database: limits}
+
+    assert words in text(await bench.plan("scale 3"))
+
+
+@pytest.mark.row("H4", "P2")
+async def test_memory_that_workers_may_grow_to_is_warned_of_when_the_host_has_not_so_much(bench: Bench) -> None:
+    workers = await bench.live.processes.workers()
+    free = sum(worker.memory or 0 for worker in workers) * 1000
+    bench.ports = {Supervisor: Declares(Declared(workers=2, memory_limit=free))}
+
+    assert "If each grows to its limit they take" in text(await bench.plan("scale 3"))
+
+
+@dataclass(frozen=True, slots=True)
+class Declares:
+    """A process manager with another limit."""
+
+    what: Declared
+
+    async def declared(self) -> Declared:
+        return self.what
+
+    def change_argv(self, verb: Verb, *numbers: int) -> tuple[str, ...]:
+        return (verb.value, *map(str, numbers))
