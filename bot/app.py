@@ -18,11 +18,13 @@ from bot.core.contacts import Contact, Contacts
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet, Service
 from bot.core.integration import Integration
+from bot.core.mail import Scrub
 from bot.core.oncall import OnCall
 from bot.core.ports import Chat, Documents
 from bot.core.records import AuditRow, Store
 from bot.core.redact import Redactor
 from bot.core.registry import Registry
+from bot.core.windows import Zone
 from bot.digests.digest import TASK as DIGEST
 from bot.digests.digest import Digests
 from bot.digests.schedules import Schedules
@@ -108,6 +110,8 @@ def build_engine(
         Contacts: Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts)),
         OnCall: OnCall(on_call.rota, on_call.since, on_call.zone, on_call.group),
         Schedules: Schedules(tuple(each.schedule() for each in settings.schedules)),
+        Zone: Zone(settings.zone),
+        Scrub: Scrub(redact),
         IncidentRules: IncidentRules(responders=settings.incidents.responders, zone=settings.zone),
     }
     engine = Engine(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field as Arg
@@ -23,6 +24,7 @@ from bot.core.results import Field, OperationState, Table
 from bot.operations.deployments import BUILD, SHORT, SMOKE, SWITCH, Switch, previous
 from bot.operations.effects import RELOAD
 from bot.operations.freeze import heed_freeze
+from bot.operations.windows import heed_window
 from bot.operations.workers import gap_while_replaced, summary
 
 LISTED = 10
@@ -34,7 +36,7 @@ class Deploy(ChangeArgs):
 
     ref: str = Arg(description="A tag, a branch or a SHA.")
     reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
-    override: str = option("", "Why local edits, a migration or a freeze are no reason to stop.")
+    override: str = option("", "Why local edits, a migration, a freeze or a missing backup are no reason to stop.")
 
 
 class Rollback(ChangeArgs):
@@ -64,10 +66,12 @@ async def deploy(
     store: Store,
 ) -> Plan:
     """Build a release beside the one that runs, try it on a spare port, switch, and see its build in every worker."""
+    unsaved = await heed_window(store, service, override=args.override)
     target = await releases.resolve(args.ref)
-    return await _change_to(
+    plan = await _change_to(
         target, args, back=False, service=service, releases=releases, processes=processes, store=store
     )
+    return replace(plan, warnings=(*unsaved, *plan.warnings))
 
 
 async def rollback(
@@ -220,7 +224,7 @@ COMMANDS = (
         plan=deploy,
         role=Role.RESPONDER,
         risk=Risk.CHANGE,
-        rows=("N3", "N4", "N5"),
+        rows=("N2", "N3", "N4", "N5"),
         steps=_STEPS,
         examples=("v1.4.1 new fees",),
     ),

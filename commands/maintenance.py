@@ -16,12 +16,12 @@ from bot.core.errors import Conflict, IntegrationError, UsageError
 from bot.core.fleet import Service
 from bot.core.parse import option, words
 from bot.core.people import Role
-from bot.core.plan import Action, Area, Call, LeaseTerms, Plan, Risk
+from bot.core.plan import Action, Area, Call, LeaseTerms, Plan, Risk, Verdict
 from bot.core.ports import EnvFile, EnvKey, Gateway, Processes, Voice, Worker
-from bot.core.prose import Code, Inline, Line, Person, When
+from bot.core.prose import Bold, Code, Inline, Line, Person, When
 from bot.core.records import Lease, Store
 from bot.core.results import Button, Field, Fields, Result, State
-from bot.operations.effects import ENV_SET, MAINTENANCE, RELOAD
+from bot.operations.effects import ENV_SET, MAINTENANCE, RELOAD, see_steady
 from bot.operations.workers import gap_while_replaced, mode_of, summary
 
 KIND = "maintenance"
@@ -49,6 +49,7 @@ class Off(ChangeArgs):
     """Whose maintenance ends, and why."""
 
     reason: str = words("", "Why it ends.")
+    override: str = option("", "Why customers are let in though health is not good.")
     owner: Owner = option("operations", "Whose maintenance ends; the flag stays on while another owner holds it.")
 
 
@@ -159,6 +160,8 @@ async def turn_off(
             risk=_risk(args.owner),
         )
     warnings = _warnings(seen, wanted=OFF)
+    if seen.is_set:
+        warnings += await _heed_health(processes, gateway, override=args.override)
     if seen.is_set and not own:
         warnings.append("Nobody holds it: it was turned on by hand.")
     actions, undo = _actions(seen, processes, on=False)
@@ -240,6 +243,19 @@ def _preconditions(seen: _Seen) -> Mapping[str, str]:
         "the mode of the workers": mode_of(seen.workers),
         "the number of workers": str(len(seen.workers)),
     }
+
+
+async def _heed_health(processes: Processes, gateway: Gateway, *, override: str) -> tuple[Line, ...]:
+    """`Conflict` while not every worker is well: customers would be the first to notice."""
+    seen = await see_steady(processes, gateway)
+    if seen.verdict is Verdict.DONE:
+        return ()
+    if not override:
+        raise Conflict(
+            f"Customers stay out, for health is not good: {seen.evidence}",
+            hint='Mend it first, or let them in all the same with --override "why".',
+        )
+    return ((Bold("Overridden, though health is not good: "), seen.evidence),)
 
 
 async def _pending(gateway: Gateway) -> tuple[Field, ...]:

@@ -54,6 +54,11 @@ class SmtpMail:
     def __init__(self, config: Config) -> None:
         self._config = config
 
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """See `Mail`."""
+        return tuple(self._config.recipients)
+
     def recipients(self, name: str) -> tuple[str, ...]:
         """See `Mail`."""
         lists = self._config.recipients

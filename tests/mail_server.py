@@ -16,7 +16,8 @@ from email.message import EmailMessage
 class MailServer:
     """What it took: sender, recipients, message. `answers` are lines to say in place of 250, by command or address.
 
-    An answer that is empty closes the line instead. `drops_after_data` closes it when the message has been taken.
+    An answer that is empty closes the line instead. `drops_after_data` closes it when the message has been taken, and
+    `slow` is waited for before that is said.
     """
 
     port: int = 0
@@ -25,6 +26,7 @@ class MailServer:
     logins: list[tuple[str, ...]] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     drops_after_data: bool = False
+    slow: asyncio.Event | None = None
     certificate: ssl.SSLContext | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -71,6 +73,8 @@ class MailServer:
                         message = message_from_bytes(content[:-3].replace(b"\r\n..", b"\r\n."), policy=policy.default)
                         self.taken.append((sender, tuple(recipients), message))
                         self.encrypted.append(_is_tls(writer))
+                    if self.slow:
+                        await self.slow.wait()
                     if self.drops_after_data:
                         return
                 case "QUIT":

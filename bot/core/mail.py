@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Scrub:
+    """Takes secrets out of what leaves the bot by another way than Slack."""
+
+    redact: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,11 @@ class Queued:
 
 class Mail(Protocol):
     """A mail server that takes messages on."""
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """Names of the lists."""
+        ...
 
     def recipients(self, name: str) -> tuple[str, ...]:
         """Addresses of the list `name`; `NotFound` says which lists there are."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -35,6 +35,7 @@ class Area(StrEnum):
     DATABASE = "database"
     CACHE = "cache"
     BACKUP = "backup"
+    NOTICES = "notices"
 
 
 class Verdict(StrEnum):
@@ -124,6 +125,7 @@ class Plan:
     failed. `ends` are ids of leases that end with it. An empty `actions` means nothing has to change on the host.
     `inverse` is what a person may ask for later to take a change back that has no lease; it is planned anew then, and
     so is `rescue`, which is offered where the change was seen to fail and nothing puts it back.
+    `latest` is until when it can be accepted, where that is less than the time that people have anyway.
     """
 
     title: str
@@ -138,6 +140,7 @@ class Plan:
     inverse: Call | None = None
     rescue: Call | None = None
     risk: Risk = Risk.CHANGE
+    latest: datetime | None = None
 
     @property
     def hash(self) -> str:

@@ -17,6 +17,7 @@ from bot.core.checklists import Checklists
 from bot.core.plan import Call, Json, Plan
 from bot.core.ports import MessageRef
 from bot.core.results import Check, OperationState, PlanState, StepState
+from bot.core.windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +405,8 @@ class Unit(Protocol):
     def remembered(self) -> Remembered: ...
     @property
     def checklists(self) -> Checklists: ...
+    @property
+    def windows(self) -> Windows: ...
 
 
 class Store(Protocol):

@@ -114,7 +114,11 @@ def configure(
         "env_file": {"path": str(gateway.env_file)},
         "gateway": {"url": gateway.url},
         "monitor": {"script": str(gateway.app_dir / "scripts" / "monitor.sh"), "path": gateway.node_path},
-        "backups": {"folder": str(gateway.backup_dir)},
+        "backups": {
+            "folder": str(gateway.backup_dir),
+            "script": str(gateway.app_dir / "scripts" / "backup.sh"),
+            "path": gateway.node_path,
+        },
         "access_log": {"path": str(gateway.access_log)},
         "credentials": {"keys": ["CROSSMINT_API_KEY", "CROSSMINT_CLIENT_ID", "CROSSMINT_WEBHOOK_SECRET"]},
         "heap": {"folder": str(gateway.heap_dir)},

@@ -21,7 +21,8 @@ OPEN = (PlanState.PROPOSED, PlanState.AWAITING_APPROVAL)
 
 def expires_at(operation: Operation) -> datetime:
     """Until when the plan can be accepted."""
-    return operation.proposed_at + (APPROVE_WITHIN if operation.plan.risk is Risk.RISKY else CONFIRM_WITHIN)
+    usual = operation.proposed_at + (APPROVE_WITHIN if operation.plan.risk is Risk.RISKY else CONFIRM_WITHIN)
+    return min(usual, operation.plan.latest or usual)
 
 
 def can_be_undone(operation: Operation) -> bool:

@@ -27,8 +27,9 @@ from bot.operations.proposals import Proposals
 from bot.operations.runner import Runner
 from bot.operations.showing import Showing
 from bot.operations.steps import Steps
-from bot.operations.tasks import END_LEASE, EXPIRE, REMIND, RUN, SHOW, TELL
+from bot.operations.tasks import END_LEASE, EXPIRE, REMIND, RUN, SHOW, TELL, WINDOW
 from bot.operations.trail import Redact, Trail
+from bot.operations.windows import WindowTimes
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,9 @@ class Engine:
         self.approval = Approval(
             store=store, planner=planner, proposals=self._proposals, closing=closing, clock=clock, trail=trail
         )
+        self.windows = WindowTimes(
+            store=store, planner=planner, proposals=self._proposals, showing=self._showing, clock=clock
+        )
         self.leases = LeaseEnds(store=store, planner=planner, proposals=self._proposals, chat=chat, clock=clock)
 
     @property
@@ -88,6 +92,7 @@ class Engine:
             REMIND: self.leases.remind,
             EXPIRE: self.approval.expire,
             TELL: self.break_glass.tell,
+            WINDOW: self.windows.turn,
         }
 
     async def propose(self, command: Command, args: BaseModel, ctx: Context) -> Result:
@@ -96,9 +101,9 @@ class Engine:
         call = Call(command.path, args.model_dump(mode="json", exclude={"dry_run"}))
         return await self._proposals.propose(call, ctx, dry_run=dry_run)
 
-    async def propose_call(self, call: Call, ctx: Context) -> Result:
-        """The same for a stored call."""
-        return await self._proposals.propose(call, ctx)
+    async def propose_call(self, call: Call, ctx: Context, *, show: bool = False) -> Result:
+        """The same for a stored call; `show` puts the plan in the channel too."""
+        return await self._proposals.propose(call, ctx, show=show)
 
     async def undo(self, ctx: Context, operation_id: str, *, show: bool) -> Result | None:
         """Plan the stored way back of an operation from live state; None when `show` puts the plan in the channel.

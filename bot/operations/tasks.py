@@ -10,6 +10,7 @@ END_LEASE = "lease_end"
 REMIND = "lease_reminder"
 EXPIRE = "approval_expiry"
 TELL = "break_glass"
+WINDOW = "window"
 
 
 async def queue_told(tx: Unit, operation_id: str) -> None:

@@ -20,6 +20,7 @@ from bot.store.operations import Operations
 from bot.store.pending import PendingRows
 from bot.store.remembered import Remembered
 from bot.store.slots import Slots
+from bot.store.windows import Windows
 
 
 class PostgresUnit:
@@ -39,3 +40,4 @@ class PostgresUnit:
         self.pending = PendingRows(connection)
         self.remembered = Remembered(connection)
         self.checklists = Checklists(connection)
+        self.windows = Windows(connection)

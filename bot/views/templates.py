@@ -31,6 +31,11 @@ def markdown(text: str) -> str:
     return mrkdwn(_MARKS.sub(r"\\\g<0>", text))
 
 
+def one_line(text: str) -> str:
+    """Foreign text for plain text: no second line and no control character comes out of it."""
+    return "".join(each for each in _ONE_LINE.sub(" ", text).strip() if each.isprintable())
+
+
 def csv_cell(text: str) -> str:
     """Foreign text as one quoted cell; a spreadsheet takes none of it for a formula."""
     formula = text.lstrip()[:1] in {"=", "+", "-", "@"}
@@ -38,7 +43,7 @@ def csv_cell(text: str) -> str:
 
 
 ESCAPERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
-    {".md.j2": markdown, ".html.j2": html.escape, ".csv.j2": csv_cell, ".mrkdwn.j2": mrkdwn}
+    {".md.j2": markdown, ".html.j2": html.escape, ".csv.j2": csv_cell, ".mrkdwn.j2": mrkdwn, ".txt.j2": one_line}
 )
 
 

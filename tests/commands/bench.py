@@ -10,16 +10,19 @@ import pytest
 
 from bot.core.command import Context, ServiceArgs
 from bot.core.fleet import Fleet, Service
+from bot.core.mail import Scrub
 from bot.core.parse import parse
 from bot.core.people import Actor, Role
 from bot.core.plan import Risk
+from bot.core.ports import Chat, Documents
 from bot.core.records import Lease, Operation, Store
 from bot.core.registry import Asked, Registry, bind
 from bot.core.results import PlanCard, Result
+from bot.core.windows import Zone
 from bot.operations.clicks import CLICKS
 from bot.operations.effects import STEPS
 from bot.operations.engine import Engine
-from bot.views import render
+from bot.views import Templates, render
 from tests.conftest import Deferred, SetClock
 from tests.fakes import FakeChat
 from tests.fixtures_gateway import Live
@@ -43,6 +46,17 @@ class Bench:
     registry: Registry = field(default_factory=lambda: Registry.discover(clicks=CLICKS, steps=STEPS))
 
     @property
+    def program(self) -> dict[type, object]:
+        """What the program provides beside the ports of a service."""
+        return {
+            Store: self.store,
+            Chat: self.chat,
+            Documents: Templates(),
+            Zone: Zone("Europe/Berlin"),
+            Scrub: Scrub(str),
+        }
+
+    @property
     def service(self) -> Service:
         """The service with every port."""
         live = self.live.service
@@ -51,7 +65,7 @@ class Bench:
     @property
     def engine(self) -> Engine:
         """An engine, as any replica has it."""
-        ports: dict[type, object] = {Store: self.store}
+        ports = self.program
         fleet = Fleet((self.service,))
         return Engine(
             store=self.store,
@@ -77,7 +91,7 @@ class Bench:
         engine = self.engine
         if asked.command.plan:
             return await engine.propose(asked.command, args, self.context(actor))
-        ports = {Store: self.store, Engine: engine, Fleet: Fleet((self.service,)), Registry: self.registry}
+        ports = {**self.program, Engine: engine, Fleet: Fleet((self.service,)), Registry: self.registry}
         if isinstance(args, ServiceArgs):
             ports |= {**self.service.ports, Service: self.service}
         result: Result = await bind(asked.command.function, ports)(self.context(actor), args)

@@ -7,17 +7,22 @@ import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from bot.core.errors import Conflict, NotFound, UsageError
+from bot.core.ports import Backups
 from bot.core.releases import Releases
 from bot.core.results import Button, OperationState, Progress, Style
+from bot.core.windows import Window, WindowState
 from bot.demo.gateway import Gateway
 from bot.demo.gateway.layout import free_port
 from bot.views import render
+from integrations.backups import BackupFolder
+from integrations.backups import Config as FolderConfig
 from integrations.releases import Config, GitReleases
 from tests.commands.bench import CHANNEL, Bench
 from tests.fixtures_gateway import check_out, pm2_cli
@@ -221,6 +226,22 @@ async def test_a_freeze_stops_deploy_rollback_and_scale_and_a_reason_goes_past_i
     assert "A freeze is overridden" in card
     assert "scale" in (await deploying.says("scale 3")).lower()
     assert "Freeze deployments" in await deploying.says("changes 2h")
+
+
+@pytest.mark.row("N2")
+async def test_inside_a_maintenance_window_a_deployment_waits_for_a_backup(deploying: Bench, tmp_path: Path) -> None:
+    service, now = deploying.service.name, deploying.clock()
+    hour = timedelta(hours=1)
+    window = Window("w1", service, "C", "U", "Update", now, now + hour, "", WindowState.OPEN, began_at=now - hour)
+    async with deploying.store.transaction() as tx:
+        await tx.windows.book(window)
+    deploying.ports[Backups] = BackupFolder(FolderConfig(folder=str(tmp_path)), host=deploying.live.host)
+
+    with pytest.raises(Conflict, match="No backup was made since the maintenance window began"):
+        await deploying.type("deploy v1.1.0")
+    (tmp_path / "made.sql").write_text("select 1;")
+
+    assert "Deploy v1.1.0" in await deploying.says("deploy v1.1.0")
 
 
 async def test_without_a_record_the_release_has_to_be_named(deploying: Bench) -> None:
