@@ -17,6 +17,7 @@ from pydantic import Field
 
 from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.integration import Integration, IntegrationConfig
+from bot.core.migrations import Migrations
 from bot.core.ports import Done, Host
 from bot.core.releases import Built, Commit, Current, Releases
 from bot.core.run_as import as_user
@@ -65,6 +66,19 @@ class Config(IntegrationConfig):
         title="Migrations",
         description="Paths of the repository whose change means that the database's schema changes.",
     )
+    migrate: tuple[str, ...] = Field(
+        ("npm", "run", "migrate"),
+        title="Migrate",
+        description="What applies a release's migrations, run in the folder of the deployed one.",
+    )
+    migrate_within: timedelta = Field(
+        timedelta(minutes=10), title="Migrate within", description="How long it is waited for; it is never ended."
+    )
+    last_migration: tuple[str, ...] = Field(
+        (),
+        title="Last migration",
+        description="What prints the migration that was applied last, run in the same folder; empty for none.",
+    )
     run_as: str = Field(
         "",
         title="Run as",
@@ -83,11 +97,13 @@ class GitReleases:
         self._host = host
         self._env = {name: value for name, value in (("HOME", config.home), ("PATH", config.path)) if value}
         self._lock = f"/tmp/opsbot-releases-{sha256(config.link.encode()).hexdigest()[:12]}.lock"  # noqa: S108 - a lock file
+        self._migrating = self._lock.replace("releases", "migrate")
 
     async def resolve(self, ref: str) -> str:
-        """See `Releases`; what is not known here is fetched once."""
+        """See `Releases`; what is not known here is fetched once, and so is a branch, for what is here may be old."""
         sha = await self._resolve(ref)
-        if sha is None and (await self._git("remote")).out.strip():
+        may_be_old = sha is None or (await self._git("show-ref", "--verify", "--quiet", f"refs/heads/{ref}")).code == 0
+        if may_be_old and (await self._git("remote")).out.strip():
             await self._change(self._git_argv("fetch", "--quiet", "--tags"), within=_FETCH)
             sha = await self._resolve(f"origin/{ref}") or await self._resolve(ref)
         if sha is None:
@@ -177,6 +193,29 @@ class GitReleases:
         await self._change(("mv", "-T", "--", f"{link}.next", link))
         return f"{link} -> {folder}"
 
+    @property
+    def migrate_argv(self) -> tuple[str, ...]:
+        """See `Migrations`."""
+        return self._config.migrate
+
+    async def migrate(self) -> str:
+        """See `Migrations`."""
+        folder = (await self.current()).folder
+        within, lock = self._config.migrate_within, self._migrating
+        out = _out(self.migrate_argv, await self._run(self.migrate_argv, within=within, cwd=folder, lock=lock))
+        return out.strip().rpartition("\n")[2][:300]
+
+    async def last_migration(self) -> str | None:
+        """See `Migrations`."""
+        argv = self._config.last_migration
+        if not argv:
+            return None
+        return _out(argv, await self._run(argv, cwd=(await self.current()).folder)).strip()[:100]
+
+    async def migrated(self) -> None:
+        """See `Migrations`."""
+        await self._run(("true",), within=self._config.migrate_within, lock=self._migrating)
+
     async def ping(self) -> str:
         """What is deployed."""
         current = await self.current()
@@ -265,4 +304,4 @@ def _field(body: str, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-INTEGRATION = Integration("releases", Config, GitReleases, provides=(Releases,))
+INTEGRATION = Integration("releases", Config, GitReleases, provides=(Releases, Migrations))

@@ -26,6 +26,17 @@ from bot.logs import set_up
 from bot.settings import integrations, load
 
 
+_LAST_MIGRATION = """
+require('dotenv').config({ quiet: true });
+const { Connection } = require('./lib/postgres');
+Connection.open(process.env.DATABASE_URL, 2000).then(async (connection) => {
+  const [row] = await connection.query('SELECT max(id) AS last FROM migrations');
+  process.stdout.write(`${row.last}\\n`);
+  connection.close();
+});
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What there is to play with; `ana` is on call, `ben` is incident commander, `eve` is a guest."""
@@ -107,6 +118,8 @@ def configure(
             "shared": {".env": str(first / ".env")},
             # As `npm ci` and `npm run build` do, from the packages that are there already.
             "prepare": [["cp", "-R", str(first / "node_modules"), "node_modules"], ["node", "scripts/build.js"]],
+            "migrate": ["node", "scripts/migrate.js"],
+            "last_migration": ["node", "-e", _LAST_MIGRATION] if gateway.database_url else [],
             "smoke_port": free_port(),
             "path": gateway.node_path,
             "home": str(gateway.home),
