@@ -25,7 +25,6 @@ from bot.demo.workspace.records import Channel
 from bot.logs import set_up
 from bot.settings import integrations, load
 
-
 _LAST_MIGRATION = """
 require('dotenv').config({ quiet: true });
 const { Connection } = require('./lib/postgres');

@@ -142,9 +142,12 @@ class WindowTimes:
             f'The maintenance window "{window.title}" does not take place. {why}',
             hint=f"Those who were told of it can be told: maintenance window cancel {window.id}",
         )
-        await self._tell(window, to.value, told)
+        is_told = await self._tell(window, to.value, told)
         async with self._store.transaction() as tx:
-            await self._move(tx, window, to)
+            if is_told or self._clock() >= window.ends:
+                await self._move(tx, window, to)
+            else:  # Slack is away, and nobody knows yet
+                await tx.due.put(_again(window, self._clock() + AGAIN))
 
     async def _move(self, tx: Unit, window: Window, to: WindowState, *, operation_id: str = "") -> bool:
         """Move it on, with the next row that is due while something is still to come."""
@@ -157,13 +160,15 @@ class WindowTimes:
         await tx.audit.append(at=at, actor=AUTOMATIC.user_id, kind="window", data=data)
         return True
 
-    async def _tell(self, window: Window, what: str, result: Result) -> None:
-        """Post it once; what Slack does not take is in the log, and holds up nothing."""
+    async def _tell(self, window: Window, what: str, result: Result) -> bool:
+        """Post it once; what Slack does not take is in the log, and is False."""
         try:
             key = f"window:{window.id}:{what}"
             await self._showing.post_once(window.channel, result, key=key, since=window.start - timedelta(days=1))
         except IntegrationError as error:
             log.warning("window not told of", window=window.id, what=what, reason=str(error))
+            return False
+        return True
 
 
 def due(window: Window) -> Due:

@@ -267,6 +267,19 @@ async def test_nobody_there_at_its_start_begins_it_late_and_much_later_not_at_al
         assert begun.automatic == "The planned window begins 5m late; it was approved with its plan."
 
 
+async def test_a_missed_window_is_told_once_slack_is_back(night: Night) -> None:
+    await night.planned()
+    night.bench.chat.refuses = {"post": "fatal_error", "find": "fatal_error"}
+    await night.at(START + GRACE + MINUTE)
+    assert (await night.window()).state is WindowState.PLANNED
+    night.bench.chat.refuses = {}
+
+    await night.at(START + GRACE + 2 * MINUTE)
+
+    assert (await night.window()).state is WindowState.MISSED
+    assert sum("does not take place" in said for said in night.said()) == 1
+
+
 async def test_two_replicas_that_begin_it_at_once_begin_it_once(night: Night) -> None:
     await night.planned()
     night.bench.clock.at = START

@@ -25,7 +25,7 @@ def write_backups(folder: Path, *, now: datetime, missed: bool) -> None:
     for number in range(_BACKUPS):
         made_at = newest - number * _DAY
         file = folder / f"payments-{made_at:%Y%m%d-%H%M%S}.jsonl.gz"
-        file.write_bytes(gzip.compress(_payments(3000 - 40 * number, made_at), mtime=int(made_at.timestamp())))
+        file.write_bytes(gzip.compress(_payments(900 - 12 * number, made_at), mtime=int(made_at.timestamp())))
         os.utime(file, (made_at.timestamp(), made_at.timestamp()))
 
 
