@@ -68,8 +68,8 @@ def _rate(errors: Sequence[LogLine], traffic: Traffic | str, *, found: Matches, 
     if isinstance(traffic, str):
         return Bold("Rate unknown: "), traffic
     if found.complete_from is None or traffic.complete_from is None:
-        which = "logs" if found.complete_from is None else "access log"
-        return Bold("Rate unknown: "), f"how far back the {which} are complete cannot be told from their lines."
+        which = "logs are" if found.complete_from is None else "access log is"
+        return Bold("Rate unknown: "), f"how far back the {which} complete cannot be told."
     start = max(since, found.complete_from, traffic.complete_from)
     requests = [request for request in traffic.requests if request.at >= start]
     if not requests:

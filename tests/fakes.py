@@ -138,9 +138,10 @@ class FakeChat:
 
 @dataclass(slots=True)
 class FakeProcesses:
-    """A process manager with these workers."""
+    """A process manager with these workers, which write these files."""
 
     found: tuple[Worker, ...]
+    files: tuple[LogFile, ...] = ()
 
     async def workers(self) -> tuple[Worker, ...]:
         return self.found
@@ -158,7 +159,7 @@ class FakeProcesses:
         return None
 
     async def log_files(self) -> tuple[LogFile, ...]:
-        return ()
+        return self.files
 
 
 @dataclass(slots=True)

@@ -188,8 +188,10 @@ def _lines(out: str) -> tuple[str, ...]:
 
 def _clean(line: str) -> str:
     """No colours, no control characters, not longer than is read by people."""
-    text = _CONTROL.sub("", _ANSI.sub("", line.rstrip("\r")))
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text) - _LONGEST} more characters)"
+    start = line[: 4 * _LONGEST].rstrip("\r")  # colours take room too, and a line may have no end
+    text = _CONTROL.sub("", _ANSI.sub("", start))
+    more = len(text) - _LONGEST + max(len(line) - 4 * _LONGEST, 0)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({more} more characters)"
 
 
 def _fault(done: Done) -> str:

@@ -27,16 +27,6 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class Writing(FakeProcesses):
-    """A process manager whose workers write these files."""
-
-    files: tuple[LogFile, ...] = ()
-
-    async def log_files(self) -> tuple[LogFile, ...]:
-        return self.files
-
-
-@dataclass(slots=True)
 class Reader:
     """The logs of a host that has these tools."""
 
@@ -46,7 +36,7 @@ class Reader:
         """The logs in these files."""
         files = tuple(LogFile(str(path), errors="error" in path.name) for path in paths)
         host = LocalHost(HostConfig(path=self.path))
-        return FileLogs(Config(timeout=timedelta(seconds=within)), processes=Writing((), files), host=host)
+        return FileLogs(Config(timeout=timedelta(seconds=within)), processes=FakeProcesses((), files), host=host)
 
 
 @pytest.fixture(params=["rg", "grep"])
