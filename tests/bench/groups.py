@@ -14,6 +14,7 @@ import psycopg
 
 from tests.bench.figures import Figure, over_rounds
 from tests.bench.ground import Ground, Server
+from tests.bench.search import search
 from tests.waiting import until
 
 ROUNDS = 3
@@ -181,4 +182,4 @@ async def _first_ack(ground: Ground, starting: AbstractAsyncContextManager[Serve
         return time.perf_counter() - began
 
 
-GROUPS = (ack, socket, slow_slack, dispatch, commands, events, memory, start)
+GROUPS = (ack, socket, slow_slack, dispatch, commands, events, memory, start, search)
