@@ -70,7 +70,7 @@ def _rate(errors: Sequence[LogLine], traffic: Traffic | str, *, found: Matches, 
     if found.complete_from is None or traffic.complete_from is None:
         which = "logs are" if found.complete_from is None else "access log is"
         return Bold("Rate unknown: "), f"how far back the {which} complete cannot be told."
-    start = max(since, found.complete_from, traffic.complete_from)
+    start = max(since, found.complete_from, traffic.complete_from).replace(microsecond=0)  # as access logs have it
     requests = [request for request in traffic.requests if request.at >= start]
     if not requests:
         return Bold("Rate unknown: "), "the access log has no request since ", When(start), "."

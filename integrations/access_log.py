@@ -24,7 +24,7 @@ _GENERATION = re.compile(r"(?:[.-]\d[\d._-]*)?(?:\.(?:gz|xz|zst|bz2))?")
 _NOT_UNPACKED = (".xz", ".zst", ".bz2")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _COMBINED = re.compile(
-    r"(?P<address>[^\s,]+)[^\[]*"
+    r"(?P<address>[^\s,]+).*?"  # a user may be called anything, but for a quote
     r"\[(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<clock>\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4})\] "
     r'"(?P<request>(?:[^"\\]|\\.)*+)" (?P<status>\d{3})(?!\d)'
 )

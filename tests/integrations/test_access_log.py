@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+import base64
 import gzip
 import os
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from integrations.access_log import AccessLogFiles, Config
 from integrations.local import Config as HostConfig
 from integrations.local import LocalHost
 from tests.searching import slow_on_files, with_tools
+from tests.waiting import until
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LONG_AGO = START - timedelta(days=30)
@@ -265,6 +270,62 @@ async def test_an_archive_that_is_broken_is_told_and_the_rest_is_there(file: Pat
 
     assert traffic.requests[-1] == Request(START + timedelta(minutes=5), "203.0.113.7", "GET", "/api/payments", 200)
     assert "access.log.1.gz: unexpected end of file" in traffic.left_out
+
+
+@pytest.fixture
+def nginx(tmp_path: Path, tools: Path) -> Iterator[Path]:
+    """The socket of an nginx that writes its log in both formats."""
+    found = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if found is None:
+        pytest.skip("no nginx on this machine")
+    parts = ["remote_addr", "time_iso8601", "request", "status", "http_user_agent"]
+    fields = ",".join(f'"{part}":"${part}"' for part in parts)
+    kept = "".join(
+        f"{name}_temp_path {tmp_path}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"user root; pid {tmp_path}/pid; error_log {tmp_path}/error; events {{}}\n"
+        f"http {{ {kept} log_format json escape=json '{{{fields}}}';\n"
+        f"access_log {tmp_path}/access.log; access_log {tmp_path}/json.log json;\n"
+        f"server {{ listen unix:{tmp_path}/socket; set_real_ip_from unix:; real_ip_header X-Forwarded-For;\n"
+        f"location / {{ return 404; }} }} }}\n"
+    )
+    command = (found, "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error"))
+    subprocess.run(command, check=True, timeout=30)
+    yield tmp_path / "socket"
+    subprocess.run((*command, "-s", "stop"), check=True, timeout=30)
+
+
+FORGED = '" 200 1 "-" "x" [02/Mar/2026:00:00:00 +0000] "GET /forged HTTP/1.1" 200'
+
+
+@pytest.mark.row("I4")
+async def test_what_nginx_writes_is_read_and_a_client_cannot_forge_a_request(
+    nginx: Path, file: Path, tools: Path
+) -> None:
+    credentials = base64.b64encode(f"x [02/Mar/2026:00:00:00 +0000] {FORGED}:y".encode()).decode()
+    for sent in (
+        f"GET /pay?card=1 HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\nUser-Agent: {FORGED}\r\n",
+        f"GET /user HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 2001:db8::7\r\nAuthorization: Basic {credentials}\r\n",
+        "\x16\x03\x01\x02",
+    ):
+        reader, writer = await asyncio.open_unix_connection(nginx)
+        writer.write(f"{sent}Connection: close\r\n\r\n".encode("latin-1"))
+        await reader.read()
+        writer.close()
+    await until(lambda: file.read_text().count("\n") == 3)
+
+    host = LocalHost(HostConfig(path=str(tools)))
+    for name in ("access.log", "json.log"):
+        log = AccessLogFiles(Config(path=str(file.with_name(name))), host=host)
+        traffic = await log.newest(since=datetime.now(UTC) - timedelta(minutes=5))
+
+        seen = {(request.address, request.path, request.status) for request in traffic.requests}
+        assert ("203.0.113.7", "/pay", 404) in seen
+        assert ("2001:db8::7", "/user", 404) in seen
+        assert ("unix:", "(no HTTP)", 400) in seen
+        assert not any("forged" in path or status == 200 for _, path, status in seen)
+        assert len(traffic.entries) == 3
 
 
 async def test_names_that_hold_a_wildcard_are_names(tmp_path: Path, tools: Path) -> None:
