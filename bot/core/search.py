@@ -26,6 +26,7 @@ _NO_OPTION = re.compile(r"(?:illegal|invalid|unrecognized) option")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LONGEST = 2000  # characters of a line that are kept
+_WORD = 300  # characters of the longest word that is not cut
 _ERRNO = re.compile(r" \(os error \d+\)$")
 _QUICK = timedelta(seconds=10)
 
@@ -91,8 +92,10 @@ class Finder:
         beginning = re.sub(r"([*?\[\]\\])", r"\\\1", name) + "*"
         find = ("find", "-L", folder or "/", "-maxdepth", "1", "-type", "f", "-name", beginning, "-exec")
         found, fault = await self._look(find, ("{}", "+"))
+        if path not in found:  # its folder may be closed, and itself open
+            found, fault = await self.files(path)
         if path not in found:
-            raise IntegrationError(f"{path} cannot be read: {fault or 'no such file'}.")
+            raise IntegrationError(f"{path} cannot be read: {fault}.")
         return tuple(sorted(found.values(), key=lambda file: (file.path == path, file.changed_at), reverse=True))
 
     async def check(self, wanted: Pattern) -> None:
@@ -190,8 +193,12 @@ def _clean(line: str) -> str:
     """No colours, no control characters, not longer than is read by people."""
     start = line[: 4 * _LONGEST].rstrip("\r")  # colours take room too, and a line may have no end
     text = _CONTROL.sub("", _ANSI.sub("", start))
-    more = len(text) - _LONGEST + max(len(line) - 4 * _LONGEST, 0)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({more} more characters)"
+    if len(text) <= _LONGEST:
+        return text
+    # between two words: half a secret would not be known as one
+    end = max(text.rfind(mark, _LONGEST - _WORD, _LONGEST) for mark in " \"',;&") + 1 or _LONGEST
+    more = len(text) - end + max(len(line) - 4 * _LONGEST, 0)
+    return f"{text[:end]}… ({more} more characters)"
 
 
 def _fault(done: Done) -> str:

@@ -298,6 +298,15 @@ async def test_a_line_that_goes_on_for_ever_is_cut(logs_of: Reader, out: Path) -
     assert [len(text) for text in tail.lines] == [2000 + len("… (298000 more characters)"), 5]
 
 
+@pytest.mark.row("E4")
+async def test_a_line_is_not_cut_within_a_secret_of_which_half_would_be_shown(logs_of: Reader, out: Path) -> None:
+    out.write_text(f"{'x' * 1970} {'s3cret' * 12}\n")
+
+    [text] = (await logs_of(out).tail(1)).lines
+
+    assert text == f"{'x' * 1970} … (72 more characters)"
+
+
 async def test_a_file_that_was_just_rotated_is_read_on_in_the_one_before(logs_of: Reader, out: Path) -> None:
     out.with_name(f"{out.name}.1").write_text(f"{line(1, 'a')}\n{line(2, 'b')}\n")
     out.write_text(f"{line(3, 'c')}\n")
