@@ -60,7 +60,9 @@ def _build(
             config = waiting.pop(name)
             wanted = {parameter: ports[kind] for parameter, kind in needs(known[name].build).items()}
             built[name] = known[name].build(config, **wanted)
-            ports |= dict.fromkeys(known[name].provides, built[name])
+            provided = dict.fromkeys(known[name].provides, built[name])
+            # What is there by default steps back where a configured system knows better, as Docker does of its logs.
+            ports = {**ports, **provided} if name in parts else {**provided, **ports}
     return built, ports
 
 
