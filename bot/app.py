@@ -149,6 +149,7 @@ async def run(
         conninfo = await stack.enter_async_context(database(settings, stop=stop_database))
         http = await stack.enter_async_context(HttpClient())
         systems = build_services(settings, known=known, http=http, data=data)
+        stack.push_async_callback(systems.close)
         store = await stack.enter_async_context(Postgres.open(conninfo, defer=defer, audit_key=audit_key(data)))
         metrics = CollectorRegistry()
         link = await stack.enter_async_context(

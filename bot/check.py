@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from bot.app import audit_key, database, private_folder
@@ -34,8 +35,10 @@ class Finding:
 
 async def check(settings: Settings, *, known: Mapping[str, Integration]) -> tuple[Finding, ...]:
     """Everything at once; nothing is changed but the bot's own database, which is brought up to date."""
-    async with HttpClient() as http:
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(HttpClient())
         systems = build_services(settings, known=known, http=http, data=private_folder(settings.data_dir))
+        stack.push_async_callback(systems.close)
         tried = await asyncio.gather(
             _try("database_url", _store(settings)),
             _slack(settings),

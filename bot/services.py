@@ -1,11 +1,14 @@
-"""From the configuration of a service to its ports: each integration is built on those that it asks for by type."""
+"""From the configuration of a service to its ports: each integration is built on those that it asks for by type.
+
+One that is there by default gives way to one that is configured and provides the same port.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 from bot.core.command import needs
 from bot.core.fleet import Fleet, Service
@@ -14,12 +17,27 @@ from bot.core.ports import EnvFile, Host, Http, Pingable
 from bot.settings import ServiceSettings, Settings, SettingsFault
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """An outside system that keeps a connection open."""
+
+    async def close(self) -> None:
+        """Close it; what is asked of the system afterwards opens another."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Systems:
     """Every service, and every outside system of theirs by its place in the configuration."""
 
     fleet: Fleet
     pingable: Mapping[str, Pingable]
+
+    async def close(self) -> None:
+        """Close the connections that are kept open."""
+        for system in self.pingable.values():
+            if isinstance(system, Closable):
+                await system.close()
 
 
 def build_services(settings: Settings, *, known: Mapping[str, Integration], http: Http, data: Path) -> Systems:
@@ -48,7 +66,13 @@ def _build(
 ) -> tuple[dict[str, object], dict[type, object]]:
     """Systems by the key that configures them, and the ports that they provide."""
     parts = section.parts()
-    waiting = {name: parts.get(name) or each.config() for name, each in known.items() if each.always or name in parts}
+    _one_for_each_port(service, parts, known=known)
+    taken = {kind for name in parts for kind in known[name].provides}
+    waiting = {
+        name: parts.get(name) or each.config()
+        for name, each in known.items()
+        if name in parts or (each.always and not taken & set(each.provides))
+    }
     built: dict[str, object] = {}
     ports = dict(given)
     while waiting:
@@ -64,6 +88,20 @@ def _build(
             # What is there by default steps back where a configured system knows better, as Docker does of its logs.
             ports = {**ports, **provided} if name in parts else {**provided, **ports}
     return built, ports
+
+
+def _one_for_each_port(
+    service: str, configured: Mapping[str, IntegrationConfig], *, known: Mapping[str, Integration]
+) -> None:
+    """A port that two of them provide would be a matter of luck."""
+    first: dict[type, str] = {}
+    faults = []
+    for name in configured:
+        if others := [first[kind] for kind in known[name].provides if kind in first]:
+            faults.append(f"services.{service}.{name} stands for the same as services.{service}.{others[0]}: keep one")
+        first |= dict.fromkeys(known[name].provides, name)
+    if faults:
+        raise SettingsFault("\n".join(faults))
 
 
 def _drop_defaults(

@@ -139,7 +139,9 @@ async def open_shell(
     async with AsyncExitStack() as stack:
         conninfo = await stack.enter_async_context(database(settings))
         http = await stack.enter_async_context(HttpClient())
-        fleet = build_services(settings, known=known, http=http, data=data).fleet
+        systems = build_services(settings, known=known, http=http, data=data)
+        stack.push_async_callback(systems.close)
+        fleet = systems.fleet
         store = await stack.enter_async_context(Postgres.open(conninfo, defer=defer, audit_key=audit_key(data)))
         await learn(redactor, fleet)
         registry = registry_of(settings)

@@ -43,6 +43,8 @@ class LocalHost:
     Output goes to unnamed files, not to pipes: a change that outlives the bot must not die of a broken pipe.
     """
 
+    own = True
+
     def __init__(self, config: Config, *, name: str = "localhost") -> None:
         self.name = name
         self._cap = config.output_cap

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from tempfile import gettempdir
 from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
@@ -130,7 +129,7 @@ class Pm2:
         self._pm2_home = config.pm2_home.rstrip("/")
         self._run_as = config.run_as
         # One file for all replicas on the machine, in a folder that the bot's user can write.
-        folder = gettempdir() if config.run_as else self._pm2_home
+        folder = "/tmp" if config.run_as else self._pm2_home  # noqa: S108 - a lock file is no secret, and never followed
         self._lock = f"{folder}/opsbot-{sha256(self._pm2_home.encode()).hexdigest()[:12]}.lock"
         self._dumps = (f"{self._pm2_home}/dump.pm2", f"{self._pm2_home}/dump.pm2.bak")
         self._env = {

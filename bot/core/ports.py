@@ -57,9 +57,13 @@ class Http(Protocol):
 
 
 class Host(Protocol):
-    """A machine to run things on: argv lists only, minimal environment, a timeout and an output cap on each call."""
+    """A machine to run things on: argv lists only, minimal environment, a timeout and an output cap on each call.
+
+    `own` says that it is the machine that the bot runs on.
+    """
 
     name: str
+    own: bool
 
     async def run(
         self,
