@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from bot.core.command import needs
+from bot.core.errors import NotConfigured
 from bot.core.fleet import Fleet, Service
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import EnvFile, Host, Http, Pingable
@@ -83,7 +84,10 @@ def _build(
         for name in ready:
             config = waiting.pop(name)
             wanted = {parameter: ports[kind] for parameter, kind in needs(known[name].build).items()}
-            built[name] = known[name].build(config, **wanted)
+            try:
+                built[name] = known[name].build(config, **wanted)
+            except NotConfigured as error:
+                raise SettingsFault(f"services.{service}.{name}: {error}", hint=error.hint) from error
             provided = dict.fromkeys(known[name].provides, built[name])
             # What is there by default steps back where a configured system knows better, as Docker does of its logs.
             ports = {**ports, **provided} if name in parts else {**provided, **ports}

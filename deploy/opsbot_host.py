@@ -8,6 +8,8 @@
     opsbot-host start-unit NAME ...
     opsbot-host stop-unit NAME ...
     opsbot-host scale-unit NAME@.service N     the first N instances in the configuration run, the others do not
+    opsbot-host read-env FILE                  one of the files in the configuration, as a JSON string
+    opsbot-host set-env FILE KEY WAS NOW       one of its keys there; WAS and NOW are `absent` or `=VALUE`
 
 It belongs to root, takes its settings from /etc/opsbot-host.json, which belongs to root too, and runs fixed command
 lines with the words above checked. It needs Python 3.10 or newer, and nothing else. Exit code 0 proves no effect.
@@ -19,20 +21,22 @@ import fcntl
 import ipaddress
 import json
 import os
+import pwd
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 CONF = Path("/etc/opsbot-host.json")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 LONGEST = 30 * 24 * 3600
-WIDEST = {4: 24, 6: 48}
-"""The shortest prefixes that may be blocked: a wider network is no attacker any more."""
+WIDEST = {4: 24, 6: 48}  # the shortest prefixes that may be blocked: a wider network is no attacker any more
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Row = Mapping[str, Any]
@@ -62,8 +66,7 @@ def configuration(words: Sequence[str]) -> tuple[Row, Sequence[str]]:
         if "SUDO_UID" in os.environ or os.getuid() != os.geteuid():
             raise RefusedError("--conf is not for use with sudo")
         path, words = Path(words[1]), words[2:]
-    conf = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return conf, words
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}, words
 
 
 def act(conf: Row, words: Sequence[str]) -> None:
@@ -71,7 +74,7 @@ def act(conf: Row, words: Sequence[str]) -> None:
     block, unblock, blocked = BACKENDS[conf.get("backend", "nft")]
     match words:
         case ["block", whom, lasts, word]:
-            block(conf, network(whom, conf), seconds(lasts), mark(word))
+            block(conf, network(whom, conf), _seconds(lasts), _mark(word))
         case ["unblock", whom]:
             unblock(conf, network(whom, {}))
         case ["blocked"]:
@@ -82,6 +85,11 @@ def act(conf: Row, words: Sequence[str]) -> None:
             wanted, others = instances(conf, template, count)
             change_units(conf, "start", wanted)
             change_units(conf, "stop", others)
+        case ["read-env", file]:
+            sys.stdout.write(json.dumps(_text(env_file(conf, file))) + "\n")
+        case ["set-env", file, key, was, now] if all(word == "absent" or word[:1] == "=" for word in (was, now)):
+            was, now = (None if word == "absent" else word[1:] for word in (was, now))
+            set_env(env_file(conf, file, key), key, was=was, now=now)
         case _:
             raise RefusedError(f"unknown words; it takes\n{(__doc__ or '').split(chr(10) * 2)[1]}")
 
@@ -106,15 +114,13 @@ def network(text: str, conf: Row) -> Network:
     return found
 
 
-def seconds(text: str) -> int:
-    """How long."""
+def _seconds(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,7}", text) or not 0 < int(text) <= LONGEST:
         raise RefusedError(f"{text!r} is no number of seconds up to {LONGEST}")
     return int(text)
 
 
-def mark(text: str) -> str:
-    """A word that is kept with the entry."""
+def _mark(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text):
         raise RefusedError(f"{text!r} is no mark")
     return text
@@ -150,8 +156,7 @@ def run(*argv: str, check: bool = True) -> str:
     return done.stdout
 
 
-def spelt(found: Network) -> str:
-    """An address without its prefix length, a network with it."""
+def _spelt(found: Network) -> str:
     return str(found.network_address) if found.num_addresses == 1 else str(found)
 
 
@@ -176,26 +181,23 @@ _RULES = "".join(
 _TABLE = f"add table inet opsbot;{_SETS}{_RULES}"
 
 
-def nft_set(found: Network) -> str:
-    """Where it belongs."""
+def _nft_set(found: Network) -> str:
     return f"{'addresses' if found.num_addresses == 1 else 'networks'}{found.version}"
 
 
-def nft_block(_conf: Row, found: Network, lasts: int, word: str) -> None:
+def _nft_block(_conf: Row, found: Network, lasts: int, word: str) -> None:
     """Add it in one transaction; added, deleted and added, so that an entry that was there gets the new time."""
-    element, place = spelt(found), f"element inet opsbot {nft_set(found)}"
+    element, place = _spelt(found), f"element inet opsbot {_nft_set(found)}"
     anew = f'{{ {element} timeout {lasts}s comment "{word}" }}'
     run("nft", f"{_TABLE}add {place} {{ {element} }};delete {place} {{ {element} }};add {place} {anew};")
 
 
-def nft_unblock(conf: Row, found: Network) -> None:
-    """Delete it where it is."""
-    if any(row["network"] == spelt(found) for row in nft_blocked(conf)):
-        run("nft", f"delete element inet opsbot {nft_set(found)} {{ {spelt(found)} }}")
+def _nft_unblock(conf: Row, found: Network) -> None:
+    if any(row["network"] == _spelt(found) for row in _nft_blocked(conf)):
+        run("nft", f"delete element inet opsbot {_nft_set(found)} {{ {_spelt(found)} }}")
 
 
-def nft_blocked(_conf: Row) -> list[Row]:
-    """The elements of the sets; none without the table."""
+def _nft_blocked(_conf: Row) -> list[Row]:
     if "table inet opsbot" not in run("nft", "list", "tables"):
         return []
     listed = json.loads(run("nft", "-j", "list", "table", "inet", "opsbot"))["nftables"]
@@ -218,12 +220,7 @@ _RULE = re.compile(rf"^-A {_CHAIN} -s (\S+) -m comment --comment \"?opsbot:(\S+?
 
 
 def _tables(version: int) -> Callable[..., str]:
-    program = {4: "iptables", 6: "ip6tables"}[version]
-
-    def table(*words: str, check: bool = True) -> str:
-        return run(program, "-w", "5", *words, check=check)
-
-    return table
+    return partial(run, {4: "iptables", 6: "ip6tables"}[version], "-w", "5")
 
 
 def _hook(table: Callable[..., str]) -> None:
@@ -244,8 +241,7 @@ def _drop_rules(table: Callable[..., str], unwanted: Callable[[str, int], bool])
             table("-D", _CHAIN, "-s", source, "-m", "comment", "--comment", comment, "-j", "DROP")
 
 
-def iptables_block(_conf: Row, found: Network, lasts: int, word: str) -> None:
-    """Append it to the chain, in place of an older rule for the same network."""
+def _iptables_block(_conf: Row, found: Network, lasts: int, word: str) -> None:
     table = _tables(found.version)
     _hook(table)
     _drop_rules(table, lambda source, until: source == str(found) or until < time.time())
@@ -253,21 +249,19 @@ def iptables_block(_conf: Row, found: Network, lasts: int, word: str) -> None:
     table("-A", _CHAIN, "-s", str(found), "-m", "comment", "--comment", comment, "-j", "DROP")
 
 
-def iptables_unblock(_conf: Row, found: Network) -> None:
-    """Delete every rule for it."""
+def _iptables_unblock(_conf: Row, found: Network) -> None:
     table = _tables(found.version)
     if f"-N {_CHAIN}" in table("-S"):
         _drop_rules(table, lambda source, until: source == str(found) or until < time.time())
 
 
-def iptables_blocked(_conf: Row) -> list[Row]:
-    """The rules of the chain in both families."""
-    rows: list[Row] = []
-    for version in (4, 6):
-        for source, word, until in _RULE.findall(_tables(version)("-S", _CHAIN, check=False)):
-            left = max(int(until) - int(time.time()), 0)
-            rows.append({"network": spelt(ipaddress.ip_network(source)), "left": left, "mark": word})
-    return rows
+def _iptables_blocked(_conf: Row) -> list[Row]:
+    found = [rule for version in (4, 6) for rule in _RULE.findall(_tables(version)("-S", _CHAIN, check=False))]
+    return [_row(_spelt(ipaddress.ip_network(source)), word, until) for source, word, until in found]
+
+
+def _row(network: str, word: str, until: str) -> Row:
+    return {"network": network, "left": max(int(until) - int(time.time()), 0), "mark": word}
 
 
 # nginx: a file of `deny` lines that its configuration includes, for a host without root, or behind a proxy whose
@@ -280,10 +274,11 @@ def _deny(conf: Row, change: Callable[[dict[str, tuple[str, int]]], None]) -> No
     """Change the entries, and put the file back when nginx does not take it."""
     file = Path(conf["deny_file"])
     before = file.read_text(encoding="utf-8") if file.exists() else None
-    entries = {network: (word, int(until)) for network, word, until in _DENY.findall(before or "")}
-    entries = {network: entry for network, entry in entries.items() if entry[1] >= time.time()}
+    found = ((network, word, int(until)) for network, word, until in _DENY.findall(before or ""))
+    entries = {network: (word, until) for network, word, until in found if until >= time.time()}
     change(entries)
-    _replace(file, "".join(f"deny {network}; # opsbot:{word}:{until}\n" for network, (word, until) in entries.items()))
+    lines = (f"deny {network}; # opsbot:{word}:{until}\n" for network, (word, until) in entries.items())
+    _replace(file, "".join(lines).encode())
     nginx = conf.get("nginx", ["nginx"])
     try:
         run(*nginx, "-t")
@@ -291,45 +286,138 @@ def _deny(conf: Row, change: Callable[[dict[str, tuple[str, int]]], None]) -> No
         if before is None:
             file.unlink()
         else:
-            _replace(file, before)
+            _replace(file, before.encode())
         raise
     run(*nginx, "-s", "reload")
 
 
-def _replace(file: Path, text: str) -> None:
+def _replace(file: Path, content: bytes, *, like: Path | None = None) -> None:
     descriptor, fresh = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    Path(fresh).chmod(0o644)
-    Path(fresh).replace(file)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            Path(fresh).chmod(0o644)
+            if like:
+                os.chown(fresh, like.stat().st_uid, like.stat().st_gid)
+                shutil.copystat(like, fresh)
+            out.write(content)
+            out.flush()
+            os.fsync(descriptor)
+        Path(fresh).replace(file)
+    finally:
+        Path(fresh).unlink(missing_ok=True)
 
 
-def nginx_block(conf: Row, found: Network, lasts: int, word: str) -> None:
-    """Deny it."""
-    _deny(conf, lambda entries: entries.update({spelt(found): (word, int(time.time()) + lasts)}))
+def _nginx_block(conf: Row, found: Network, lasts: int, word: str) -> None:
+    _deny(conf, lambda entries: entries.update({_spelt(found): (word, int(time.time()) + lasts)}))
 
 
-def nginx_unblock(conf: Row, found: Network) -> None:
-    """Deny it no more."""
-    _deny(conf, lambda entries: entries.pop(spelt(found), None) and None)
+def _nginx_unblock(conf: Row, found: Network) -> None:
+    _deny(conf, lambda entries: entries.pop(_spelt(found), None) and None)
 
 
-def nginx_blocked(conf: Row) -> list[Row]:
-    """The lines of the file."""
+def _nginx_blocked(conf: Row) -> list[Row]:
     file = Path(conf["deny_file"])
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    now = int(time.time())
-    return [
-        {"network": net, "left": max(int(until) - now, 0), "mark": word} for net, word, until in _DENY.findall(text)
-    ]
+    return [_row(*entry) for entry in _DENY.findall(file.read_text(encoding="utf-8") if file.exists() else "")]
+
+
+# Environment files as the Node package dotenv reads them: bot/core/dotenv.py says why, and a test holds the two equal.
+
+_BLANKS = "\t\n\v\f\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000\ufeff"
+_ENDS = "\n\r\u2028\u2029"
+_ENTRY = re.compile(
+    rf"""(?<![^{_ENDS}])[{_BLANKS}]*(?:export[{_BLANKS}]+)?
+    (?P<key>[A-Za-z0-9_.-]+)(?:[{_BLANKS}]*(?P<equals>=)[{_BLANKS}]*?|(?P<colon>:)[{_BLANKS}]+?)
+    (?P<value>[{_BLANKS}]*'(?:\\'|[^'])*'|[{_BLANKS}]*"(?:\\"|[^"])*"|[{_BLANKS}]*`(?:\\`|[^`])*`|[^\#\r\n]+)?
+    [{_BLANKS}]*(?:\#[^{_ENDS}]*)?(?![^{_ENDS}])""",
+    re.VERBOSE,
+)
+_QUOTED = re.compile(rf"(?<![^{_ENDS}])(['\"`])(.*)\1(?![^{_ENDS}])", re.DOTALL)
+_LINE = re.compile(rf"[^{_ENDS}]*(?:\r\n|[{_ENDS}]|\Z)")
+
+
+def env_file(conf: Row, name: str, *keys: str) -> Path:
+    """The file, from here on with its user's rights and no others: who can put a link in its place gains nothing."""
+    row = conf.get("env", {}).get(name)
+    if row is None or not {*keys} <= {*row["keys"]}:
+        raise RefusedError(f"{' of '.join((*keys, name))!r} is not in env of {CONF}")
+    user = pwd.getpwnam(row["user"])
+    if os.geteuid() != user.pw_uid:
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+    return Path(name).resolve(strict=True)
+
+
+def set_env(file: Path, key: str, *, was: str | None, now: str | None) -> None:
+    """Change one key, under the lock of its folder, which the bot takes too where it edits by itself."""
+    folder = os.open(file.parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    text = _text(file)
+    if _values(text).get(key) != was:
+        raise RefusedError(f"{key} is not what it was")
+    _replace(file, _with_value(text, key, now).encode("utf-8", "surrogateescape"), like=file)
+    os.fsync(folder)
+
+
+def _values(text: str) -> dict[str, str]:
+    return {key: seen for key, seen, *_ in _entries(text)}
+
+
+def _with_value(text: str, key: str, new: str | None) -> str:
+    """`text` with the key set, or without it; further entries of the key go."""
+    own = [entry for entry in _entries(text) if entry[0] == key]
+    edited = text
+    for entry in reversed(own):
+        begin, start, end = entry[2:]
+        if new is not None and entry is own[-1]:
+            edited = edited[:start] + " " * (text[start - 1] == ":") + _written(new) + edited[end:]
+        else:
+            begin = max(text.rfind(mark, 0, begin) for mark in _ENDS) + 1
+            edited = edited[:begin] + edited[_LINE.match(edited, end).end() :]
+    if new is not None and not own:
+        newline = "\r\n" if "\r\n" in text else "\n"
+        gap = newline if text and not text.endswith(("\n", "\r")) else ""
+        edited = f"{text}{gap}{key}={_written(new)}{newline}"
+    if {**_values(text), key: new} != {key: None, **_values(edited)}:
+        raise RefusedError(f"{key} cannot be changed without touching another key: a line of the file is broken")
+    return edited
+
+
+def _text(file: Path) -> str:
+    return file.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def _entries(text: str) -> Iterator[tuple[str, str, int, int, int]]:
+    for match in _ENTRY.finditer(text):
+        raw = match["value"] or ""
+        kept = raw.strip(_BLANKS)
+        start = match.start("value") + raw.index(kept)
+        separated = max(match.end("equals"), match.end("colon"))
+        here = bool(kept) and start < _LINE.match(text, separated).end()
+        start, end = (start, start + len(kept)) if here else (separated, separated)
+        yield match["key"], _loaded(kept), match.start("key"), start, end
+
+
+def _loaded(raw: str) -> str:
+    plain = _QUOTED.sub(r"\2", re.sub("\r\n?", "\n", raw))
+    if raw[:1] == '"':
+        plain = plain.replace("\\n", "\n").replace("\\r", "\r")
+    return plain.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _written(new: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_./:@%+,-]+", new):
+        return new
+    for quote in "'`\"" if new.isprintable() else "":
+        if quote not in new and not (quote == '"' and "\\" in new):
+            return quote + new + quote
+    raise RefusedError("the value has a control character or every kind of quote in it")
 
 
 BACKENDS = {
-    "nft": (nft_block, nft_unblock, nft_blocked),
-    "iptables": (iptables_block, iptables_unblock, iptables_blocked),
-    "nginx": (nginx_block, nginx_unblock, nginx_blocked),
+    "nft": (_nft_block, _nft_unblock, _nft_blocked),
+    "iptables": (_iptables_block, _iptables_unblock, _iptables_blocked),
+    "nginx": (_nginx_block, _nginx_unblock, _nginx_blocked),
 }
 
 if __name__ == "__main__":

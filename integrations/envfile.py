@@ -1,15 +1,20 @@
-"""A service's environment file on the bot's machine: one key is read or changed, and no other byte."""
+"""A service's environment file: one key is read or changed, and no other byte.
+
+The bot edits it by itself on its own machine, and by the root-owned helper of `deploy/` anywhere else, or when told to.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -17,20 +22,27 @@ from typing import TypeVar
 from pydantic import Field
 
 from bot.core import dotenv
-from bot.core.errors import Conflict, IntegrationError
+from bot.core.errors import Conflict, IntegrationError, NotConfigured
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.ports import EnvFile, EnvKey
+from bot.core.ports import Done, EnvFile, EnvKey, Host
 
 T = TypeVar("T")
 _KEPT_BACKUPS = 5
 _LOCK_PATIENCE = 10.0  # seconds
 _LOCK_POLL = 0.05  # seconds
+_HELPER_WITHIN = timedelta(seconds=30)
 
 
 class Config(IntegrationConfig):
     """The environment file that the service loads when it starts."""
 
     path: str = Field(title="Path", pattern="^/", description="Absolute path; a symlink is followed and kept.")
+    helper: tuple[str, ...] = Field(
+        (),
+        title="Helper",
+        description="How the root-owned helper is started, as in docs/hosts.md: for a file on another machine, or of"
+        " another user. Empty where the bot may edit the file by itself.",
+    )
 
 
 class DotEnvFile:
@@ -38,9 +50,7 @@ class DotEnvFile:
 
     def __init__(self, config: Config, *, data: Path) -> None:
         self.path = config.path
-        self._backups = (
-            data / "env-backups" / f"{Path(config.path).name}-{sha256(config.path.encode()).hexdigest()[:8]}"
-        )
+        self._backups = _Backups(config.path, data)
 
     async def read(self, key: str) -> EnvKey:
         """See `EnvFile`."""
@@ -88,19 +98,110 @@ class DotEnvFile:
         target = self._target()
         with _locked(target.parent):
             text = self._text(target)
-            current = _key(text, key).value
-            if current != expected:
-                raise Conflict(f"{key} is {_shown(current)} by now, not {_shown(expected)} as it was planned.")
-            self._back_up(text)
+            _check(text, key, expected)
+            self._backups.keep(text)
             _replace(target, dotenv.encode(dotenv.with_value(text, key, value)))
 
-    def _back_up(self, text: str) -> None:
-        self._backups.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._backups / f"{time.time_ns()}.env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+class HelperEnvFile:
+    """The same by the helper on the file's machine, which checks each word once more; backups stay with the bot.
+
+    What it is told to set stands in its argv: it sets flags, and its own configuration names the keys.
+    """
+
+    def __init__(self, config: Config, *, host: Host, data: Path) -> None:
+        self.path = config.path
+        self._helper = config.helper
+        self._host = host
+        self._backups = _Backups(config.path, data)
+        self._lock = f"/tmp/opsbot-env-{_mark(config.path)}.lock"  # noqa: S108 - a lock file of every replica
+
+    async def read(self, key: str) -> EnvKey:
+        """See `EnvFile`."""
+        return _key(await self._text(), key)
+
+    async def write(self, key: str, value: str | None, *, expected: str | None) -> None:
+        """See `EnvFile`."""
+        text = await self._text()
+        _check(text, key, expected)
+        dotenv.with_value(text, key, value)  # refused here in our words, if at all
+        await asyncio.to_thread(self._backups.keep, text)
+        done = await self._run("set-env", self.path, key, _word(expected), _word(value), lock=self._lock)
+        if done.code:
+            _check(await self._text(), key, expected)
+            raise self._refusal(done)
+
+    async def secrets(self) -> tuple[str, ...]:
+        """See `EnvFile`."""
+        return dotenv.secrets(await self._text())
+
+    async def ping(self) -> str:
+        """How many keys the file has."""
+        return f"{self.path} on {self._host.name} has {len(dotenv.values(await self._text()))} keys, says the helper"
+
+    async def _text(self) -> str:
+        done = await self._run("read-env", self.path)
+        if done.code:
+            raise self._refusal(done)
+        try:
+            text = json.loads(done.out)
+        except ValueError:
+            raise IntegrationError(f"The helper on {self._host.name} did not give {self.path} as JSON.") from None
+        if not isinstance(text, str):
+            raise IntegrationError(f"The helper on {self._host.name} gave something else than {self.path}.")
+        return text
+
+    async def _run(self, *words: str, lock: str | None = None) -> Done:
+        return await self._host.run((*self._helper, *words), within=_HELPER_WITHIN, lock=lock)
+
+    def _refusal(self, done: Done) -> IntegrationError:
+        last = next((line for line in reversed(done.err.splitlines()) if line.strip()), "nothing")
+        return IntegrationError(
+            f"The helper on {self._host.name} ended with {done.code} and said: {last.strip()[:300]}",
+            hint="Check env in its configuration there, and its line in sudoers: see docs/hosts.md.",
+        )
+
+
+def build(config: Config, *, host: Host, data: Path) -> EnvFile:
+    """By the helper where one is configured; without one the file has to be on the bot's own machine."""
+    if config.helper:
+        return HelperEnvFile(config, host=host, data=data)
+    if not host.own:
+        raise NotConfigured(
+            f"{config.path} is on {host.name}, where the bot opens no file by itself: set helper.",
+            hint="docs/hosts.md says how the helper is installed.",
+        )
+    return DotEnvFile(config, data=data)
+
+
+class _Backups:
+    """The former contents of a file, for the bot's user alone."""
+
+    def __init__(self, path: str, data: Path) -> None:
+        self._folder = data / "env-backups" / f"{Path(path).name}-{_mark(path)}"
+
+    def keep(self, text: str) -> None:
+        """Add one, and drop the oldest beyond five."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._folder / f"{time.time_ns()}.env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(dotenv.encode(text))
-        for old in sorted(self._backups.glob("*.env"))[:-_KEPT_BACKUPS]:
+        for old in sorted(self._folder.glob("*.env"))[:-_KEPT_BACKUPS]:
             old.unlink(missing_ok=True)
+
+
+def _mark(path: str) -> str:
+    return sha256(path.encode()).hexdigest()[:8]
+
+
+def _word(value: str | None) -> str:
+    return "absent" if value is None else f"={value}"
+
+
+def _check(text: str, key: str, expected: str | None) -> None:
+    current = _key(text, key).value
+    if current != expected:
+        raise Conflict(f"{key} is {_shown(current)} by now, not {_shown(expected)} as it was planned.")
 
 
 def _key(text: str, key: str) -> EnvKey:
@@ -155,4 +256,4 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-INTEGRATION = Integration(name="env_file", config=Config, build=DotEnvFile, provides=(EnvFile,))
+INTEGRATION = Integration(name="env_file", config=Config, build=build, provides=(EnvFile,))

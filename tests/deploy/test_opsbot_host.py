@@ -6,12 +6,18 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.core import dotenv
+from bot.core.errors import OpsbotError
+from tests.core.test_dotenv import KEY, contents, new_values
 from tests.namespaces import HELPER
 
 
@@ -50,10 +56,17 @@ def told(tmp_path: Path, *words: str, conf: object = None, env: dict[str, str] |
         (("unblock", "@file"), "does not appear"),
         (("restart-unit", "ssh"), "not in units"),
         (("restart-unit", "postgresql@15-main;reboot"), "not in units"),
+        (("read-env", "/etc/shadow"), "is not in env"),
+        (("set-env", "/srv/.env", "PATH", "absent", "=x"), "is not in env"),
+        (("set-env", "/srv/../srv/.env", "MODE", "absent", "=x"), "is not in env"),
+        (("set-env", "/srv/.env", "MODE", "absent", "x"), "unknown words"),
+        (("set-env", "/srv/.env", "MODE", "", "=x"), "unknown words"),
     ],
 )
 def test_other_words_are_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    code, error = told(tmp_path, *words, conf={"units": ["postgresql@15-main"]})
+    conf = {"units": ["postgresql@15-main"], "env": {"/srv/.env": {"user": "root", "keys": ["MODE"]}}}
+
+    code, error = told(tmp_path, *words, conf=conf)
 
     assert code == 2
     assert said in error
@@ -71,13 +84,88 @@ def test_what_must_never_be_blocked_is_kept_by_the_helper_too(tmp_path: Path) ->
     assert (code, "never blocked" in error) == (2, True)
 
 
+def loaded() -> dict[str, Any]:
+    """What the program defines."""
+    scope: dict[str, Any] = {"__name__": "helper"}
+    exec(compile(HELPER.read_text(), str(HELPER), "exec"), scope)  # noqa: S102 - a program of ours that is no module
+    return scope
+
+
+PROGRAM = loaded()
+
+
+@given(content=contents)
+@settings(max_examples=500)
+def test_it_reads_environment_files_as_the_bot_does(content: bytes) -> None:
+    text = dotenv.decode(content)
+
+    assert PROGRAM["_values"](text) == dotenv.values(text)
+
+
+@given(content=contents, key=st.sampled_from(["A", "B", KEY]), value=st.one_of(st.none(), new_values))
+@example(content=b"A:\n'B'\n", key="A", value="x")
+@example(content=b"A=1\r\nB:\nA='x\ny'\n", key="B", value="")
+@example(content=b"B:\n", key="A", value="x")
+@example(content=b"", key="A", value="'`\"")
+@settings(max_examples=500)
+def test_it_edits_environment_files_as_the_bot_does_and_refuses_what_the_bot_refuses(
+    content: bytes, key: str, value: str | None
+) -> None:
+    text = dotenv.decode(content)
+    try:
+        expected = dotenv.with_value(text, key, value)
+    except OpsbotError:
+        with pytest.raises(PROGRAM["RefusedError"]):
+            PROGRAM["_with_value"](text, key, value)
+    else:
+        assert PROGRAM["_with_value"](text, key, value) == expected
+
+
+@pytest.fixture
+def anybody() -> Iterator[Path]:
+    """A folder that everybody may look into, as pytest's own are not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_a_link_that_its_user_puts_in_the_place_of_the_file_leads_no_further_than_that_user(
+    tmp_path: Path, anybody: Path
+) -> None:
+    secret, home = anybody / "secret", anybody / "home"
+    secret.write_text("ROOT_KEY=invented\n")
+    secret.chmod(0o600)
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    (home / ".env").symlink_to(secret)
+    conf = {"env": {str(home / ".env"): {"user": "nobody", "keys": ["A"]}}}
+
+    read = told(tmp_path, "read-env", str(home / ".env"), conf=conf)
+    set_ = told(tmp_path, "set-env", str(home / ".env"), "A", "absent", "=1", conf=conf)
+
+    assert (read[0], "Permission denied" in read[1]) == (2, True)
+    assert (set_[0], "Permission denied" in set_[1]) == (2, True)
+    assert secret.read_text() == "ROOT_KEY=invented\n"
+
+
 @given(words=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), max_size=3))
 def test_words_without_a_verb_of_its_own_run_nothing(words: list[str]) -> None:
-    known = {"block", "unblock", "blocked", "restart-unit", "start-unit", "stop-unit", "scale-unit", "--conf"}
+    known = {
+        "block",
+        "unblock",
+        "blocked",
+        "restart-unit",
+        "start-unit",
+        "stop-unit",
+        "scale-unit",
+        "read-env",
+        "set-env",
+        "--conf",
+    }
     if words and words[0] in known:
         return
-    scope: dict[str, object] = {"__name__": "helper"}
-    exec(compile(HELPER.read_text(), str(HELPER), "exec"), scope)  # noqa: S102 - a program of ours that is no module
+    scope = loaded()
 
     def run(*argv: str, **_: object) -> str:
         raise AssertionError(argv)
