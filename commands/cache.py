@@ -108,7 +108,7 @@ async def warm(_ctx: Context, _args: Why, *, service: Service, warm_up: WarmUp) 
     return Plan(
         title="Warm the cache",
         area=Area.CACHE,
-        changes=(Field("Keys of the cache", _count(await _warmth(service))),),
+        changes=(Field("The cache", _count(await _warmth(service))),),
         actions=(Action(WARM.name, "Ask the service to fill its cache", argv=warm_up.warm_up_argv),),
         warnings=("It is a request with load: the service reads all that it caches.",),
     )
@@ -156,7 +156,7 @@ async def see_warm(attempt: Attempt[Warm], *, service: Service) -> Observation:
             Verdict.UNKNOWN, "Nothing tells from outside whether the cache is filled: redis.warmed names no keys."
         )
     if seen.left_out:
-        return Observation(Verdict.UNKNOWN, f"{_count(seen)}. {seen.left_out}")
+        return Observation(Verdict.UNKNOWN, f"{_count(seen)} at least. {seen.left_out}")
     if not seen.keys:
         return Observation(Verdict.NOT_DONE, "Redis holds no key of the cache.")
     if seen.keys > keys:
@@ -215,7 +215,7 @@ def _policy(policy: str) -> str:
 
 
 def _count(seen: Warmth | None) -> str:
-    return "not known" if seen is None else f"{seen.keys:,} keys of the cache are there"
+    return "not known" if seen is None else f"{seen.keys:,} of its keys are there"
 
 
 MEMORY = Step(

@@ -19,7 +19,7 @@ from bot.core.plan import Action, Area, Attempt, Json, Observation, Plan, Risk, 
 from bot.core.prose import Bold, Code, Line
 from bot.core.results import Field, Table
 
-SHOWN = 30
+SHOWN = 15
 AT_ONCE = 50
 """So many stuck ones are cleared by one plan at most: each is named in it."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -15,6 +17,7 @@ from bot.app import Running, private_folder
 from bot.app import run as run_bot
 from bot.core.redact import Redactor
 from bot.demo import pm2_without
+from bot.demo.front_door import front_door
 from bot.demo.gateway import Gateway
 from bot.demo.gateway.layout import free_port
 from bot.demo.packet_filter import packet_filter
@@ -67,6 +70,9 @@ async def open_world(data: Path, *, port: int, sabotage: str, say: Say) -> Async
         helper = await stack.enter_async_context(packet_filter(data))
         if not helper:
             say("block-ip is left out: this machine has no nft, or allows no network namespace.")
+        tls = await stack.enter_async_context(front_door(data))
+        if not tls:
+            say("cert is left out: this machine has no openssl.")
         say("Starting opsbot, with a Postgres of its own ...")
         file = configure(
             data,
@@ -76,6 +82,7 @@ async def open_world(data: Path, *, port: int, sabotage: str, say: Say) -> Async
             channel=operations,
             sabotage=sabotage,
             helper=helper,
+            tls=tls,
         )
         known = integrations()
         settings = load(file, known=known, secrets=file.parent / "secrets")
@@ -95,6 +102,7 @@ def configure(
     channel: Channel,
     sabotage: str,
     helper: tuple[str, ...] = (),
+    tls: Mapping[str, object] = MappingProxyType({}),
 ) -> Path:
     """Write the configuration and the secrets as an operator would, and return the file."""
     ana, ben = people
@@ -139,6 +147,8 @@ def configure(
     service |= {"redis": {}} if gateway.redis_url else {}
     service |= {"provider": _provider(gateway.provider_url)} if gateway.provider_url else {}
     service |= {"firewall": {"command": list(helper)}} if helper else {}
+    service |= {"tls": dict(tls)} if tls else {}
+    yesterday = datetime.now(UTC) - timedelta(days=1)
     settings = {
         "data_dir": str(data / "bot"),
         "zone": "Europe/Berlin",
@@ -149,6 +159,7 @@ def configure(
             {"role": "Primary On-Call", "contact": ana.id, "when": "First point of contact"},
             {"role": "Infrastructure", "contact": "devops@your-domain.com", "when": "Server/network issues"},
         ],
+        "on_call": {"rota": [ana.id, ben.id], "since": f"{yesterday:%Y-%m-%d}T09:00", "zone": "Europe/Berlin"},
         "incidents": {"responders": [ben.id]},
         "services": {gateway.name: service},
         # Every minute, so that whoever watches sees one come without being asked for.
