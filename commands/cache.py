@@ -79,25 +79,25 @@ async def set_memory(_ctx: Context, args: To, *, cache: Cache) -> Plan:
             "or refuse to write, at once.",
             hint=f"At least {format_size(round(MARGIN * seen.used))}, which leaves a tenth to grow.",
         )
-    policy = args.policy or _known(seen.policy)
+    now = _known(seen.policy)
+    policy = args.policy or now
     wanted = Wanted(limit=limit, policy=policy)
     same = (limit, policy.value) == (seen.limit, seen.policy)
     before = Call(("cache", "memory", "set"), {"size": str(seen.limit), "policy": seen.policy})
-    loses_more = policy.loses != _known(seen.policy).loses and policy.loses
     return Plan(
-        title=f"Let Redis take {_limit(limit)}",
+        title=f"Limit Redis to {format_size(limit)}" if limit else "Take the memory limit of Redis away",
         area=Area.CACHE,
         changes=(
             Field("Limit", f"{_limit(seen.limit)} -> {_limit(limit)}"),
-            Field("When full", f"{_policy(seen.policy)} -> {_policy(policy)}"),
+            Field("When full", f"{now} -> {_policy(policy)}" if policy is not now else f"stays {_policy(policy)}"),
             Field("Used", _used(seen)),
         ),
         actions=() if same else (_action(wanted),),
-        undo=() if same else (_action(Wanted(limit=seen.limit, policy=_known(seen.policy))),),
+        undo=() if same else (_action(Wanted(limit=seen.limit, policy=now)),),
         preconditions={"the limit": _limit(seen.limit), "the policy": seen.policy},
         warnings=_warnings(seen, wanted),
         inverse=None if same else before,
-        risk=Risk.RISKY if loses_more else Risk.CHANGE,
+        risk=Risk.RISKY if policy.reach > now.reach else Risk.CHANGE,
     )
 
 
@@ -130,7 +130,7 @@ async def see_memory(attempt: Attempt[Wanted], *, cache: Cache) -> Observation:
     seen, wanted = await cache.memory(), attempt.params
     before = attempt.before.get("evicted")
     lost = seen.evicted - before if isinstance(before, int) else 0
-    evidence = f"Redis says: limit {_limit(seen.limit)}, {seen.policy}, {format_size(seen.used)} used; "
+    evidence = f"Redis says: {_limit(seen.limit)}, {seen.policy}, {format_size(seen.used)} used; "
     evidence += f"{lost:,} keys were thrown away meanwhile." if lost > 0 else "no key was thrown away."
     is_so = (seen.limit, seen.policy) == (wanted.limit, wanted.policy.value)
     return Observation(Verdict.DONE if is_so else Verdict.NOT_DONE, evidence)
@@ -186,8 +186,8 @@ def _warnings(seen: Memory, wanted: Wanted) -> tuple[Line, ...]:
         warnings.append("Without a limit Redis grows until its host has no memory left.")
     if wanted.limit > seen.machine:
         warnings.append(f"Its host has {format_size(seen.machine)} in all.")
-    where = f"put it into {seen.config_file}" if seen.config_file else "it runs without a configuration file"
-    warnings.append(f"It does not last: the next start of Redis brings back what it is started with; {where}.")
+    says = f"what {seen.config_file} says: change it there too" if seen.config_file else "the old one: it has no file"
+    warnings.append(f"It does not last: the next start of Redis brings back {says}.")
     return tuple(warnings)
 
 
@@ -195,9 +195,7 @@ def _known(policy: str) -> Policy:
     try:
         return Policy(policy)
     except ValueError:
-        raise Conflict(
-            f"Redis has the policy {policy}, which I do not know.", hint="Say which with --policy."
-        ) from None
+        raise Conflict(f"Redis has the policy {policy}, which I do not know and could not put back.") from None
 
 
 def _used(seen: Memory) -> str:

@@ -28,11 +28,14 @@ class Policy(StrEnum):
     VOLATILE_TTL = "volatile-ttl"
 
     @property
+    def reach(self) -> int:
+        """How far it goes: 0 throws nothing away, 1 keys that expire, 2 any key."""
+        return 0 if self is Policy.NOEVICTION else 2 if self.value.startswith("allkeys") else 1
+
+    @property
     def loses(self) -> str:
         """Which keys it may throw away, in words; empty for none."""
-        if self is Policy.NOEVICTION:
-            return ""
-        return "any key" if self.value.startswith("allkeys") else "any key that expires"
+        return ("", "any key that expires", "any key")[self.reach]
 
 
 @dataclass(frozen=True, slots=True)

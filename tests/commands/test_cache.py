@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.cache import Cache, WarmUp
 from bot.core.errors import Conflict, NotConfigured, OutcomeUnknown
+from bot.core.plan import Risk
 from bot.core.results import OperationState
 from bot.views import render
 from integrations.gateway import Config, HttpGateway
@@ -56,7 +57,7 @@ async def test_the_limit_is_set_and_seen_by_config_get_and_undo_brings_the_old_o
 
     assert "no limit -&gt; 2 GB" in card
     assert "It does not last" in card
-    assert "runs without a configuration file" in card
+    assert "brings back the old one: it has no file" in card
     assert operation.state is OperationState.DONE, evidence
     assert "no key was thrown away" in evidence
     assert during == str(2 * 1024**3)
@@ -116,7 +117,7 @@ async def test_a_setting_that_does_not_hold_has_failed_and_is_put_back(cached: B
     operation = await cached.run("cache memory set 2gb")
 
     assert operation.state is not OperationState.DONE
-    assert "Redis says: limit 2.001 GB" in await cached.evidence(operation)
+    assert "Redis says: 2.001 GB" in await cached.evidence(operation)
 
 
 @pytest.mark.row("P6")
@@ -130,7 +131,17 @@ async def test_a_redis_with_a_configuration_file_says_where_the_limit_belongs(
         card = await bench.says("cache memory set 200mb")
 
     assert "100 MB -&gt; 200 MB" in card
-    assert f"put it into {folder / 'redis.conf'}" in card
+    assert f"what {folder / 'redis.conf'} says: change it there too" in card
+
+
+@pytest.mark.row("P6")
+async def test_a_policy_that_throws_less_away_is_confirmed_by_one_person(cached: Bench, redis_service: Server) -> None:
+    redis_service.client.config_set("maxmemory-policy", "allkeys-lru")
+
+    operation = await cached.run("cache memory set 2gb --policy volatile-ttl")
+
+    assert operation.plan.risk is Risk.CHANGE
+    assert operation.state is OperationState.DONE, await cached.evidence(operation)
 
 
 async def test_what_is_set_already_changes_nothing(cached: Bench) -> None:
