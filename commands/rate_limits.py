@@ -71,10 +71,11 @@ async def clear(_ctx: Context, args: Clear, *, cache: Cache) -> Plan:
     if bool(args.address) is args.stuck:
         raise UsageError("Whose?", hint="Give one address in full, or --stuck; a reason with --stuck takes --reason.")
     if args.stuck:
-        found = tuple(limit for limit in (await cache.rate_limits()).limits if limit.is_stuck)
+        seen = await cache.rate_limits()
+        found, left_out = tuple(limit for limit in seen.limits if limit.is_stuck), seen.left_out
         title = "Clear the rate limits that never expire"
     else:
-        found = await cache.rate_limits_of(args.address)
+        found, left_out = await cache.rate_limits_of(args.address), ""
         title = f"Clear the rate limit of {args.address}"
     chosen = sorted(found, key=lambda limit: limit.key)[:AT_ONCE]
     keys = Keys(keys=tuple(limit.key for limit in chosen))
@@ -84,7 +85,7 @@ async def clear(_ctx: Context, args: Clear, *, cache: Cache) -> Plan:
         changes=tuple(Field(_whose(limit, in_full=not args.stuck), f"{_standing(limit)} -> gone") for limit in chosen),
         actions=(_action(keys, in_full=not args.stuck),) if chosen else (),
         preconditions={"keys to take away": str(len(chosen))},
-        warnings=_warnings(len(found), len(chosen)),
+        warnings=_warnings(len(found), len(chosen), left_out),
     )
 
 
@@ -168,11 +169,16 @@ def _notes(seen: RateLimits) -> tuple[Line, ...]:
     return tuple(notes)
 
 
-def _warnings(found: int, chosen: int) -> tuple[Line, ...]:
-    if not chosen:
-        return ("No rate limit of that kind counts now.",)
-    way_back = "There is no way back: the count begins anew with the next request, and an old one would punish twice."
-    return (way_back, f"{found - chosen} more stay for now: ask again.") if found > chosen else (way_back,)
+def _warnings(found: int, chosen: int, left_out: str) -> tuple[Line, ...]:
+    if chosen:
+        lines = [
+            "There is no way back: the count begins anew with the next request, and an old one would punish twice."
+        ]
+    else:
+        lines = ["No rate limit of that kind counts now."]
+    if found > chosen:
+        lines.append(f"{found - chosen} more stay for now: ask again.")
+    return (*lines, (Bold("Not everything was looked at. "), left_out)) if left_out else tuple(lines)
 
 
 CLEAR = Step(

@@ -101,7 +101,10 @@ class ProcResources:
         spent = self._found(r"^cpu((?: +\d+)+)", text, "what its processor does")[1].split()
         if len(spent) < _COUNTED:
             raise IntegrationError(f"/proc/stat of {self._host.name} has only {len(spent)} columns.")
-        return [int(ticks) for ticks in spent[:_COUNTED]], len(re.findall(r"^cpu\d+ ", text, re.MULTILINE))
+        cores = len(re.findall(r"^cpu\d+ ", text, re.MULTILINE))
+        if not cores:
+            raise IntegrationError(f"/proc/stat of {self._host.name} names no core.")
+        return [int(ticks) for ticks in spent[:_COUNTED]], cores
 
     async def _memory(self, whole: str, free: str) -> Share:
         text = await self._read("/proc/meminfo")

@@ -71,7 +71,7 @@ class LiveCertificates:
             if seen.fault or seen.expires_at is None:
                 raise IntegrationError(f"The certificate of {host} is refused: {seen.fault or 'it cannot be read'}.")
             ends.append(seen.expires_at)
-        return f"{len(ends)} certificates, the first of them expires in {(min(ends) - now()).days} days"
+        return f"the first of {len(ends)} expires in {(min(ends) - now()).days} days"
 
     def _strict(self) -> ssl.SSLContext:
         """As a browser is, with the authority of one's own beside the usual ones."""

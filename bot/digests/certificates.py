@@ -29,13 +29,17 @@ def certificate_check(host: str) -> Declaration:
         if seen.expires_at is None:
             return Finding(State.FAIL, f"refused: {seen.fault}", limit, "It could not be read.")
         left = seen.expires_at - terms.now
-        days = f"{left.days} days left" if left > timedelta() else f"expired {(-left).days} days ago"
+        days = f"{_days(left)} left" if left > timedelta() else f"expired {_days(-left)} ago"
         value = f"{days} ({seen.expires_at:%Y-%m-%d %H:%M} UTC)"
         if seen.fault:
             return Finding(State.FAIL, f"refused: {seen.fault}; {value}", limit, evidence)
         return Finding(_state(left / timedelta(days=1), terms), value, limit, evidence)
 
     return Declaration(host, find, rows=("L",), limits=CERTIFICATE_LIMITS)
+
+
+def _days(lasts: timedelta) -> str:
+    return f"{lasts.days} day{'' if lasts.days == 1 else 's'}"
 
 
 def _state(days: float, terms: Terms) -> State:

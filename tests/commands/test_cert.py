@@ -107,7 +107,7 @@ async def test_the_days_that_are_left_decide(bench: Bench, authority: Authority,
 @pytest.mark.parametrize(
     ("made", "reason", "also"),
     [
-        (lambda made: made.certificate(days=-1), "it has expired", "expired 1 days ago"),
+        (lambda made: made.certificate(days=-1), "it has expired", "expired 1 day ago"),
         (lambda made: made.certificate(days=LONG, signed=False), "it is self-signed", "59 days left"),
         (lambda made: made.certificate(days=LONG, name="pay.example.com"), "for other names", "59 days left"),
     ],
@@ -187,4 +187,4 @@ async def test_the_check_of_the_configuration_tells_when_the_first_expires(autho
         with pytest.raises(IntegrationError, match="holds no authority"):
             await tls.LiveCertificates(tls.Config(hosts=(host,), ca="/nowhere/ca.pem")).ping()
 
-    assert said == f"1 certificates, the first of them expires in {LONG - 1} days"
+    assert said == f"the first of 1 expires in {LONG - 1} days"

@@ -8,6 +8,7 @@ from bot.core.cache import Cache
 from bot.core.errors import IntegrationError, UsageError
 from bot.core.results import OperationState, Text
 from bot.views import render
+from integrations import redis
 from tests.commands.bench import Bench
 from tests.redis_server import Server
 
@@ -140,3 +141,19 @@ async def test_a_redis_that_refuses_the_password_has_no_limits_to_show(limited: 
 
     with pytest.raises(IntegrationError, match="refused the password"):
         await limited.type("rate-limits")
+
+
+@pytest.mark.row("H3")
+async def test_more_stuck_ones_than_a_plan_holds_and_a_listing_that_stopped_are_told(
+    limited: Bench, redis_service: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        redis_service.client.set(f"rate_limit:192.0.2.{number}", 700)
+    everything = await limited.says("rate-limits clear --stuck")
+    redis_service.client.eval("for i = 1, 3000 do redis.call('set', KEYS[1] .. i, 1) end", 1, "rate_limit:x-")
+    monkeypatch.setattr(redis, "_MOST_KEYS", 1)
+    part = await limited.says("rate-limits clear --stuck")
+
+    assert "11 more stay for now" in everything
+    assert "Not everything was looked at" not in everything
+    assert "Not everything was looked at. I stopped after" in part

@@ -180,6 +180,10 @@ async def test_what_cannot_be_read_is_unknown_and_the_rest_is_told(
 async def test_a_kernel_that_counts_less_than_it_should_is_not_guessed_at(tools: Path) -> None:
     with pytest.raises(IntegrationError, match="only 4 columns"):
         await host_on(replay(tools, "cat", "echo 'cpu  1 2 3 4'; echo 'cpu0 1 2 3 4'")).cpu()
+    with pytest.raises(IntegrationError, match="names no core"):
+        await host_on(replay(tools, "cat", "echo 'cpu  1 2 3 4 5 6 7 8'")).cpu()
+    with pytest.raises(IntegrationError, match="stands still"):
+        await host_on(replay(tools, "cat", "echo 'cpu  1 2 3 4 5 6 7 8'; echo 'cpu0 1'")).cpu()
 
 
 async def test_guests_are_not_counted_twice_and_waiting_is_no_work(tools: Path) -> None:
