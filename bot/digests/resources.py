@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.core.cache import format_size
 from bot.core.duration import format_duration
 from bot.core.errors import IntegrationError
-from bot.core.ports import Processes
+from bot.core.ports import Processes, Worker
 from bot.core.resources import Resources, Share
 from bot.core.results import State
 from bot.digests.checks import Declaration, Finding, Limit, Terms
@@ -91,12 +91,19 @@ async def find_workers(terms: Terms, *, processes: Processes) -> Finding:
     workers = [worker for worker in await processes.workers() if worker.pid]
     if not workers:
         raise IntegrationError("No worker runs.")
-    megabytes, cpu = max(worker.memory for worker in workers) / 1e6, max(worker.cpu for worker in workers)
-    worst = State.WARN if megabytes > terms[WORKER_MEMORY_WARN] or cpu > terms[WORKER_CPU_WARN] else State.OK
+    memory = [worker.memory for worker in workers if worker.memory is not None]
+    cpu = [worker.cpu for worker in workers if worker.cpu is not None]
+    if any(each > 1e6 * terms[WORKER_MEMORY_WARN] for each in memory) or any(
+        each > terms[WORKER_CPU_WARN] for each in cpu
+    ):
+        state = State.WARN
+    else:
+        state = State.OK if len(memory) == len(cpu) == len(workers) else State.UNKNOWN
     return Finding(
-        worst,
-        ", ".join(f"{worker.id}: {worker.memory / 1e6:.0f} MB, {worker.cpu:g} %" for worker in workers),
+        state,
+        ", ".join(_worker(worker) for worker in workers),
         f"at most {terms[WORKER_MEMORY_WARN]:g} MB and {terms[WORKER_CPU_WARN]:g} % of a core each",
+        "The process manager does not tell everything." if state is State.UNKNOWN else "",
     )
 
 
@@ -125,6 +132,12 @@ def _above(value: float, terms: Terms, warn: Limit, fail: Limit) -> State:
     if value > terms[fail]:
         return State.FAIL
     return State.WARN if value > terms[warn] else State.OK
+
+
+def _worker(worker: Worker) -> str:
+    memory = "memory not told" if worker.memory is None else f"{worker.memory / 1e6:.0f} MB"
+    cpu = "CPU not told" if worker.cpu is None else f"{worker.cpu:g} %"
+    return f"{worker.id}: {memory}, {cpu}"
 
 
 def _share(seen: Share, terms: Terms, warn: Limit, fail: Limit) -> Finding:

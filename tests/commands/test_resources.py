@@ -6,18 +6,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bot.core.errors import IntegrationError
-from bot.core.ports import Host
+from bot.core.ports import Host, Processes
 from bot.core.resources import Resources
 from bot.core.results import Checks, State
 from integrations import local
 from integrations.resources import Config, ProcResources
 from tests.commands.bench import Bench
+from tests.fakes import FakeProcesses, worker
 
 # Recorded from a Debian host with a snap, a bind mount, a network share and a desktop; figures changed.
 MOUNTS = """\
@@ -197,6 +199,31 @@ async def test_guests_are_not_counted_twice_and_waiting_is_no_work(tools: Path) 
     seen = await host_on(replay(tools, "cat", script)).cpu()
 
     assert (round(seen.busy), round(seen.waiting), seen.cores) == (30, 10, 1)
+
+
+@pytest.mark.row("H2")
+@pytest.mark.parametrize(
+    ("memory", "cpu", "state", "value"),
+    [
+        (60_000_000, 4.5, State.OK, "0: 60 MB, 4.5 %"),
+        (60_000_000, 140.0, State.WARN, "0: 60 MB, 140 %"),
+        (2_000_000_000, None, State.WARN, "0: 2000 MB, CPU not told"),
+        (60_000_000, None, State.UNKNOWN, "0: 60 MB, CPU not told"),
+        (None, None, State.UNKNOWN, "0: memory not told, CPU not told"),
+    ],
+    ids=["well", "spinning", "large", "systemd tells no CPU", "nothing told"],
+)
+async def test_a_worker_of_which_the_manager_tells_nothing_is_unknown(
+    real: Bench, memory: int | None, cpu: float | None, state: State, value: str
+) -> None:
+    pid = (await real.live.processes.workers())[0].pid
+    real.ports[Processes] = FakeProcesses((replace(worker(0), pid=pid, memory=memory, cpu=cpu),))
+
+    answer = await real.type("resources")
+
+    assert isinstance(answer, Checks)
+    found = next(check for check in answer.checks if check.name == "Memory and CPU of workers")
+    assert (found.state, found.value) == (state, value)
 
 
 async def test_the_host_answers_the_check_of_the_configuration(real: Bench) -> None:
