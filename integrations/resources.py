@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 
 from bot.core.errors import IntegrationError
@@ -17,7 +17,7 @@ from bot.core.resources import Cpu, Resources, Share
 
 _APART = 0.5  # seconds between two looks at the processor: a single one tells the average since the start
 _DF_WITHIN = 10.0  # seconds: it hangs where a network share does
-_ROW = re.compile(r".*?\s+(?P<whole>\d+)\s+\d+\s+(?P<free>\d+)\s+[\d-]+%?\s+(?P<at>/.*)")
+_ROW = re.compile(r".*?\s+\d+\s+(?P<used>\d+)\s+(?P<free>\d+)\s+[\d-]+%?\s+(?P<at>/.*)")
 _SHARED = frozenset({"nfs", "nfs4", "cifs", "zfs", "ceph", "glusterfs", "fuse.glusterfs", "9p", "virtiofs"})
 _IMAGES = frozenset({"squashfs", "iso9660"})
 _ESCAPED = re.compile(r"\\([0-7]{3})")
@@ -65,13 +65,11 @@ class ProcResources:
 
     async def disks(self) -> tuple[Share, ...]:
         """See `Resources`."""
-        rows = await self._df("-k")
-        return tuple(Share(1024 * (whole - free), 1024 * whole, at) for at, (whole, free) in rows.items())
+        return tuple(Share(1024 * used, 1024 * (used + free), at) for at, used, free in await self._df("-k"))
 
     async def inodes(self) -> tuple[Share, ...]:
         """See `Resources`."""
-        rows = await self._df("-i")
-        return tuple(Share(whole - free, whole, at) for at, (whole, free) in rows.items() if whole)
+        return tuple(Share(used, used + free, at) for at, used, free in await self._df("-i") if used + free)
 
     async def open_files(self, pid: int | None = None) -> Share:
         """See `Resources`."""
@@ -111,8 +109,8 @@ class ProcResources:
         total, left = (1024 * int(self._found(rf"^{name}:\s+(\d+) kB$", text, name)[1]) for name in (whole, free))
         return Share(total - left, total)
 
-    async def _df(self, unit: str) -> Mapping[str, tuple[int, int]]:
-        """(whole, free) by mount point; a disk that cannot be asked is an error, and not left out."""
+    async def _df(self, unit: str) -> list[tuple[str, int, int]]:
+        """Mount point, used and free of each disk; one that cannot be asked is an error, and not left out."""
         places = tuple(_on_disks(await self._read("/proc/mounts")))
         if not places:
             raise IntegrationError(f"{self._host.name} tells of no file system on a disk.")
@@ -122,7 +120,7 @@ class ProcResources:
         rows = [row for line in done.out.splitlines()[1:] if (row := _ROW.fullmatch(line))]
         if not rows:
             raise IntegrationError(f"df on {self._host.name} says nothing of its disks.")
-        return {row["at"]: (int(row["whole"]), int(row["free"])) for row in rows}
+        return [(row["at"], int(row["used"]), int(row["free"])) for row in rows]
 
     async def _read(self, path: str) -> str:
         done = await self._host.run(("cat", path))

@@ -50,7 +50,7 @@ class Resources(Protocol):
         ...
 
     async def disks(self) -> tuple[Share, ...]:
-        """Bytes of each file system that is on a disk, by its mount point; what is kept for root counts as used."""
+        """Bytes of each disk, by its mount point; what is kept for root is no part of the whole."""
         ...
 
     async def inodes(self) -> tuple[Share, ...]:
