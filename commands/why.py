@@ -11,7 +11,7 @@ from bot.core.parse import words
 from bot.core.people import Role
 from bot.core.results import Result, Table
 from bot.digests.rounds import check_service
-from bot.digests.symptoms import SYMPTOMS, nearest
+from bot.digests.symptoms import SYMPTOMS, evidence_of, nearest
 
 
 class Seen(ServiceArgs):
@@ -34,12 +34,9 @@ async def why(ctx: Context, args: Seen, *, service: Service) -> Result:
     symptom = nearest(args.symptom)
     if symptom is None:
         raise NotFound("I know no symptom like that.", hint=f"There are: {', '.join(each.name for each in SYMPTOMS)}.")
-    seen = await check_service(service, now=ctx.now, checks=symptom.evidence)
-    return replace(
-        seen,
-        title=f"Why {symptom.name}: {symptom.says}",
-        note=f"{symptom.remedy} Next, type: {'; '.join(symptom.then)}.",
-    )
+    title = f"Why {symptom.name}: {symptom.says}"
+    seen = await check_service(service, now=ctx.now, checks=evidence_of(symptom, service), title=title)
+    return replace(seen, note=f"{symptom.remedy} Next, type: {'; '.join(symptom.then)}.")
 
 
 COMMANDS = (

@@ -9,14 +9,18 @@ from datetime import timedelta
 from difflib import SequenceMatcher
 
 from bot.core.cache import Cache
+from bot.core.certificates import Certificates
 from bot.core.database import Database
 from bot.core.errors import IntegrationError
-from bot.core.ports import Gateway, Host, Logs, Processes
+from bot.core.fleet import Service
+from bot.core.ports import Gateway, Logs, Processes
 from bot.core.processes import Supervisor
 from bot.core.provider import Provider
 from bot.core.results import State
 from bot.core.sizes import format_size
+from bot.digests.certificates import certificate_check
 from bot.digests.checks import Declaration, Finding, Terms, find_health, find_success, find_workers
+from bot.digests.resources import find_load, find_memory
 
 _LINES = 500
 _BUSY = timedelta(seconds=5)
@@ -38,6 +42,7 @@ class Symptom:
     evidence: tuple[Declaration, ...]
     remedy: str
     then: tuple[str, ...]
+    certificates: bool = False
 
 
 async def find_pending(_terms: Terms, *, gateway: Gateway) -> Finding:
@@ -63,7 +68,7 @@ async def find_api(_terms: Terms, *, provider: Provider) -> Finding:
     return Finding(probed.state, probed.words, evidence=provider.probed)
 
 
-async def find_memory(_terms: Terms, *, processes: Processes, supervisor: Supervisor) -> Finding:
+async def find_worker_memory(_terms: Terms, *, processes: Processes, supervisor: Supervisor) -> Finding:
     """The fattest worker against the limit at which it is replaced."""
     workers, declared = await processes.workers(), await supervisor.declared()
     told = {worker.id: worker.memory for worker in workers if worker.memory is not None}
@@ -123,17 +128,6 @@ async def find_stuck(_terms: Terms, *, cache: Cache) -> Finding:
     return Finding(State.FAIL if stuck else State.OK, value, "0", "rate-limits clear --stuck takes them away.")
 
 
-async def find_load(_terms: Terms, *, host: Host) -> Finding:
-    """How many want a core, against how many there are."""
-    load, cores = await host.run(("cat", "/proc/loadavg")), await host.run(("nproc",))
-    try:
-        minute, there = float(load.out.split()[0]), int(cores.out)
-    except (ValueError, IndexError) as error:
-        raise IntegrationError(f"{host.name} does not tell its load.") from error
-    state = State.FAIL if minute > 2 * there else State.WARN if minute > there else State.OK
-    return Finding(state, f"{minute:g} over the last minute", f"at most {there}, its cores")
-
-
 def lines_with(word: str) -> Callable[..., Awaitable[Finding]]:
     """How many of the newest log lines have this word; none of them is shown, for they are the customers' too."""
     pattern = re.compile(rf"(?<![A-Za-z0-9.]){re.escape(word)}(?![A-Za-z0-9.])", re.IGNORECASE)
@@ -144,6 +138,14 @@ def lines_with(word: str) -> Callable[..., Awaitable[Finding]]:
         return Finding(State.WARN if found else State.OK, f"{len(found)}{more} lines", "0", "logs shows them.")
 
     return find
+
+
+def evidence_of(symptom: Symptom, service: Service) -> tuple[Declaration, ...]:
+    """What is looked at for a symptom of this service: each of its certificates by itself, where they matter."""
+    if not symptom.certificates:
+        return symptom.evidence
+    hosts = service.port(Certificates).hosts if Certificates in service.ports else ()
+    return (*(certificate_check(host) for host in hosts), *symptom.evidence)
 
 
 def nearest(typed: str) -> Symptom | None:
@@ -169,12 +171,13 @@ _SUCCESS = Declaration("Success rate", find_success)
 _PENDING = Declaration("Payments", find_pending)
 _STATUS = Declaration("The provider of itself", find_status)
 _API = Declaration("The provider's API", find_api, within=timedelta(seconds=25))
-_MEMORY = Declaration("Memory", find_memory)
+_MEMORY = Declaration("Memory", find_worker_memory)
 _RESTARTS = Declaration("Restarts", find_restarts)
 _QUERIES = Declaration("Queries", find_queries)
 _RESPONSE = Declaration("Response time", find_response)
 _STUCK = Declaration("Rate limits", find_stuck)
 _LOAD = Declaration("Load", find_load)
+_HOST_MEMORY = Declaration("Memory of the host", find_memory)
 
 SYMPTOMS = (
     Symptom(
@@ -197,7 +200,7 @@ SYMPTOMS = (
         "memory",
         ("memory", "leak", "leaks", "heap", "oom", "ram"),
         "Memory grows, or workers are replaced for it",
-        (_MEMORY, _RESTARTS, _WORKERS),
+        (_MEMORY, _RESTARTS, _WORKERS, _HOST_MEMORY),
         "Take a heap snapshot of the fattest worker, a second one later, and compare the two.",
         ("heap-snapshot", "processes", "resources", "reload"),
     ),
@@ -216,6 +219,7 @@ SYMPTOMS = (
         (_API, Declaration("Log lines on certificates", lines_with("certificate"))),
         "certbot renew --dry-run first, then certbot renew, then reload nginx: it reads the certificate once.",
         ("cert", "provider"),
+        certificates=True,
     ),
     Symptom(
         "payments",

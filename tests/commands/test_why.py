@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.core.cache import Cache
+from bot.core.certificates import Certificate, Certificates
 from bot.core.database import Database
-from bot.core.errors import NotFound
+from bot.core.errors import IntegrationError, NotFound
 from bot.core.ports import Processes
 from bot.core.provider import Probed, Provider
+from bot.core.resources import Resources
 from bot.core.results import Check, Checks, State
 from bot.core.sizes import format_size
 from bot.digests.symptoms import SYMPTOMS, nearest
+from integrations.resources import Config as ResourcesConfig
+from integrations.resources import ProcResources
 from tests.commands.bench import Bench
 from tests.commands.test_db import Server, bench_on, make_roles
 from tests.commands.test_provider import WELL, FakeProvider
@@ -70,17 +74,18 @@ async def test_what_is_like_no_symptom_gets_those_there_are(bench: Bench) -> Non
 @pytest.mark.row("Q")
 @pytest.mark.parametrize("symptom", [each.name for each in SYMPTOMS])
 async def test_each_symptom_says_what_to_type_next_and_shows_no_gap_as_good(bench: Bench, symptom: str) -> None:
-    """Neither a provider nor a database nor a cache is configured here."""
+    """Of provider, database, cache and the host's resources none is configured here."""
     found = await asked(bench, symptom)
     said = await bench.says(f"why {symptom}")
 
     assert "Next, type: " in said
-    for name in found.keys() & {"The provider of itself", "The provider's API", "Queries", "Rate limits"}:
+    unset = {"The provider of itself", "The provider's API", "Queries", "Rate limits", "Load", "Memory of the host"}
+    for name in found.keys() & unset:
         assert found[name].state is State.UNKNOWN, name
 
 
 def test_what_is_to_be_typed_next_are_commands(bench: Bench) -> None:
-    known = {path[0] for path in bench.registry.commands} | {"resources", "cert"}
+    known = {path[0] for path in bench.registry.commands}
 
     assert {line.split()[0] for symptom in SYMPTOMS for line in symptom.then} <= known
 
@@ -168,3 +173,37 @@ async def test_a_worker_whose_memory_nobody_tells_is_unknown(bench: Bench) -> No
     bench.ports = {Processes: FakeProcesses(workers)}
 
     assert (await asked(bench, "memory"))["Memory"].state is State.UNKNOWN
+
+
+@dataclass
+class FakeCertificates:
+    """Hosts of which each presents what is said here; one that does not is away."""
+
+    presented: dict[str, Certificate]
+    hosts: tuple[str, ...] = ("pay.example.com", "api.example.com")
+
+    async def look(self, host: str) -> Certificate:
+        if host not in self.presented:
+            raise IntegrationError(f"{host} is away.")
+        return self.presented[host]
+
+
+@pytest.mark.row("Q")
+async def test_ssl_looks_at_each_certificate_by_itself(bench: Bench) -> None:
+    expired = Certificate("pay.example.com", ("pay.example.com",), "Test", datetime.now(UTC) - timedelta(days=2))
+    bench.ports = {Certificates: FakeCertificates({"pay.example.com": expired})}
+
+    found = await asked(bench, "certificate warnings")
+
+    assert found["pay.example.com"].state is State.FAIL
+    assert found["api.example.com"].state is State.UNKNOWN
+
+
+@pytest.mark.row("Q", "H2")
+async def test_what_the_host_has_left_is_evidence_too(bench: Bench) -> None:
+    bench.ports = {Resources: ProcResources(ResourcesConfig(), host=bench.live.host)}
+
+    memory, slow = await asked(bench, "memory"), await asked(bench, "slow")
+
+    assert memory["Memory of the host"].state is not State.UNKNOWN
+    assert "over 1, 5, 15 minutes" in slow["Load"].value
