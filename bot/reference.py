@@ -17,6 +17,7 @@ from bot.core.faults import models
 from bot.core.people import Role
 from bot.core.registry import HelpAsked, Registry
 from bot.core.results import CommandHelp
+from bot.covered import document
 from bot.digests.limits import LIMITS
 from bot.settings import Settings, integrations, model
 from bot.slack import manifest
@@ -35,6 +36,7 @@ def files() -> Mapping[str, str]:
         "docs/commands.md": _MADE + "\n".join(_commands(registry)) + "\n",
         "docs/configuration.md": _MADE + "\n".join(_configuration(kind)) + "\n",
         "docs/configuration.schema.json": schema + "\n",
+        "docs/runbook-coverage.md": _MADE + "\n".join(document(registry, _ROOT)) + "\n",
         "docs/scopes.md": _MADE + "\n".join(_scopes()) + "\n",
     }
 

@@ -23,6 +23,7 @@ from tests.fixtures_ssh import sshd, start_sshd  # noqa: F401 - fixtures
 from tests.namespaces import namespace  # noqa: F401 - a fixture
 from tests.postgres import fresh_database, run_cluster, run_folder, stop_cluster, stop_left_behind
 from tests.redis_server import PASSWORD, Server, redis_server
+from tests.rows import RowRule, refuse_unknown
 from tests.skips import SkipRule
 
 AUDIT_KEY = b"a key that only the tests have"
@@ -83,6 +84,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FOLDER] = Path(worker["cluster"]) if worker else run_folder()
     if not worker:
         config.pluginmanager.register(SkipRule())
+        config.pluginmanager.register(RowRule())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mind the rows that tests name."""
+    refuse_unknown(items)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -161,6 +161,28 @@ async def test_what_somebody_deployed_by_hand_is_rolled_back_to_what_was_there_b
     assert await builds(deploying) == {demo.releases["v1.4.0"]}
 
 
+@pytest.mark.row("N3")
+async def test_what_a_colleague_has_pushed_is_fetched_and_the_checkout_is_left_where_it_is(
+    deploying: Bench, tmp_path: Path
+) -> None:
+    demo = deploying.live.demo
+    origin, before = tmp_path / "origin.git", git(demo, "rev-parse", "HEAD")
+    git(demo, "clone", "--quiet", "--bare", ".", str(origin))
+    pushed = git(demo, "-C", str(origin), "commit-tree", "-p", "main", "-m", "Fees", "main^{tree}")
+    git(demo, "-C", str(origin), "tag", "v1.5.0", pushed)
+    git(demo, "remote", "add", "origin", str(origin))
+    try:
+        card = render(await deploying.plan("deploy v1.5.0")).text
+        after = git(demo, "rev-parse", "HEAD")
+    finally:
+        git(demo, "remote", "remove", "origin")
+        git(demo, "tag", "--delete", "v1.5.0")
+
+    assert f"{pushed[:12]}" in card
+    assert "Fees" in card
+    assert after == before
+
+
 @pytest.mark.row("O2")
 async def test_local_edits_stop_a_rollback_unless_there_is_a_reason(deploying: Bench) -> None:
     server = deploying.live.demo.app_dir / "server.js"
