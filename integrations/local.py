@@ -21,6 +21,7 @@ from pydantic import Field
 
 from bot.core.errors import Conflict, IntegrationError, OutcomeUnknown
 from bot.core.integration import Integration, IntegrationConfig
+from bot.core.permit import ask_permit
 from bot.core.ports import Done, Host
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -63,6 +64,8 @@ class LocalHost:
         """See `Host`. The wait for the lock is limited by `within` as well, apart from the command's own time."""
         held = await self._take(lock, within) if lock else None
         try:
+            if held is not None:
+                await ask_permit()
             with TemporaryFile() as out, TemporaryFile() as err:
                 process = self._start(argv, env=env, cwd=cwd, out=out, err=err, held=held)
                 ended = await self._wait((process,), within, watched=() if lock else (out, err))

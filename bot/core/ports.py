@@ -74,7 +74,8 @@ class Host(Protocol):
         cwd: str | None = None,
         lock: str | None = None,
     ) -> Done:
-        """Run `argv` to its end. With `lock` it runs under that lock file, which the child holds until it ends.
+        """Run `argv` to its end. With `lock` it runs under that lock file, which the child holds until it ends, and the
+        host asks for the permit (`bot.core.permit`) when it has the lock, right before it starts `argv`.
 
         A reading command that exceeds `within` is ended; a changing one (with `lock`) is left running under its lock
         file. Both raise `OutcomeUnknown`. A lock that stays held raises `Conflict`.

@@ -99,12 +99,20 @@ async def _claim(schedule: Schedule, tx: Unit, now: datetime) -> None:
 
 
 def _missed(recent: tuple[Slot, ...], row: Slot) -> list[str]:
-    """A line on the slots that were skipped since the one before `row` that was posted."""
+    """A line each on the slots since the one before `row` that was posted: those skipped, and those that got stuck."""
     before = [slot for slot in recent if slot.slot < row.slot]
-    missed = list(takewhile(lambda slot: slot.state == SKIPPED, before))
-    if not missed:
-        return []
-    return [f"Missed and not posted: {len(missed)} before this, the first of {_words(missed[-1].slot)}."]
+    unposted = list(takewhile(lambda slot: slot.state in {SKIPPED, CLAIMED}, before))
+    skipped = [slot for slot in unposted if slot.state == SKIPPED]
+    stuck = [slot for slot in unposted if slot.state == CLAIMED]
+    notes = []
+    if skipped:
+        notes.append(f"Missed and not posted: {len(skipped)} before this, the first of {_words(skipped[-1].slot)}.")
+    if stuck:
+        notes.append(
+            f"Begun and not posted so far: {len(stuck)} before this, the first of {_words(stuck[-1].slot)}; "
+            "the bot's log says why under `job failed`."
+        )
+    return notes
 
 
 def _words(slot: str) -> str:

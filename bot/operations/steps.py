@@ -13,6 +13,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from bot.core.clock import Clock
 from bot.core.errors import Conflict, Fenced, OpsbotError, OutcomeUnknown
+from bot.core.permit import permitted_by
 from bot.core.plan import Attempt, Json, Observation, Step, Verdict
 from bot.core.records import Operation, StepRow, Store
 from bot.core.registry import bind
@@ -69,6 +70,8 @@ class _Effect:
         """One look at the effect; what cannot be looked at is unknown."""
         try:
             observation: Observation = await self.ports(self.kind.observe)(Attempt(self.params, before))
+        except Fenced:
+            raise
         except OpsbotError as error:
             return Observation(Verdict.UNKNOWN, str(error))
         return observation
@@ -118,8 +121,15 @@ class Steps:
         if not interrupted:
             row = await self._start(operation, row)
         async with self._telling(operation, row, effect, changed):
-            outcome = await _bring_about(effect, before, interrupted=interrupted, undo=row.undo)
+            with permitted_by(lambda: self._is_ours(operation)):
+                outcome = await _bring_about(effect, before, interrupted=interrupted, undo=row.undo)
         return await self._end(operation, row, outcome)
+
+    async def _is_ours(self, operation: Operation) -> None:
+        """The permit of what the operation changes: `Fenced` when another replica has taken over."""
+        async with self._store.transaction() as tx:
+            if (await tx.operations.get(operation.id)).epoch != operation.epoch:
+                raise Fenced(f"Operation {operation.id} has been taken over by another replica.")
 
     def _effect(self, operation: Operation, row: StepRow) -> _Effect:
         kind = self._planner.step(row.step)
@@ -193,6 +203,8 @@ async def _bring_about(effect: _Effect, before: Json, *, interrupted: bool, undo
     said = unclear = ""
     try:
         said = await effect.do(before)
+    except Fenced:
+        raise
     except OutcomeUnknown as error:
         unclear = _words(error)
     except OpsbotError as error:

@@ -16,6 +16,7 @@ from typing import cast
 import asyncssh
 
 from bot.core.errors import Conflict, IntegrationError, OutcomeUnknown
+from bot.core.permit import ask_permit
 from bot.core.ports import Done
 from integrations.ssh import Config, lines
 from integrations.ssh.lines import Change, Setting
@@ -91,6 +92,7 @@ class SshHost:
         if lock is None:
             return await self.pipe((argv,), within=within, env=env, cwd=cwd)
         setting = await self._setting(env, cwd)
+        await ask_permit()
         return await self._change(Change(argv, lock, within, self._cap), setting)
 
     async def pipe(

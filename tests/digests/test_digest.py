@@ -168,6 +168,24 @@ async def test_slots_older_than_the_grace_are_skipped_and_the_next_one_says_so(
     assert only_post(chat).note == "Missed and not posted: 2 before this, the first of 2026-03-02 09:00."
 
 
+async def test_a_slot_whose_job_failed_for_good_is_told_by_the_next_digest_and_not_by_the_one_after(
+    digests: Digests, chat: FakeChat, clock: SetClock, deferred: Deferred
+) -> None:
+    await digests.tick(clock())
+    await digests.tick(clock.advance(timedelta(hours=1)))
+    deferred.jobs.clear()  # the queue has given it up
+    notes = []
+    for _ in range(2):
+        await digests.tick(clock.advance(timedelta(days=1)))
+        await run_jobs(digests, deferred)
+        posted = chat.posted("C0OPS")[-1]
+        assert isinstance(posted, Checks)
+        notes.append(posted.note)
+
+    assert "Begun and not posted so far: 1 before this, the first of 2026-03-02 09:00" in notes[0]
+    assert "not posted" not in notes[1]
+
+
 async def test_of_several_slots_within_the_grace_only_the_last_is_posted(
     store: Postgres, chat: FakeChat, clock: SetClock, deferred: Deferred
 ) -> None:

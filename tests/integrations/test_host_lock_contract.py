@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import Conflict, IntegrationError, OutcomeUnknown
+from bot.core.errors import Conflict, Fenced, IntegrationError, OutcomeUnknown
+from bot.core.permit import permitted_by
 from bot.core.ports import Done, Host
 from integrations import local
 from integrations.local import LocalHost
@@ -164,3 +165,21 @@ async def test_a_lock_file_is_for_its_owner_only(host: Host, lock: str) -> None:
     await host.run(("true",), lock=lock)
 
     assert os.stat(lock).st_mode & 0o777 == 0o600  # noqa: PTH116 - a path in a string, one look
+
+
+async def test_a_change_asks_for_its_permit_and_a_read_does_not(host: Host, lock: str, tmp_path: Path) -> None:
+    asked = []
+
+    async def refuse() -> None:
+        asked.append("permit")
+        raise Fenced("taken over")
+
+    with permitted_by(refuse):
+        await host.run(("true",))
+        with pytest.raises(Fenced):
+            await host.run(("touch", str(tmp_path / "effect")), lock=lock)
+    done = await host.run(("true",), lock=lock, within=SOON)
+
+    assert asked == ["permit"]
+    assert not (tmp_path / "effect").exists()
+    assert done.code == 0

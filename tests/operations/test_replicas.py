@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -73,6 +74,11 @@ class Desk:
         async with self.store.transaction() as tx:
             return await tx.operations.get(operation_id), await tx.operations.steps(operation_id)
 
+    async def is_at(self, operation_id: str, state: StepState) -> bool:
+        """Whether the last step that began is in that state."""
+        steps = (await self.get(operation_id))[1]
+        return bool(steps) and steps[-1].state is state
+
     async def begun(self, word: str) -> None:
         """Wait until the child that writes `word` is at work."""
         await until(lambda: f"begin {word}" in self.book.lines())
@@ -120,6 +126,25 @@ async def test_a_replica_that_was_paused_in_a_step_is_fenced_when_it_wakes_and_t
     assert desk.book.lines() == ["begin one", "one", "begin two", "two"]
     next_id = await desk.accept("three", takes=0)
     assert await desk.ended(next_id) is OperationState.DONE
+
+
+async def test_a_replica_that_was_paused_before_it_began_does_not_begin_when_it_wakes(desk: Desk) -> None:
+    held = os.open(desk.book.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    paused = desk.start()
+    operation_id = await desk.accept("one", takes=0, step="hasty")
+    await until(lambda: desk.is_at(operation_id, StepState.RUNNING))
+
+    paused.send_signal(signal.SIGSTOP)
+    os.close(held)
+    desk.start()
+    state = await desk.ended(operation_id)
+    desk.book.effects.unlink()  # as if somebody had put it back: only the fence tells that it must not be done again
+    paused.send_signal(signal.SIGCONT)
+    await until(lambda: "fenced" in desk.log(1))
+
+    assert state is OperationState.DONE
+    assert desk.book.lines() == []
 
 
 async def test_the_successor_of_a_killed_replica_waits_for_the_child_that_lives_on(desk: Desk) -> None:
