@@ -230,9 +230,8 @@ CANCEL = Step(
     settle=timedelta(seconds=5),
     repeatable=False,
 )
-KILL = Step(
-    "database.kill", Connection, observe=see_ended, do=end_connection, settle=timedelta(seconds=5), repeatable=False
-)
+# Again is no harm: it is this one connection, by the time at which it was made, or none.
+KILL = Step("database.kill", Connection, observe=see_ended, do=end_connection, settle=timedelta(seconds=5))
 RESTART = Step(
     "database.restart",
     Server,

@@ -104,9 +104,9 @@ async def live(demo: DemoGateway, tmp_path: Path) -> AsyncIterator[Live]:
         yield connect(demo, http=http, data=tmp_path / "data")
 
 
-def connect(demo: DemoGateway, *, http: HttpClient, data: Path) -> Live:
+def connect(demo: DemoGateway, *, http: HttpClient, data: Path, host: local.LocalHost | None = None) -> Live:
     """The integrations on a gateway."""
-    host = local.LocalHost(local.Config(path=demo.node_path))
+    host = host or local.LocalHost(local.Config(path=demo.node_path))
     config = pm2.Config(
         app=demo.name,
         command=demo.pm2,
