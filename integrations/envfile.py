@@ -135,6 +135,10 @@ class HelperEnvFile:
         """See `EnvFile`."""
         return dotenv.secrets(await self._text())
 
+    async def secret_keys(self) -> tuple[str, ...]:
+        """See `EnvFile`."""
+        return dotenv.secret_keys(await self._text())
+
     async def ping(self) -> str:
         """How many keys the file has."""
         return f"{self.path} on {self._host.name} has {len(dotenv.values(await self._text()))} keys, says the helper"
