@@ -5,11 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from bot.core.command import Args, Command, Context, Root
+from bot.core.contacts import Contact, Contacts
 from bot.core.errors import IntegrationError
 from bot.core.parse import option, words
 from bot.core.people import Role
 from bot.core.ports import Chat, Documents
-from bot.core.prose import Channel, Person, When
+from bot.core.prose import Channel, Line, Person, When
 from bot.core.records import Store
 from bot.core.results import IncidentCard, IncidentReport, Table, Text, Timeline
 from bot.incidents.attempts import Attempts
@@ -59,6 +60,38 @@ async def open_incident(ctx: Context, args: Open, *, store: Store, chat: Chat, r
     return await declare(
         ctx, severity=args.severity, title=args.title, impact=args.impact, store=store, chat=chat, rules=rules
     )
+
+
+async def open_private(
+    ctx: Context, args: Open, *, store: Store, chat: Chat, rules: IncidentRules, contacts: Contacts
+) -> IncidentCard:
+    """Declare an incident that only those who are asked in learn of, as a break-in is.
+
+    It has a private channel whose name says nothing, no place in any status, list or digest, and no other people than
+    whoever declares it and the security contact.
+    """
+    security = tuple(
+        each for each in contacts.entries if "security" in each.role.casefold() and not each.is_placeholder
+    )
+    known = tuple(each.contact for each in security if each.is_slack_user)
+    return await declare(
+        ctx,
+        severity=args.severity,
+        title=args.title,
+        impact=args.impact,
+        store=store,
+        chat=chat,
+        rules=IncidentRules(responders=known, zone=rules.zone),
+        private=True,
+        notes=tuple(_tell(each) for each in security)
+        or ("No security contact is configured that anybody could reach.",),
+    )
+
+
+def _tell(contact: Contact) -> Line:
+    if contact.is_slack_user:
+        return (f"{contact.role}: ", Person(contact.contact), ", asked in.")
+    return f"{contact.role}: tell {contact.contact}, whom Slack does not reach."
 
 
 async def note(ctx: Context, args: Note, *, store: Store, chat: Chat, rules: IncidentRules) -> Text:
@@ -136,9 +169,17 @@ COMMANDS = (
         run=open_incident,
         role=Role.RESPONDER,
         root=Root.INCIDENT,
-        rows=("I5",),
         examples=("Critical Card payments fail", 'High Webhooks are late --impact "about 200 payments"'),
         public=True,
+    ),
+    Command(
+        ("open", "private"),
+        Open,
+        run=open_private,
+        role=Role.RESPONDER,
+        root=Root.INCIDENT,
+        rows=("I5",),
+        examples=("Critical Keys of the provider were used from elsewhere",),
     ),
     Command(
         ("note",),

@@ -38,7 +38,7 @@ COMMANDS = (
         Tail,
         run=tail,
         role=Role.RESPONDER,
-        rows=("E1", "E2", "E4", "E5", "F3"),
+        rows=("E1", "E2", "E3", "E4", "E5", "F3"),
         examples=("", "200 --err", "100 --grep timeout"),
         direct=True,
     ),

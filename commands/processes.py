@@ -236,7 +236,14 @@ RESTART = Step(
 COMMANDS = (
     Command(("processes",), ServiceArgs, run=show, rows=("H5", "P1", "P2"), examples=("",)),
     Command(
-        ("start",), Why, plan=start, role=Role.RESPONDER, risk=Risk.CHANGE, rows=("B1",), steps=(START,), examples=("",)
+        ("start",),
+        Why,
+        plan=start,
+        role=Role.RESPONDER,
+        risk=Risk.CHANGE,
+        rows=("B1", "B2"),
+        steps=(START,),
+        examples=("",),
     ),
     Command(
         ("stop",),
@@ -244,7 +251,7 @@ COMMANDS = (
         plan=stop,
         role=Role.RESPONDER,
         risk=Risk.RISKY,
-        rows=("C1",),
+        rows=("C1", "C2"),
         steps=(STOP,),
         examples=("break-in suspected",),
     ),
@@ -254,7 +261,7 @@ COMMANDS = (
         plan=restart,
         role=Role.RESPONDER,
         risk=Risk.CHANGE,
-        rows=("D3",),
+        rows=("D3", "D4"),
         steps=(RESTART,),
         examples=("memory grows",),
     ),

@@ -49,6 +49,7 @@ class FakeChat:
     taken: set[str] = field(default_factory=set)
     messages: dict[MessageRef, Posted] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
+    private: set[str] = field(default_factory=set)
     topics: dict[str, str] = field(default_factory=dict)
     members: dict[str, list[str]] = field(default_factory=dict)
     pinned: list[MessageRef] = field(default_factory=list)
@@ -105,6 +106,8 @@ class FakeChat:
         self.taken.add(name)
         channel = f"C0NEW{len(self.channels)}"
         self.channels[channel] = name
+        if private:
+            self.private.add(channel)
         return channel
 
     async def set_topic(self, channel: str, topic: str) -> None:

@@ -198,7 +198,10 @@ class Audit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident; `state` is open or resolved, severity one of Critical, High, Medium, Low."""
+    """An incident; `state` is open or resolved, severity one of Critical, High, Medium, Low.
+
+    One that is `private` shows up in its own channel and nowhere else.
+    """
 
     number: int
     title: str
@@ -213,6 +216,7 @@ class Incident:
     impact: str = ""
     service: str = ""
     card: MessageRef | None = None
+    private: bool = False
 
 
 class Incidents(Protocol):

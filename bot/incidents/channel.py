@@ -19,7 +19,8 @@ def channel_name(incident: Incident, *, zone: str, suffix: str = "") -> str:
     """A name that Slack takes: lower-case letters, digits and hyphens, at most 80 of them."""
     day = incident.opened_at.astimezone(ZoneInfo(zone)).date()
     plain = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", f"inc-{incident.number}-{day}-{plain}")
+    # Names of private channels can be come across; what happened is in none.
+    words = re.sub(r"[^a-z0-9]+", "-", f"inc-{incident.number}-{day}" + (f"-{plain}" if not incident.private else ""))
     return words[: LONGEST_NAME - len(suffix)].strip("-") + suffix
 
 
@@ -28,7 +29,7 @@ async def create_channel(incident: Incident, *, zone: str, chat: Chat) -> str:
     for number in range(1, _NAMES_TRIED + 1):
         name = channel_name(incident, zone=zone, suffix=f"-{number}" if number > 1 else "")
         try:
-            return await chat.create_channel(name, private=False)
+            return await chat.create_channel(name, private=incident.private)
         except IntegrationError as error:
             if error.hint != "name_taken":
                 raise

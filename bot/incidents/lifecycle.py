@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.core.command import Context
 from bot.core.errors import Conflict
 from bot.core.plan import Json
 from bot.core.ports import Chat
-from bot.core.prose import Person
+from bot.core.prose import Line, Person
 from bot.core.records import Entry, Incident, Store, Unit
 from bot.core.results import IncidentCard
 from bot.incidents.attempts import Attempts
@@ -25,13 +26,24 @@ DECLARED = "declared"
 
 
 async def declare(
-    ctx: Context, *, severity: Severity, title: str, impact: str, store: Store, chat: Chat, rules: IncidentRules
+    ctx: Context,
+    *,
+    severity: Severity,
+    title: str,
+    impact: str,
+    store: Store,
+    chat: Chat,
+    rules: IncidentRules,
+    private: bool = False,
+    notes: Sequence[Line] = (),
 ) -> IncidentCard:
     """Record a new incident, then give it a channel with a topic, a pinned card and people.
 
-    It stands in the channel where it was typed until it has its own. `Conflict` for a second delivery of one request.
+    It stands in the channel where it was typed until it has its own, a private one in the direct messages of who
+    declares it. `Conflict` for a second delivery of one request.
     """
     who = ctx.actor.user_id
+    place = await chat.direct(who) if private else ctx.channel_id
     async with store.transaction() as tx:
         if ctx.trigger_id and not await tx.claims.claim(f"incident.open:{ctx.trigger_id}", at=ctx.now):
             raise Conflict("This incident has been declared already.")
@@ -41,11 +53,12 @@ async def declare(
                 title=title,
                 severity=severity,
                 state=OPEN,
-                channel=ctx.channel_id,
+                channel=place,
                 commander=who,
                 opened_by=who,
                 opened_at=ctx.now,
                 impact=impact,
+                private=private,
             )
         )
         text = f"Declared as {severity}: {title}"
@@ -59,14 +72,14 @@ async def declare(
         async with store.transaction() as tx:
             await tx.incidents.set_channel(incident.number, channel)
         await attempts.to("set the topic", chat.set_topic(channel, topic(incident)))
-    card = await attempts.to("post the summary", chat.post(incident.channel, incident_card(incident)))
+    card = await attempts.to("post the summary", chat.post(incident.channel, incident_card(incident, notes=notes)))
     if card:
         async with store.transaction() as tx:
             await tx.incidents.set_card(incident.number, card)
         await attempts.to("pin the summary", chat.pin(card))
     if channel:
         await _invite(incident, chat=chat, rules=rules, attempts=attempts)
-    return incident_card(incident, notes=attempts.refused)
+    return incident_card(incident, notes=(*notes, *attempts.refused))
 
 
 async def resolve(ctx: Context, incident: Incident, *, text: str, store: Store, chat: Chat) -> IncidentCard:

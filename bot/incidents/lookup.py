@@ -7,10 +7,16 @@ from bot.core.records import Incident, Store
 
 
 async def find_incident(store: Store, *, channel: str, number: int = 0) -> Incident:
-    """The incident of that number, else the one of the channel, else the only open one."""
+    """The incident of that number, else the one of the channel, else the only open one.
+
+    One that is private is found in its own channel only: elsewhere there is none of its number.
+    """
     async with store.transaction() as tx:
         if number:
-            return await tx.incidents.get(number)
+            found = await tx.incidents.get(number)
+            if found.private and found.channel != channel:
+                raise NotFound(f"There is no incident {number}.")
+            return found
         here = await tx.incidents.in_channel(channel)
         open_ones = await tx.incidents.open()
     if here:

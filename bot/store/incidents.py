@@ -27,12 +27,12 @@ class Incidents:
         async with self._connection.cursor(row_factory=row_of(Incident)) as cursor:
             await cursor.execute(
                 """insert into incidents (number, title, severity, state, channel, commander, opened_by, opened_at,
-                       resolved_at, resolved_by, impact, service, card)
-                    select coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s from incidents
-                    returning *""",
+                       resolved_at, resolved_by, impact, service, card, private)
+                    select coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+                    from incidents returning *""",
                 [
                     *(i.title, i.severity, i.state, i.channel, i.commander, i.opened_by, i.opened_at, i.resolved_at),
-                    *(i.resolved_by, i.impact, i.service, dump(MessageRef, i.card) if i.card else None),
+                    *(i.resolved_by, i.impact, i.service, dump(MessageRef, i.card) if i.card else None, i.private),
                 ],
             )
             (declared,) = await cursor.fetchall()
@@ -53,8 +53,8 @@ class Incidents:
         return incidents[0] if incidents else None
 
     async def open(self) -> tuple[Incident, ...]:
-        """Those that are not resolved, oldest first."""
-        return await self._select("select * from incidents where state = 'open' order by number", [])
+        """Those that are not resolved and no secret, oldest first."""
+        return await self._select("select * from incidents where state = 'open' and not private order by number", [])
 
     async def set_channel(self, number: int, channel: str) -> None:
         """Remember the incident's channel."""

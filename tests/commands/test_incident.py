@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.command import Command, Context
+from bot.core.contacts import Contact, Contacts
 from bot.core.errors import Conflict, NotFound, UsageError
 from bot.core.parse import parse
 from bot.core.people import Actor, Role
@@ -16,6 +17,7 @@ from bot.core.registry import Registry, bind
 from bot.core.results import IncidentCard, IncidentReport, Result, Table, Text
 from bot.incidents.rules import IncidentRules
 from bot.store.postgres import Postgres
+from bot.views import render
 from bot.views.templates import Templates
 from commands import incident
 from tests.conftest import SetClock
@@ -25,6 +27,7 @@ ANA = Actor("U0ANA", "Ana", Role.RESPONDER)
 BEN = Actor("U0BEN", "Ben", Role.RESPONDER)
 RULES = IncidentRules(responders=("U0BEN", "S0CALL"), zone="Europe/Berlin")
 OWN = "C0NEW0"
+CONTACTS = Contacts((Contact("Security", "U0SECURE"), Contact("Security desk", "+49 30 5550100")))
 
 
 @pytest.fixture
@@ -54,6 +57,7 @@ class Desk:
             Chat: self.chat,
             Documents: Templates(),
             IncidentRules: RULES,
+            Contacts: CONTACTS,
         }
         ctx = Context(actor, channel, self.clock(), trigger_id=trigger or f"t{self._typed}")
         assert command.run
@@ -318,3 +322,44 @@ async def test_a_report_that_cannot_be_posted_is_the_answer_itself(desk: Desk, c
     chat.refuses["post"] = "not_in_channel"
 
     assert isinstance(await desk.type("report", channel=OWN), IncidentReport)
+
+
+@pytest.mark.row("I5")
+async def test_a_private_incident_has_a_private_channel_without_its_title_and_only_security_is_asked_in(
+    desk: Desk, chat: FakeChat
+) -> None:
+    declared = card(await desk.type("open private critical Keys were stolen"))
+
+    assert chat.private == {OWN}
+    assert chat.channels[OWN] == "inc-1-2026-03-02"
+    assert chat.members[OWN] == ["U0ANA", "U0SECURE"]
+    assert chat.posted("C0OPS") == []
+    assert "+49 30 5550100" in render(declared).text
+
+
+@pytest.mark.row("I5")
+async def test_a_private_incident_is_known_in_its_own_channel_and_nowhere_else(desk: Desk) -> None:
+    await desk.type("open private critical Keys were stolen")
+
+    listed = await desk.type("list")
+
+    assert isinstance(listed, Table)
+    assert listed.rows == ()
+    with pytest.raises(NotFound):
+        await desk.type("status --incident 1")
+    with pytest.raises(NotFound):
+        await desk.type("note somebody looked")
+    assert card(await desk.type("status", channel=OWN)).title == "Keys were stolen"
+
+
+@pytest.mark.row("I5")
+async def test_without_a_channel_of_its_own_a_private_incident_is_in_the_direct_messages(
+    desk: Desk, chat: FakeChat
+) -> None:
+    chat.refuses["create_channel"] = "restricted_action"
+
+    declared = card(await desk.type("open private critical Keys were stolen"))
+
+    assert declared.channel == "D0ANA"
+    assert chat.posted("C0OPS") == []
+    assert len(chat.posted("D0ANA")) == 1

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.core.contacts import Contacts
 from bot.core.people import Role
 from bot.core.ports import Documents
 from bot.core.records import Store
@@ -28,7 +29,7 @@ async def bot(workspace: Workspace, store: Postgres) -> AsyncIterator[SlackBot]:
         roles=Roles(default=Role.RESPONDER),
         commands=incident.COMMANDS,
         clicks=(),
-        ports=lambda _link: {Store: store, Documents: Templates(), IncidentRules: rules},
+        ports=lambda _link: {Store: store, Documents: Templates(), IncidentRules: rules, Contacts: Contacts()},
     ) as bot:
         yield bot
 
@@ -105,3 +106,21 @@ async def test_without_the_scopes_for_channels_an_incident_is_declared_where_it_
     told = await ana.wait_for(ops, "Could not create a channel: missing_scope.")
 
     assert "Could not pin the summary: missing_scope." in told.plain()
+
+
+@pytest.mark.row("I5")
+async def test_whoever_is_not_asked_into_a_private_incident_sees_nothing_of_it(
+    workspace: Workspace, bot: SlackBot
+) -> None:
+    ana, ben = workspace.person("ana"), workspace.person("ben")
+    ops = workspace.channel("ops", [ana, ben])
+
+    await ana.command(ops, "/incident open private Critical Keys were stolen")
+    await ana.wait_for(ops, "Keys were stolen")
+    async with bot.store.transaction() as tx:
+        channel = workspace.core.store.channels[(await tx.incidents.get(1)).channel]
+
+    assert channel.private
+    assert any("Keys were stolen" in seen.plain() for seen in ana.sees(channel))
+    assert not any("stolen" in seen.plain() for seen in ben.sees(ops))
+    assert ben.id not in channel.members
