@@ -49,7 +49,7 @@ async def metrics(
     up = online(await processes.workers())
     if not up:
         raise IntegrationError("No worker is online that could be asked.")
-    now = await gateway.metrics([worker.pid for worker in up])
+    now = await gateway.metrics([worker.voice for worker in up])
     names = [name for name in dict.fromkeys((*EXPECTED, *sorted(now))) if args.name.lower() in name.lower()]
     if not names:
         raise NotFound(f"The service gives no {args.name}.", hint=f"There are: {', '.join(sorted(now))}.")

@@ -101,6 +101,8 @@ def ground(folder: Path, kind: str, **changed: Any) -> Iterator[Ground]:  # noqa
     yield here
     for pid in here.pids:
         remembered.end(pid)
+    if kind == "docker compose":  # named by the test's folder: nobody else has it
+        Path(here.manager._lock).unlink(missing_ok=True)
 
 
 def _compose(file: Path) -> docker_compose.DockerCompose:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
 from bot.core.errors import IntegrationError, NotFound
-from bot.core.ports import Gateway, MessageRef, Processes
+from bot.core.ports import Gateway, MessageRef, Processes, Voice
 from bot.core.records import Slot
 from bot.core.results import Check, State, Table
 from bot.digests.schedules import Schedule, Schedules
@@ -111,3 +112,18 @@ async def test_without_a_worker_there_is_nobody_to_ask(service: Bench) -> None:
 
     with pytest.raises(IntegrationError, match="No worker is online"):
         await service.type("metrics")
+
+
+@dataclass(slots=True)
+class Boxed(FakeGateway):
+    """A service in containers, which know one another's hostnames and no pid of the host."""
+
+    async def metrics(self, voices: Sequence[Voice]) -> Mapping[str, float]:
+        return {"requests": float(sum(isinstance(voice, str) for voice in voices))}
+
+
+async def test_containers_are_asked_by_their_hostname(service: Bench) -> None:
+    boxes = tuple(replace(worker(number), hostname=f"box{number}") for number in range(2))
+    service.ports |= {Processes: FakeProcesses(boxes), Gateway: Boxed()}
+
+    assert (await rows(service, "metrics requests"))["requests"][0] == "2"
