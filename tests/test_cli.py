@@ -78,7 +78,16 @@ async def test_check_tries_everything_and_names_what_does_not_answer(tmp_path: P
                     "env_file": {"path": str(tmp_path / "shop.env")},
                     "gateway": {"url": "http://127.0.0.1:9"},
                     "redis": {},
-                }
+                },
+                "far": {
+                    "ssh": {
+                        "address": "127.0.0.1",
+                        "port": 9,
+                        "user": "deploy",
+                        "key": str(tmp_path / "no-key"),
+                        "known_hosts": str(tmp_path / "no-known-hosts"),
+                    }
+                },
             },
         )
         (tmp_path / "shop.env").write_text(f"REDIS_URL=redis://:{SECRET}@127.0.0.1:9/0\n")
@@ -99,6 +108,7 @@ async def test_check_tries_everything_and_names_what_does_not_answer(tmp_path: P
     assert lines["services.shop.env_file"] == "ok"
     assert lines["services.shop.gateway"] == "fail"
     assert lines["services.shop.redis"] == "fail"
+    assert lines["services.far.ssh"] == "fail"
     assert lines["contacts[0]"] == "warn"
     assert SECRET not in done.stdout + done.stderr
 
