@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -10,7 +11,8 @@ import pytest
 import yaml
 
 from bot import reference
-from bot.settings import integrations, load, model
+from bot.app import registry_of
+from bot.settings import Settings, integrations, load, model
 
 ROOT = Path(__file__).resolve().parents[1]
 SLACK = ROOT.parent / "shared" / "slack"
@@ -35,6 +37,17 @@ def test_the_schema_takes_the_example_and_refuses_an_unknown_key() -> None:
 
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(example | {"slak": {}}, schema)
+
+
+def test_every_change_has_its_page_and_every_page_is_in_the_index() -> None:
+    pages = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "docs" / "actions").glob("*.md")}
+    index = pages.pop("README.md")
+    commands = registry_of(Settings.model_construct()).commands.items()
+
+    told = "\n".join(pages.values())
+    changes = [" ".join(path) for path, command in commands if command.plan]
+    assert [change for change in changes if not re.search(rf"\b{change}\b", told)] == []
+    assert [name for name in pages if f"({name})" not in index] == []
 
 
 @pytest.mark.skipif(not SLACK.exists(), reason="Slack's manifest schema is not here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,31 +37,44 @@ async def test_a_command_is_answered_once_though_slack_delivers_it_again(install
 
 
 @pytest.mark.timeout(180)
-async def test_an_operation_is_finished_by_the_other_replica_when_its_own_is_killed(
-    installation: Installation, demo: Gateway
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "paused for 7 s"])
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        pytest.param("maintenance on 10m provider down", "reload", id="maintenance"),
+        pytest.param("deploy v1.1.0 fees", "reload", id="deploy"),
+        pytest.param("scale 3 traffic", "scale", id="scale"),
+    ],
+)
+async def test_an_operation_is_finished_once_by_the_other_replica_though_slack_says_everything_twice(
+    installation: Installation, demo: Gateway, line: str, word: str, number: signal.Signals
 ) -> None:
     bots = [await installation.start() for _ in range(2)]
-    await confirmed(installation, "/ops maintenance on 10m provider down")
-    await installation.ana.wait_for(installation.channel, "running · Reload", 30)
+    installation.workspace.faults.redeliver()
+    await confirmed(installation, f"/ops {line}")
+    await until(lambda: any(_runs(bot, word) for bot in bots), within=30)
 
-    victim = bots[0] if _has_worked(bots[0]) else bots[1]
-    await victim.kill()
+    victim = bots[0] if _runs(bots[0], word) else bots[1]
+    victim.send(number)
+    if number is signal.SIGSTOP:
+        await asyncio.sleep(7)
+        victim.send(signal.SIGCONT)
     card = await installation.ana.wait_for(installation.channel, ended("done"), 60)
+    await installation.workspace.settled(20)
 
-    assert (await look(demo)).keeps_customers_out
-    assert len((await look(demo)).key) == 1
-    assert len([seen for seen in installation.ana.sees(installation.channel) if seen.ts == card.ts]) == 1
+    done = [seen.ts for seen in installation.ana.sees(installation.channel) if ended("done") in seen.plain()]
+    assert done == [card.ts]
+    outside = await look(demo)
+    assert outside.keeps_customers_out is line.startswith("maintenance")
+    assert len(outside.key) == int(line.startswith("maintenance"))
+    assert len(outside.online) == (3 if line.startswith("scale") else 2)
 
 
-def _has_worked(bot: Bot) -> bool:
-    """Whether a child of this replica is PM2 at work."""
-    children = subprocess.run(
-        ("ps", "--no-headers", "-o", "args", "--ppid", str(bot.process.pid)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return "pm2" in children.stdout
+def _runs(bot: Bot, word: str) -> bool:
+    """Whether a child of this replica is PM2 at this work."""
+    argv = ("ps", "-ww", "--no-headers", "-o", "args", "--ppid", str(bot.process.pid))
+    children = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return f"pm2 {word} " in children.stdout
 
 
 @pytest.mark.row("K5")
