@@ -20,23 +20,23 @@ from bot.demo.world import open_world
 
 def run(*, tour: bool, leave: bool, sabotage: str, port: int, data: Path | None) -> int:
     """The exit code: 1 when an effect that the tour promised was not observed, or the demo could not start."""
-    with tempfile.TemporaryDirectory(prefix="opsbot-demo-", ignore_cleanup_errors=True) as fresh:
-        try:
-            return asyncio.run(_run(tour=tour, leave=leave, sabotage=sabotage, port=port, data=data or Path(fresh)))
-        except (OpsbotError, GatewayError, ToolError, OSError) as error:
-            _say(f"The demo cannot start: {error}")
-            return 1
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            return 130
+    try:
+        return asyncio.run(_run(tour=tour, leave=leave, sabotage=sabotage, port=port, data=data))
+    except (OpsbotError, GatewayError, ToolError, OSError) as error:
+        _say(f"The demo cannot start: {error}")
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
 
 
-async def _run(*, tour: bool, leave: bool, sabotage: str, port: int, data: Path) -> int:
+async def _run(*, tour: bool, leave: bool, sabotage: str, port: int, data: Path | None) -> int:
     demo = asyncio.current_task()
     assert demo is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, demo.cancel)
     began = time.monotonic()
-    async with open_world(data, port=port, sabotage=sabotage, say=_say) as world:
+    folder = data or Path(tempfile.mkdtemp(prefix="opsbot-demo-"))
+    async with open_world(folder, keep=data is not None, port=port, sabotage=sabotage, say=_say) as world:
         _say(f"Ready after {time.monotonic() - began:.0f} s.")
         missed: tuple[str, ...] = ()
         teller = Teller(_say)

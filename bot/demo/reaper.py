@@ -22,6 +22,7 @@ import psutil
 
 _PM2_PATIENCE = 8.0  # seconds; PM2 ends its workers one after the other, each within its kill_timeout
 _PATIENCE = 4.0
+_SCRATCH_PATIENCE = 30.0  # for others' reapers, which know what they end by the folder where it runs
 _ROUNDS = 6  # what dies may have just started another
 _POLL = 0.02
 _POSTGRES = frozenset({"postgres", "pg_ctl", "initdb", "sh"})  # the server, and what starts one
@@ -36,7 +37,7 @@ class Estate:
     data: tuple[Path, ...] = ()
     """Data folders of Postgres and Redis servers: these write their titles over what their environment was."""
     scratch: tuple[Path, ...] = ()
-    """Folders to remove in the end."""
+    """Folders to remove in the end, once no process names them in its command line any more."""
 
 
 class Reaper:
@@ -85,7 +86,21 @@ def reap(estate: Estate) -> None:
         else:
             _end(found, patience=_PATIENCE)
     for folder in estate.scratch:
+        deadline = time.monotonic() + _SCRATCH_PATIENCE
+        while _is_named(folder) and time.monotonic() < deadline:
+            time.sleep(_POLL)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_named(folder: Path) -> bool:
+    """Whether a process other than this one names the folder, or what is in it, in its command line."""
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and any(str(folder) in word for word in process.cmdline()):
+                return True
+        except psutil.Error:
+            continue  # just gone
+    return False
 
 
 def _belonging(estate: Estate) -> Iterator[psutil.Process]:

@@ -54,11 +54,14 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(data: Path, *, port: int, sabotage: str, say: Say) -> AsyncIterator[World]:
-    """Bring everything up below `data`, and tear it all down when the block ends, also when this process is killed."""
+async def open_world(data: Path, *, keep: bool, port: int, sabotage: str, say: Say) -> AsyncIterator[World]:
+    """Bring everything up below `data`, and tear it all down when the block ends, also when this process is killed.
+
+    `data` goes with it unless it is to `keep`.
+    """
     data = private_folder(data)
     async with AsyncExitStack() as stack:
-        reaper = Reaper.start(Estate(data=(data / "bot" / "pg",)))
+        reaper = Reaper.start(Estate(data=(data / "bot" / "pg",), scratch=() if keep else (data,)))
         stack.callback(reaper.close)
         say("Starting a local Slack ...")
         workspace = await stack.enter_async_context(Workspace.open(port=port, calls_kept=1000))
