@@ -61,7 +61,7 @@ class Digests:
             if late > _LATE:
                 notes.insert(0, f"Late: this was due at {_words(slot)} ({plan.zone}).")
             if head:
-                notes.append(f"Audit chain: {head.seq} rows, head {head.mac[:16]}.")
+                notes.append(f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.")
             checks = await check_service(self.fleet.pick(plan.service), now=self.clock())
             digest = replace(checks, note=" ".join(notes))
         # Looked for last: a replica that fell asleep over the checks finds what its successor posted.

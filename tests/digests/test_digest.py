@@ -234,4 +234,4 @@ async def test_the_head_of_the_audit_chain_is_published_in_the_digest(
     await run_jobs(digests, deferred)
 
     assert head
-    assert only_post(chat).note == f"Audit chain: {head.seq} rows, head {head.mac[:16]}."
+    assert only_post(chat).note == f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}."
