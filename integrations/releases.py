@@ -126,8 +126,8 @@ class GitReleases:
     async def before_by_hand(self) -> str | None:
         """See `Releases`: the newest other entry of the folder's reflog."""
         current = await self.current()
-        log = await self._run(self._git_argv("reflog", "--format=%H", "--max-count=50", at=current.folder))
-        return next((sha for sha in log.out.split() if sha != current.sha), None)
+        log = await self._checked(self._git_argv("reflog", "--format=%H", "--max-count=50", at=current.folder))
+        return next((sha for sha in log.split() if sha != current.sha), None)
 
     async def names(self, sha: str) -> tuple[str, ...]:
         """See `Releases`."""

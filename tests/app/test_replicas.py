@@ -148,4 +148,5 @@ def _control(folder: str, *arguments: str) -> None:
     argv = (str(program), *arguments, "-D", folder)
     other = Path(folder).stat().st_uid != os.geteuid()  # as root the server runs as a user of its own
     prefix = ("runuser", "-u", Path(folder).owner(), "--") if other else ()
-    subprocess.run((*prefix, *argv), check=True, capture_output=True, timeout=30)
+    done = subprocess.run((*prefix, *argv), check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr + done.stdout
