@@ -109,15 +109,17 @@ class Tour:
 
     async def _change(self, person: Person, channel: Channel, line: str) -> Seen:
         """Type a change, confirm its plan, and wait for its card to come to an end."""
-        plan = await self._type(person, channel, line, "Confirm")
-        button = next(label for label in plan.buttons() if "Confirm" in label)
+        plan = await self._type(person, channel, line, lambda seen: seen.ephemeral)
+        button = next((label for label in plan.buttons() if "Confirm" in label), None)
+        if button is None:
+            raise LookupError(f"{line} was not answered with a plan")
         self._teller.act(person, channel, f"[clicks {button}]")
         await person.click(plan, button)
         ended = await person.wait_for(channel, _is_ended(after=plan), _LONG)
         self._teller.show(person, channel)
         return ended
 
-    async def _type(self, person: Person, channel: Channel, line: str, answer: str) -> Seen:
+    async def _type(self, person: Person, channel: Channel, line: str, answer: str | Callable[[Seen], bool]) -> Seen:
         """Type a command and wait for what comes back with `answer` in it."""
         self._teller.skip(person, channel)
         last = next(reversed(person.sees(channel)), None)
