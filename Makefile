@@ -28,7 +28,7 @@ demo: install  ## Run everything on this machine: a local Slack, a real gateway,
 	@$(BIN)/opsbot demo $(ARGS)
 
 test: install  ## Run the tests, in parallel and in random order
-	@$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
 
 lint: install  ## Format and lint, check types and layers
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: $(BIN)/ruff format ."; exit 1; }

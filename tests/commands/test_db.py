@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from bot.core.results import OperationState
 from bot.store.embedded import EmbeddedPostgres
 from bot.views import render
 from integrations.postgres import Config, ServiceDatabase
-from tests.commands.bench import Bench
+from tests.commands.bench import Bench, give_up_after
 from tests.namespaces import PATH
 
 Connection = psycopg.AsyncConnection[Any]
@@ -252,8 +252,7 @@ async def test_a_restart_is_done_when_a_newer_server_answers(
 async def test_a_restart_that_reports_success_and_restarts_nothing_has_failed(bench: Bench, database: str) -> None:
     """As `systemctl restart postgresql` on Debian, whose unit runs /bin/true."""
     bench_on(bench, database, restart=("true",))
-    hasty = replace(bench.registry.steps["database.restart"], settle=timedelta())
-    bench.registry.steps = {**bench.registry.steps, hasty.name: hasty}
+    give_up_after(timedelta(), "database.restart", registry=bench.registry)
 
     operation = await bench.run("db restart does not answer")
 

@@ -75,6 +75,7 @@ async def customers(demo: Gateway) -> AsyncIterator[Counter[object]]:
                     seen[answer.status] += 1
             except aiohttp.ClientError as error:
                 seen[type(error).__name__] += 1
+            await asyncio.sleep(0.01)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
         tasks = [asyncio.create_task(ask(session)) for _ in range(4)]

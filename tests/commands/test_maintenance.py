@@ -22,6 +22,7 @@ from bot.operations.effects import STEPS
 from bot.operations.engine import Engine
 from commands import active, maintenance, undo
 from commands.maintenance import COMMANDS, KIND, Off, On, Show, turn_off, turn_on
+from tests.commands.bench import give_up_after
 from tests.conftest import Deferred, SetClock
 from tests.fakes import FakeChat
 from tests.fixtures_gateway import Live, check_out, pm2_cli
@@ -41,12 +42,13 @@ class Bench:
     deferred: Deferred
     clock: SetClock
     chat: FakeChat = field(default_factory=FakeChat)
+    registry: Registry = field(default_factory=lambda: Registry(COMMANDS, CLICKS, STEPS))
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
         self.engine = Engine(
             store=self.store,
-            registry=Registry(COMMANDS, CLICKS, STEPS),
+            registry=self.registry,
             fleet=Fleet((self.live.service,)),
             chat=self.chat,
             clock=self.clock,
@@ -296,6 +298,7 @@ async def test_a_value_that_pm2_hands_to_the_workers_is_warned_of_and_seen_to_st
     pm2_cli(demo, "delete", "all")
     pm2_cli(demo, "start", "stuck.config.json")
     stuck.unlink()
+    give_up_after(timedelta(seconds=2), "maintenance.observe", registry=bench.registry)
     try:
         off = await bench.run(Off())
     finally:
@@ -311,6 +314,7 @@ async def test_a_reload_that_ends_in_an_outage_is_seen_and_the_key_put_back(benc
     demo = bench.live.demo
     before = demo.env_file.read_text()
     check_out(demo, "v1.3.0-badstart")
+    give_up_after(timedelta(seconds=3), "processes.reload", registry=bench.registry)
 
     on = await bench.run(On())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
@@ -13,7 +14,7 @@ from bot.core.ports import Gateway, Health
 from bot.core.processes import Declared, Supervisor, Verb
 from bot.core.results import OperationState, PlanCard, PlanState
 from bot.views import render
-from tests.commands.bench import Bench
+from tests.commands.bench import Bench, give_up_after
 from tests.fakes import FakeGateway
 from tests.fixtures_gateway import check_out, pm2_cli, pm2_list
 
@@ -41,6 +42,7 @@ async def test_a_reload_is_done_when_every_worker_is_new_steady_and_of_one_build
 @pytest.mark.row("D1")
 async def test_a_reload_that_ends_in_an_outage_is_failed_though_pm2_reports_success(bench: Bench) -> None:
     check_out(bench.live.demo, "v1.3.0-badstart")
+    give_up_after(timedelta(seconds=3), "processes.reload", registry=bench.registry)
 
     operation = await bench.run("reload")
 
