@@ -62,9 +62,9 @@ class Prompt:
 
     async def attend(self) -> None:
         """Take lines until :quit or the end of the input."""
-        self._say(
-            f"\nYou are in a local Slack ({self._world.workspace.url}). Try /ops help, or /ops status.\n{_HELP}\n"
-        )
+        slack = self._world.workspace
+        self._say(f"\nYou are in a local Slack ({slack.url}). Try /ops help, or /ops status.\n{_HELP}\n")
+        self._say(f"Other programs act here by {slack.url}/control/ACTION?token={slack.control_token}\n")
         self._teller.skip(self._person, self._channel)
         lines = PromptSession[str]() if sys.stdin.isatty() else await _piped()
         with patch_stdout():
