@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bot.core.firewall import HostNetwork
-from bot.core.ports import EnvFile, Gateway, Monitor, Processes
+from bot.core.ports import EnvFile, Gateway, Monitor, Processes, Voice
 from bot.core.releases import Releases
 from bot.core.results import OperationState
 from bot.services import build_services
@@ -84,10 +84,10 @@ async def test_maintenance_is_turned_on_and_off_over_ssh_and_seen_from_outside(r
     assert isinstance(env, HelperEnvFile)
 
 
-async def in_maintenance(remote: Bench) -> Mapping[int, bool]:
+async def in_maintenance(remote: Bench) -> Mapping[Voice, bool]:
     """What each worker says."""
     workers = await remote.service.port(Processes).workers()
-    return await remote.service.port(Gateway).in_maintenance([worker.pid for worker in workers])
+    return await remote.service.port(Gateway).in_maintenance([worker.voice for worker in workers])
 
 
 async def test_status_over_ssh_is_that_of_the_workers_there(remote: Bench) -> None:
