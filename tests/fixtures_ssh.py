@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class Sshd:
 
     def connections(self) -> list[psutil.Process]:
         """The processes that serve what is connected; not what they run."""
+        if self.process.poll() is not None:
+            return []
         children = psutil.Process(self.process.pid).children(recursive=True)
         return [child for child in children if child.name().startswith("sshd")]
 
@@ -64,23 +67,32 @@ Start = Callable[..., Sshd]
 @pytest.fixture(scope="session")
 def start_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts one, with more lines in its configuration; skips where there is none."""
+    with ExitStack() as stack:
+
+        def start(*lines: str) -> Sshd:
+            started = stack.enter_context(running_sshd(tmp_path_factory.mktemp("sshd"), *lines))
+            return started or pytest.skip("no sshd on this machine")
+
+        yield start
+
+
+@contextmanager
+def running_sshd(folder: Path, *lines: str) -> Iterator[Sshd | None]:
+    """One in a folder of its own; None on a machine without."""
     program = shutil.which("sshd", path=PATH)
     if program is None:
-        pytest.skip("no sshd on this machine")
+        yield None
+        return
     if os.geteuid() == 0:
         _SEPARATION.mkdir(mode=0o755, exist_ok=True)
-    started: list[Sshd] = []
-
-    def start(*lines: str) -> Sshd:
-        started.append(_start(program, tmp_path_factory.mktemp("sshd"), lines))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.signal(signal.SIGCONT)
-        each.drop()
-        each.process.terminate()
-        each.process.wait(10)
+    started = _start(program, folder, lines)
+    try:
+        yield started
+    finally:
+        started.signal(signal.SIGCONT)
+        started.drop()
+        started.process.terminate()
+        started.process.wait(10)
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +117,7 @@ def _start(program: str, folder: Path, lines: tuple[str, ...]) -> Sshd:
         f"HostKey {folder}/host_key",
         f"AuthorizedKeysFile {folder}/authorized_keys",
         *("PidFile none", "UsePAM no", "StrictModes no", "PasswordAuthentication no", "MaxStartups 100"),
-        f"SetEnv TMPDIR={folder}",
+        f"SetEnv TMPDIR={folder} HOME={folder}",  # and so no start file of the shell is read
         "PermitRootLogin prohibit-password",
     )
     text = "\n".join((*lines, *own))  # of two of a kind the first one counts

@@ -15,6 +15,7 @@ import psycopg
 from tests.bench.figures import Figure, over_rounds
 from tests.bench.ground import Ground, Server
 from tests.bench.search import search
+from tests.bench.ssh import ssh
 from tests.waiting import until
 
 ROUNDS = 3
@@ -182,4 +183,4 @@ async def _first_ack(ground: Ground, starting: AbstractAsyncContextManager[Serve
         return time.perf_counter() - began
 
 
-GROUPS = (ack, socket, slow_slack, dispatch, commands, events, memory, start, search)
+GROUPS = (ack, socket, slow_slack, dispatch, commands, events, memory, start, search, ssh)

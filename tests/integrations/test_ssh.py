@@ -131,7 +131,7 @@ async def test_tools_that_are_missing_are_named_when_connecting(
 ) -> None:
     for tool in ("env", "head", "mkdir", "setsid", "sh", "find", "id"):
         (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
-    poor = start_sshd(f"SetEnv PATH={tmp_path}")
+    poor = start_sshd(f"SetEnv HOME={tmp_path} PATH={tmp_path}")
 
     with pytest.raises(IntegrationError, match="lacks flock, timeout: install coreutils and util-linux"):
         await reach(poor).run(("true",))
