@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from tests.bench.changes import blocked, engine, lost
 from tests.bench.figures import say
 from tests.bench.ground import ground
-from tests.bench.groups import GROUPS
+from tests.bench.groups import ack, commands, dispatch, events, memory, slow_slack, socket, start
+from tests.bench.search import search
+from tests.bench.ssh import ssh
 
+GROUPS = (
+    *(ack, socket, slow_slack, dispatch, commands, events, memory, start),
+    *(lost, blocked, engine, search, ssh),
+)
 _NAMES = {"socket": "ack", "slow_slack": "ack"}
 """Groups whose figures begin with another word than their own."""
 

@@ -1,4 +1,4 @@
-"""The groups of figures; each measures the bot and its baseline in turns, in one run on one machine."""
+"""The figures of Slack's side of the bot; each group measures the bot and its baseline in turns, in one run on one machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import psycopg
 
 from tests.bench.figures import Figure, over_rounds
 from tests.bench.ground import Ground, Server
-from tests.bench.search import search
-from tests.bench.ssh import ssh
 from tests.waiting import until
 
 ROUNDS = 3
@@ -181,6 +179,3 @@ async def _first_ack(ground: Ground, starting: AbstractAsyncContextManager[Serve
     async with starting as server:
         await ground.post(server, ground.signed(*ground.command()))
         return time.perf_counter() - began
-
-
-GROUPS = (ack, socket, slow_slack, dispatch, commands, events, memory, start, search, ssh)
