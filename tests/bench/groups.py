@@ -1,4 +1,4 @@
-"""The figures of Slack's side of the bot; each group measures the bot and its baseline in turns, in one run on one machine."""
+"""The figures of Slack's side of the bot; each group measures it and its baseline in turns, in one run."""
 
 from __future__ import annotations
 
