@@ -11,11 +11,10 @@ from typing import cast
 from pydantic import BaseModel, ConfigDict
 
 from bot.core.backups import BackupMaker, Room
-from bot.core.command import ChangeArgs, Command, Context, ServiceArgs
+from bot.core.command import Command, Context, ReasonedArgs, ServiceArgs
 from bot.core.duration import format_duration
 from bot.core.errors import Conflict
 from bot.core.fleet import Service
-from bot.core.parse import words
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Json, Observation, Plan, Risk, Step, Verdict
 from bot.core.ports import Backup, Backups
@@ -35,12 +34,6 @@ FEWEST_INODES = 10
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at whether a script still runs that somebody else began."""
-
-
-class Make(ChangeArgs):
-    """Why."""
-
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
 
 
 class Run(BaseModel):
@@ -85,7 +78,7 @@ async def show(ctx: Context, _args: ServiceArgs, *, service: Service, backups: B
 
 
 async def plan(
-    ctx: Context, _args: Make, *, service: Service, backups: Backups, maker: BackupMaker, store: Store
+    ctx: Context, _args: ReasonedArgs, *, service: Service, backups: Backups, maker: BackupMaker, store: Store
 ) -> Plan:
     """Make a backup now, and see that a new one is there and whole; nothing else is touched."""
     if not maker.argv:
@@ -238,7 +231,7 @@ MAKE = Step(
 COMMANDS = (
     Command(
         ("backup",),
-        Make,
+        ReasonedArgs,
         plan=plan,
         role=Role.RESPONDER,
         risk=Risk.CHANGE,

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Arg
 
 from bot.core.cache import Cache, Memory, Policy, Warmth, WarmUp, format_size, parse_size
-from bot.core.command import ChangeArgs, Command, Context, ServiceArgs
+from bot.core.command import Command, Context, ReasonedArgs, ServiceArgs
 from bot.core.errors import Conflict, NotConfigured
 from bot.core.fleet import Service
-from bot.core.parse import option, words
+from bot.core.parse import option
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Call, Json, Observation, Plan, Risk, Step, Verdict
 from bot.core.prose import Bold, Line
@@ -22,18 +22,11 @@ MARGIN = 1.1
 FULL = 0.9
 
 
-class To(ChangeArgs):
+class To(ReasonedArgs):
     """How much, what happens beyond it, and why."""
 
     size: str = Arg(description="Such as 2gb or 512mb, in Redis's units; 0 for no limit.")
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
     policy: Policy | None = option(None, "What happens when it is full; stays as it is if not said.")
-
-
-class Why(ChangeArgs):
-    """Why."""
-
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
 
 
 class Wanted(BaseModel):
@@ -101,7 +94,7 @@ async def set_memory(_ctx: Context, args: To, *, cache: Cache) -> Plan:
     )
 
 
-async def warm(_ctx: Context, _args: Why, *, service: Service, warm_up: WarmUp) -> Plan:
+async def warm(_ctx: Context, _args: ReasonedArgs, *, service: Service, warm_up: WarmUp) -> Plan:
     """Have the service fill its cache: one request, one at a time."""
     if not warm_up.warm_up_argv:
         raise NotConfigured(f"{service.name} has no warm-up configured.", hint="Set gateway.warm_up to its path.")
@@ -247,7 +240,7 @@ COMMANDS = (
     ),
     Command(
         ("cache", "warm"),
-        Why,
+        ReasonedArgs,
         plan=warm,
         role=Role.RESPONDER,
         risk=Risk.CHANGE,

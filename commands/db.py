@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Arg
 
-from bot.core.command import ChangeArgs, Command, Context, ServiceArgs
+from bot.core.command import Command, Context, ReasonedArgs, ServiceArgs
 from bot.core.database import Backend, Connections, Database
 from bot.core.duration import format_duration
 from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.fleet import Service
-from bot.core.parse import words
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Json, Observation, Plan, Risk, Step, Verdict
 from bot.core.prose import Bold, Line
@@ -23,17 +22,10 @@ LONG = timedelta(minutes=5)
 """From when on a query or transaction is called long; the runbook's own measure."""
 
 
-class Which(ChangeArgs):
+class Which(ReasonedArgs):
     """Which connection, and why."""
 
     pid: int = Arg(ge=1, description="Its pid, as db shows it.")
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
-
-
-class Why(ChangeArgs):
-    """Why."""
-
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
 
 
 class Connection(BaseModel):
@@ -83,7 +75,7 @@ async def kill(_ctx: Context, args: Which, *, database: Database) -> Plan:
     return _plan("End", backend, KILL, warnings=tuple(warnings))
 
 
-async def restart(_ctx: Context, _args: Why, *, service: Service, database: Database) -> Plan:
+async def restart(_ctx: Context, _args: ReasonedArgs, *, service: Service, database: Database) -> Plan:
     """Restart the server: every connection drops; it is done when a newer server answers a query."""
     if not database.restart_argv:
         raise Conflict(
@@ -264,7 +256,7 @@ COMMANDS = (
     ),
     Command(
         ("db", "restart"),
-        Why,
+        ReasonedArgs,
         plan=restart,
         role=Role.RESPONDER,
         risk=Risk.RISKY,

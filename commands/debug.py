@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.core.command import ChangeArgs, Command, Context
+from bot.core.command import ChangeArgs, Command, Context, ReasonedArgs
 from bot.core.duration import format_duration
 from bot.core.errors import UsageError
 from bot.core.fleet import Service
@@ -27,10 +27,9 @@ LONGEST = timedelta(minutes=15)
 """Hard cap: a debug log holds payments and queries, and fills the disk."""
 
 
-class On(ChangeArgs):
+class On(ReasonedArgs):
     """How long and why."""
 
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
     lasts: timedelta | None = option(None, "How long: 15m if not said, which is the most.", alias="for")
 
 

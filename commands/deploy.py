@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field as Arg
 from pydantic import model_validator
 
-from bot.core.command import ChangeArgs, Command, Context, ServiceArgs
+from bot.core.command import ChangeArgs, Command, Context, ReasonedArgs, ServiceArgs
 from bot.core.errors import Conflict, UsageError
 from bot.core.fleet import Service
 from bot.core.parse import option, words
@@ -31,11 +31,10 @@ LISTED = 10
 """Commits that a plan names one by one."""
 
 
-class Deploy(ChangeArgs):
+class Deploy(ReasonedArgs):
     """What, and why."""
 
     ref: str = Arg(description="A tag, a branch or a SHA.")
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
     override: str = option("", "Why local edits, a migration, a freeze or a missing backup are no reason to stop.")
 
 

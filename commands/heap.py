@@ -8,10 +8,9 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.core.command import ChangeArgs, Command, Context
+from bot.core.command import Command, Context, ReasonedArgs
 from bot.core.errors import Conflict, NotFound
 from bot.core.heap import HeapSnapshots, Room
-from bot.core.parse import words
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Json, Observation, Plan, Risk, Step, Verdict
 from bot.core.ports import Processes, Worker
@@ -28,11 +27,10 @@ _TIMES = 2
 """A snapshot takes up to so many times the worker's memory, on the disk and in memory while it is made."""
 
 
-class Which(ChangeArgs):
+class Which(ReasonedArgs):
     """Which worker and why."""
 
     worker: int | None = Field(None, ge=0, description="Id of the worker; the one with the most memory if not said.")
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
 
 
 class Asked(BaseModel):

@@ -8,10 +8,9 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.core.command import ChangeArgs, Command, Context
+from bot.core.command import Command, Context, ReasonedArgs
 from bot.core.daemon import Act, App, Daemon, Dump
 from bot.core.errors import Conflict, IntegrationError, NotFound
-from bot.core.parse import words
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Call, Json, Observation, Plan, Risk, Step, Verdict
 from bot.core.ports import Gateway, Processes
@@ -22,12 +21,6 @@ from bot.operations.effects import see_steady
 PRIVATE = "600"
 
 
-class Why(ChangeArgs):
-    """Why."""
-
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
-
-
 class Apps(BaseModel):
     """Workers by app: what the daemon runs, or what was saved of it."""
 
@@ -36,7 +29,7 @@ class Apps(BaseModel):
     apps: Mapping[str, int]
 
 
-async def kill(_ctx: Context, _args: Why, *, daemon: Daemon) -> Plan:
+async def kill(_ctx: Context, _args: ReasonedArgs, *, daemon: Daemon) -> Plan:
     """Save what the daemon runs, and end it with every app of its user: nothing of them answers until a resurrect.
 
     stop ends this service alone, and is nearly always what is wanted.
@@ -72,7 +65,7 @@ async def kill(_ctx: Context, _args: Why, *, daemon: Daemon) -> Plan:
     )
 
 
-async def resurrect(_ctx: Context, _args: Why, *, daemon: Daemon) -> Plan:
+async def resurrect(_ctx: Context, _args: ReasonedArgs, *, daemon: Daemon) -> Plan:
     """Start the daemon again with every app that was saved, after a kill or a crash of it."""
     if pid := await daemon.running():
         raise Conflict(f"The daemon runs (pid {pid}).", hint="start brings back this service.")
@@ -199,7 +192,7 @@ RESURRECT = Step("daemon.resurrect", Apps, observe=see_back, do=bring_back, sett
 COMMANDS = (
     Command(
         ("pm2", "kill"),
-        Why,
+        ReasonedArgs,
         plan=kill,
         role=Role.RESPONDER,
         risk=Risk.RISKY,
@@ -210,7 +203,7 @@ COMMANDS = (
     ),
     Command(
         ("pm2", "resurrect"),
-        Why,
+        ReasonedArgs,
         plan=resurrect,
         role=Role.RESPONDER,
         risk=Risk.CHANGE,

@@ -9,10 +9,10 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 
 from bot.core.clock import now
-from bot.core.command import ChangeArgs, Command, Context
+from bot.core.command import Command, Context, ReasonedArgs
 from bot.core.fleet import Service
 from bot.core.migrations import Migrations
-from bot.core.parse import option, words
+from bot.core.parse import option
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Json, Observation, Plan, Risk, Step, Verdict
 from bot.core.prose import Bold, Code
@@ -26,10 +26,9 @@ from bot.operations.windows import heed_window
 _KEPT = timedelta(days=7)
 
 
-class Migrate(ChangeArgs):
+class Migrate(ReasonedArgs):
     """Why."""
 
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
     override: str = option("", "Why a freeze or a missing backup are no reason to stop.")
 
 

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.core.command import ChangeArgs, Command, Context, ServiceArgs
+from bot.core.command import Command, Context, ReasonedArgs, ServiceArgs
 from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.fleet import Service
-from bot.core.parse import words
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Call, Observation, Plan, Risk, Step, Verdict
 from bot.core.ports import Gateway, Processes, Voice, Worker
@@ -20,12 +19,6 @@ from bot.core.results import Field, Table
 from bot.operations.effects import RELOAD, Reload, remember_workers, see_reload
 from bot.operations.scaling import remove_actions, scale_action
 from bot.operations.workers import gap_while_replaced, mode_of, online, summary
-
-
-class Why(ChangeArgs):
-    """Why."""
-
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
 
 
 async def show(
@@ -55,7 +48,9 @@ async def show(
     )
 
 
-async def start(_ctx: Context, _args: Why, *, service: Service, processes: Processes, supervisor: Supervisor) -> Plan:
+async def start(
+    _ctx: Context, _args: ReasonedArgs, *, service: Service, processes: Processes, supervisor: Supervisor
+) -> Plan:
     """Start the service when nothing of it runs; what runs is left alone, for a second start would restart it."""
     workers = await processes.workers()
     up = online(workers)
@@ -76,7 +71,7 @@ async def start(_ctx: Context, _args: Why, *, service: Service, processes: Proce
     )
 
 
-async def stop(_ctx: Context, _args: Why, *, processes: Processes, supervisor: Supervisor) -> Plan:
+async def stop(_ctx: Context, _args: ReasonedArgs, *, processes: Processes, supervisor: Supervisor) -> Plan:
     """Stop every worker: customers get no answer at all until somebody starts them again."""
     workers = await processes.workers()
     up = online(workers)
@@ -95,7 +90,9 @@ async def stop(_ctx: Context, _args: Why, *, processes: Processes, supervisor: S
     )
 
 
-async def restart(_ctx: Context, _args: Why, *, service: Service, processes: Processes, supervisor: Supervisor) -> Plan:
+async def restart(
+    _ctx: Context, _args: ReasonedArgs, *, service: Service, processes: Processes, supervisor: Supervisor
+) -> Plan:
     """Stop and start every worker at once; reload does it one by one."""
     workers, declared = await asyncio.gather(_there(processes), supervisor.declared())
     return Plan(
@@ -112,7 +109,7 @@ async def restart(_ctx: Context, _args: Why, *, service: Service, processes: Pro
     )
 
 
-async def reload(_ctx: Context, _args: Why, *, service: Service, processes: Processes) -> Plan:
+async def reload(_ctx: Context, _args: ReasonedArgs, *, service: Service, processes: Processes) -> Plan:
     """Replace the workers one by one: each new one is seen to answer health before it counts."""
     workers = await _there(processes)
     return Plan(
@@ -126,7 +123,7 @@ async def reload(_ctx: Context, _args: Why, *, service: Service, processes: Proc
     )
 
 
-async def reset(_ctx: Context, _args: Why, *, processes: Processes, supervisor: Supervisor) -> Plan:
+async def reset(_ctx: Context, _args: ReasonedArgs, *, processes: Processes, supervisor: Supervisor) -> Plan:
     """Take workers that gave up out of the list, and bring back as many as are declared."""
     workers, declared = await asyncio.gather(_there(processes), supervisor.declared())
     up = online(workers)
@@ -237,7 +234,7 @@ COMMANDS = (
     Command(("processes",), ServiceArgs, run=show, rows=("H5", "P1", "P2"), examples=("",)),
     Command(
         ("start",),
-        Why,
+        ReasonedArgs,
         plan=start,
         role=Role.RESPONDER,
         risk=Risk.CHANGE,
@@ -247,7 +244,7 @@ COMMANDS = (
     ),
     Command(
         ("stop",),
-        Why,
+        ReasonedArgs,
         plan=stop,
         role=Role.RESPONDER,
         risk=Risk.RISKY,
@@ -257,7 +254,7 @@ COMMANDS = (
     ),
     Command(
         ("restart",),
-        Why,
+        ReasonedArgs,
         plan=restart,
         role=Role.RESPONDER,
         risk=Risk.CHANGE,
@@ -266,11 +263,17 @@ COMMANDS = (
         examples=("memory grows",),
     ),
     Command(
-        ("reload",), Why, plan=reload, role=Role.RESPONDER, risk=Risk.CHANGE, rows=("D1", "D2"), examples=("new fees",)
+        ("reload",),
+        ReasonedArgs,
+        plan=reload,
+        role=Role.RESPONDER,
+        risk=Risk.CHANGE,
+        rows=("D1", "D2"),
+        examples=("new fees",),
     ),
     Command(
         ("reset",),
-        Why,
+        ReasonedArgs,
         plan=reset,
         role=Role.RESPONDER,
         risk=Risk.CHANGE,

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Arg
 
 from bot.core.cache import Cache, RateLimit, RateLimits, masked
-from bot.core.command import ChangeArgs, Command, Context, ServiceArgs
+from bot.core.command import Command, Context, ReasonedArgs, ServiceArgs
 from bot.core.duration import format_duration
 from bot.core.errors import UsageError
 from bot.core.fleet import Service
-from bot.core.parse import option, words
+from bot.core.parse import option
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Json, Observation, Plan, Risk, Step, Verdict
 from bot.core.prose import Bold, Code, Line
@@ -30,11 +30,10 @@ class Whose(ServiceArgs):
     address: str = Arg("", description="One customer's address, in full; without it others are masked.")
 
 
-class Clear(ChangeArgs):
+class Clear(ReasonedArgs):
     """Whose, and why."""
 
     address: str = Arg("", description="The customer's address, in full.")
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
     stuck: bool = option(default=False, description="All that never expire, in place of an address.")
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from pydantic import Field as Arg
 
-from bot.core.command import ChangeArgs, Command, Context
+from bot.core.command import Command, Context, ReasonedArgs
 from bot.core.database import Database
 from bot.core.errors import Conflict, IntegrationError, UsageError
 from bot.core.fleet import Service
-from bot.core.parse import option, words
+from bot.core.parse import option
 from bot.core.people import Role
 from bot.core.plan import Area, Call, Plan, Risk
 from bot.core.ports import Gateway, Host, Processes, Worker
@@ -28,11 +28,10 @@ PER_CORE = 2
 """Workers that a core may get: more only take memory and turns from each other."""
 
 
-class To(ChangeArgs):
+class To(ReasonedArgs):
     """How many, and why."""
 
     count: int = Arg(ge=1, description="How many workers are to run; not how many more.")
-    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
     override: str = option("", "Why a freeze is no reason to stop.")
 
 

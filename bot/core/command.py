@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.core.parse import option
+from bot.core.parse import option, words
 from bot.core.people import Actor, Role
 from bot.core.plan import Plan, Risk, Step
 from bot.core.results import Result
@@ -42,6 +42,12 @@ class ChangeArgs(ServiceArgs):
 
     break_glass: str = option("", "Run a risky change without a second person: why. All commanders are told.")
     dry_run: bool = option(default=False, description="Show the plan and stop there.")
+
+
+class ReasonedArgs(ChangeArgs):
+    """Arguments of a change that is remembered with its reason."""
+
+    reason: str = words("", "Why; kept in the history and told in an incident's timeline.")
 
 
 @dataclass(frozen=True, slots=True)
