@@ -15,7 +15,8 @@ from bot.core.fleet import Service
 from bot.core.ports import Host
 from bot.demo.gateway import Gateway as DemoGateway
 from bot.demo.gateway import Options
-from integrations import envfile, gateway, local, logs, pm2
+from bot.demo.gateway.layout import free_port
+from integrations import envfile, gateway, local, logs, pm2, releases
 from integrations.http import HttpClient
 
 PLAIN = Options(broken=False, postgres=False, redis=False, load=False)
@@ -131,3 +132,19 @@ def connect(demo: DemoGateway, *, http: HttpClient, data: Path, host: local.Loca
     ports = {kind: system for module, system in built for kind in module.INTEGRATION.provides}
     service = Service(name=demo.name, environment="production", host=host.name, ports=ports)
     return Live(demo, service, host, processes, env, over_http, files)
+
+
+def releases_of(demo: DemoGateway, *, host: Host) -> releases.GitReleases:
+    """The releases of a gateway, each built from the packages that are there already."""
+    first = demo.app_dir.resolve()
+    config = releases.Config(
+        link=str(demo.app_dir),
+        folder=str(first.parent),
+        repository=str(first),
+        shared={".env": str(first / ".env")},
+        prepare=(("cp", "-R", str(first / "node_modules"), "node_modules"), ("node", "scripts/build.js")),
+        smoke_port=free_port(),
+        path=demo.node_path,
+        home=str(demo.home),
+    )
+    return releases.GitReleases(config, host=host)

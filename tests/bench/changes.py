@@ -26,20 +26,18 @@ from bot.core.plan import Action, Area, Attempt, Observation, Plan, Risk, Step, 
 from bot.core.registry import Registry
 from bot.core.releases import Releases
 from bot.demo.gateway import Gateway
-from bot.demo.gateway.layout import free_port
 from bot.demo.packet_filter import packet_filter
 from bot.jobs.queue import defer
 from bot.jobs.worker import Worker
 from bot.operations.engine import Engine
 from bot.store.postgres import Postgres
 from integrations.http import HttpClient
-from integrations.releases import Config, GitReleases
 from tests.bench.figures import Figure
 from tests.bench.ground import Ground
 from tests.commands.bench import ANA, CHANNEL, Bench
 from tests.conftest import Deferred, SetClock
 from tests.fakes import FakeChat
-from tests.fixtures_gateway import check_out, connect, pm2_cli
+from tests.fixtures_gateway import check_out, connect, pm2_cli, releases_of
 from tests.namespaces import PATH, firewall
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,17 +55,7 @@ async def lost(ground: Ground) -> AsyncIterator[Figure]:
     ):
         bench = Bench(connect(demo, http=http, data=ground.folder), store, deferred, SetClock(now()))
         first = demo.app_dir.resolve()
-        config = Config(
-            link=str(demo.app_dir),
-            folder=str(first.parent),
-            repository=str(first),
-            shared={".env": str(first / ".env")},
-            prepare=(("cp", "-R", str(first / "node_modules"), "node_modules"), ("node", "scripts/build.js")),
-            smoke_port=free_port(),
-            path=demo.node_path,
-            home=str(demo.home),
-        )
-        bench.ports = {Releases: GitReleases(config, host=bench.live.host)}
+        bench.ports = {Releases: releases_of(demo, host=bench.live.host)}
         for name, line, words in (
             ("reload", "reload", [f"pm2 reload {demo.name}"]),
             ("scale", "scale 4", [f"pm2 scale {demo.name} 4"]),

@@ -19,13 +19,12 @@ from bot.core.releases import Releases
 from bot.core.results import Button, OperationState, Progress, Style
 from bot.core.windows import Window, WindowState
 from bot.demo.gateway import Gateway
-from bot.demo.gateway.layout import free_port
 from bot.views import render
 from integrations.backups import BackupFolder
 from integrations.backups import Config as FolderConfig
 from integrations.releases import Config, GitReleases
 from tests.commands.bench import CHANNEL, Bench
-from tests.fixtures_gateway import check_out, pm2_cli
+from tests.fixtures_gateway import check_out, pm2_cli, releases_of
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -39,18 +38,7 @@ def git(demo: Gateway, *arguments: str) -> str:
 def deploying(bench: Bench) -> Bench:
     """The bench with the releases of the shared gateway."""
     demo = bench.live.demo
-    first = demo.app_dir.resolve()
-    config = Config(
-        link=str(demo.app_dir),
-        folder=str(first.parent),
-        repository=str(first),
-        shared={".env": str(first / ".env")},
-        prepare=(("cp", "-R", str(first / "node_modules"), "node_modules"), ("node", "scripts/build.js")),
-        smoke_port=free_port(),
-        path=demo.node_path,
-        home=str(demo.home),
-    )
-    bench.ports = {Releases: GitReleases(config, host=bench.live.host)}
+    bench.ports = {Releases: releases_of(demo, host=bench.live.host)}
     return bench
 
 

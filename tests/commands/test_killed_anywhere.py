@@ -27,18 +27,16 @@ from bot.core.records import Operation, Store
 from bot.core.releases import Releases
 from bot.core.results import OperationState, Progress, StepState
 from bot.demo.gateway import Gateway
-from bot.demo.gateway.layout import free_port
 from bot.settings import Settings
 from integrations import local, network
 from integrations.firewall import Config as FirewallConfig
 from integrations.firewall import HelperFirewall
 from integrations.http import HttpClient
-from integrations.releases import Config, GitReleases
 from tests.commands.bench import CHIEF, Bench
 from tests.commands.dying import GIVEN_UP_AFTER, Deaths, Killed, MortalHost, MortalStore
 from tests.commands.test_db import bench_on, make_roles, own_server  # noqa: F401 - a fixture
 from tests.conftest import Deferred, SetClock
-from tests.fixtures_gateway import connect, pm2_cli, pm2_list
+from tests.fixtures_gateway import connect, pm2_cli, pm2_list, releases_of
 from tests.namespaces import FOUR, PATH, Namespace, helper
 
 pytestmark = pytest.mark.timeout(180)
@@ -176,18 +174,7 @@ async def mortal(
         bench = Bench(live, store, deferred, clock)
         steps = bench.registry.steps.items()
         bench.registry.steps = {name: replace(step, settle=min(step.settle, SOON)) for name, step in steps}
-        first = demo.app_dir.resolve()
-        config = Config(
-            link=str(demo.app_dir),
-            folder=str(first.parent),
-            repository=str(first),
-            shared={".env": str(first / ".env")},
-            prepare=(("cp", "-R", str(first / "node_modules"), "node_modules"), ("node", "scripts/build.js")),
-            smoke_port=free_port(),
-            path=demo.node_path,
-            home=str(demo.home),
-        )
-        bench.ports = {Releases: GitReleases(config, host=host)}
+        bench.ports = {Releases: releases_of(demo, host=host)}
         yield Mortal(bench, deaths, host)
     host.bury()
 
