@@ -12,6 +12,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from bot.demo.gateway import GatewayError
 from bot.demo.teller import Teller
 from bot.demo.tools import Say
 from bot.demo.workspace import Person, Seen
@@ -27,6 +28,7 @@ A line that begins with / is a slash command, anything else is said in the chann
   :fill NAME VALUE     fill in a field of the form in front of you;  :submit sends it,  :close drops it
   :reply WORDS         answer below the last message;  :edit WORDS and :delete change your own last one
   :react NAME          react to the last message
+  :byhand RELEASE      a colleague deploys without the bot; v1.3.0-badstart crashes at its start
   :screen  :home  :help  :quit"""
 _WAIT = 1.5
 """Seconds in which most answers come; later ones are shown as they come."""
@@ -55,6 +57,7 @@ class Prompt:
             "edit": self._edit,
             "delete": self._delete,
             "react": self._react,
+            "byhand": self._byhand,
             "screen": self._screen,
             "home": self._home,
             "help": self._help,
@@ -180,6 +183,13 @@ class Prompt:
         if not fitting:
             raise LookupError("There is no such message here.")
         return fitting[-1]
+
+    async def _byhand(self, release: str) -> None:
+        try:
+            await self._world.gateway.deploy_by_hand(release)
+        except GatewayError as error:
+            raise LookupError(str(error)) from error
+        self._say(f"  A colleague has checked out {release} and reloaded; PM2 reported success.")
 
     async def _screen(self, _: str) -> None:
         self._say("\n".join(channel_lines(self._person, self._channel)))

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.namespaces import needed
 from tests.waiting import until
 
 OPSBOT = Path(sys.executable).with_name("opsbot")
@@ -121,3 +122,46 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> Non
     assert process.returncode == 1
     assert "The demo cannot start" in said
     assert "Traceback" not in said
+
+
+BLOCKING = (
+    ("/ops block-ip 198.51.100.7 card testing", "Plan: Block"),
+    (":click Confirm", "198.51.100.7 is blocked"),
+)
+
+
+async def test_a_release_that_crashes_is_found_rolled_back_and_the_rest_takes_two_messages_each(tmp_path: Path) -> None:
+    process = await demo(tmp_path / "demo")
+    await ready(process)
+
+    for line, answer in (
+        (":byhand v1.3.0-badstart", "PM2 reported success"),
+        ("/ops status", "worker 1 is errored"),
+        ("/ops logs 5 --err", "last 5 errors"),
+        ("/ops rollback the release crashes", "becomes e6f2551423f0"),
+        (":click Confirm", "each answers health of build e6f2551423f0"),
+        *(BLOCKING if not needed("unshare", "nsenter", "nft") else ()),
+        ("/ops scale 3 traffic", "2 -> 3"),
+        (":click Confirm", "3 workers ("),
+        (":click Undo", "3 -> 2"),
+        (":click Confirm", "2 workers ("),
+        ("/ops status", "2 of 2 workers answer"),
+    ):
+        await typed(process, line, answer)
+    await typed(process, ":quit", "Tearing down")
+
+    await finished(process)
+    assert process.returncode == 0
+
+
+async def typed(process: asyncio.subprocess.Process, line: str, answer: str) -> None:
+    """Type a line and read until its answer has come."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(f"{line}\n".encode())
+    said = ""
+    async with asyncio.timeout(60):
+        while answer not in said:
+            more = await process.stdout.readline()
+            assert more, said
+            said += more.decode()

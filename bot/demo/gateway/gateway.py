@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bot.demo.gateway.bringup import Options, Running, bring_up
-from bot.demo.gateway.commands import run, to_thread
+from bot.demo.gateway.commands import GatewayError, run, to_thread
 from bot.demo.gateway.layout import environment
 from bot.demo.gateway.ownership import Ownership
 from bot.demo.gateway.wire import health_by_pid, request
@@ -94,6 +94,16 @@ class Gateway:
     async def close(self) -> None:
         """Tear everything down; again is nothing. Returns when no process is left."""
         await to_thread(self._ownership.release)
+
+    async def deploy_by_hand(self, release: str) -> None:
+        """Check out a release and reload, as somebody at the shell would who believes PM2's exit code.
+
+        Raises GatewayError when there is no such release.
+        """
+        if release not in self.releases:
+            raise GatewayError(f"There are the releases {', '.join(self.releases)}.")
+        await run(("git", "checkout", "--quiet", release), env=self.env, cwd=self.app_dir)
+        await run((*self.pm2, "reload", self.name), env=self.env, cwd=self.app_dir, within=60)
 
     async def workers(self) -> list[Worker]:
         """The service's rows in PM2's list, and no row when there is no daemon."""
