@@ -124,10 +124,13 @@ class GitReleases:
         return Current(sha, folder, tuple(line[3:] for line in status.splitlines()))
 
     async def before_by_hand(self) -> str | None:
-        """See `Releases`: the newest other entry of the folder's reflog."""
+        """See `Releases`: the newest other entry of the folder's reflog, or where its oldest one came from."""
         current = await self.current()
         log = await self._checked(self._git_argv("reflog", "--format=%H", "--max-count=50", at=current.folder))
-        return next((sha for sha in log.split() if sha != current.sha), None)
+        found = log.split()
+        oldest = self._git_argv("rev-parse", "--verify", "--quiet", f"HEAD@{{{len(found)}}}", at=current.folder)
+        found += (await self._run(oldest)).out.split()
+        return next((sha for sha in found if sha != current.sha), None)
 
     async def names(self, sha: str) -> tuple[str, ...]:
         """See `Releases`."""

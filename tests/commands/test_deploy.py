@@ -150,6 +150,18 @@ async def test_what_somebody_deployed_by_hand_is_rolled_back_to_what_was_there_b
     assert await builds(deploying) == {demo.releases["v1.4.0"]}
 
 
+@pytest.mark.row("O2")
+async def test_git_is_believed_though_it_has_forgotten_all_but_the_last_checkout(deploying: Bench) -> None:
+    demo = deploying.live.demo
+    check_out(demo, "v1.3.0-badstart")
+    log = demo.app_dir / ".git" / "logs" / "HEAD"
+    log.write_text(log.read_text().splitlines(keepends=True)[-1])
+
+    found = await deploying.service.port(Releases).before_by_hand()
+
+    assert found == demo.releases["v1.4.0"]
+
+
 @pytest.mark.row("N3")
 async def test_what_a_colleague_has_pushed_is_fetched_and_the_checkout_is_left_where_it_is(
     deploying: Bench, tmp_path: Path
