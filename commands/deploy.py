@@ -153,8 +153,8 @@ async def _change_to(
             Field("Workers", summary(workers)),
         ),
         actions=(
-            Action(BUILD.name, "Build it beside what runs", {"sha": target}),
-            Action(SMOKE.name, "Start it on a spare port", {"sha": target}),
+            Action(BUILD.name, "Build it beside what runs", {"sha": target}, aside=True),
+            Action(SMOKE.name, "Start it on a spare port", {"sha": target}, aside=True),
             Action(SWITCH.name, "Switch to it", there.model_dump()),
             Action(
                 RELOAD.name, "Reload, and see its build in every worker", {"build": target}, processes.reload_argv()

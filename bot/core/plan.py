@@ -86,12 +86,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One step of a plan with its parameters; `argv` is the command line as people are shown it."""
+    """One step of a plan with its parameters; `argv` is the command line as people are shown it.
+
+    What is done `aside` touches nothing that is in use: while only that was done, there is nothing to put back.
+    """
 
     step: str
     title: str
     params: Json = field(default_factory=dict)
     argv: tuple[str, ...] = ()
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,9 +97,10 @@ class Runner:
             back, why = OperationState.CANCELLED, f"Stopped after {len(ran)} of {len(rows)} steps."
         else:
             return _End(OperationState.DONE)
-        if not any(row.before is not None for row in ran):
-            state = OperationState.FAILED if last else OperationState.CANCELLED
-            return _End(state, f"{why} Nothing was touched.")
+        begun = [row for row in ran if row.before is not None]
+        if all(operation.plan.actions[row.number - 1].aside for row in begun):
+            state = OperationState.FAILED if back is OperationState.ROLLED_BACK else back
+            return _End(state, f"{why} Nothing{' that is in use' if begun else ''} was touched.")
         undo = backward(operation, stored)
         if not undo:
             state = OperationState.FAILED if back is OperationState.ROLLED_BACK else back
