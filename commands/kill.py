@@ -67,7 +67,8 @@ async def kill(_ctx: Context, _args: ReasonedArgs, *, daemon: Daemon) -> Plan:
 
 async def resurrect(_ctx: Context, _args: ReasonedArgs, *, daemon: Daemon) -> Plan:
     """Start the daemon again with every app that was saved, after a kill or a crash of it."""
-    if pid := await daemon.running():
+    pid = await daemon.running()
+    if pid and _to_be_saved(await daemon.apps()):  # any `pm2 list` at a shell starts an empty one
         raise Conflict(f"The daemon runs (pid {pid}).", hint="start brings back this service.")
     dump = await daemon.dump()
     if dump is None or not dump.apps:

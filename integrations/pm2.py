@@ -235,7 +235,9 @@ class Pm2:
     async def act(self, act: Act) -> str:
         """See `Daemon`. Killing takes as long as every worker of every app may take."""
         if act is Act.RESURRECT:
-            if pid := await self.running():
+            pid = await self.running()
+            # One without apps is what stays of a resurrect that was broken off after this ping.
+            if pid and any(not app.module for app in await self.apps()):
                 raise Conflict(f"A PM2 daemon runs already (pid {pid}).")
             # Started apart, for a daemon that resurrect starts would inherit the lock and hold it for ever.
             await self._run((*self._command, "ping"))
