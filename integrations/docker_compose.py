@@ -6,6 +6,7 @@ Only named fields are asked for: a container's whole description holds its envir
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,11 +18,14 @@ from pydantic import AliasPath, BaseModel, Field, TypeAdapter, ValidationError
 from bot.core.duration import Duration
 from bot.core.errors import Conflict, IntegrationError, NotFound, UsageError
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.loglines import newest
+from bot.core.log_search import LogSearch, Matches
+from bot.core.loglines import matching, newest
 from bot.core.ports import Done, Host, LogFile, Logs, LogTail, Processes, Worker
 from bot.core.processes import Declared, Supervisor, Verb
+from bot.core.search import Pattern
 
 _READ = timedelta(seconds=20)
+_STAMP = re.compile(r"(?P<at>\d{4}-\S+) ")
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 # https://docs.docker.com/reference/cli/docker/inspect/: a template keeps the container's environment out of the answer.
@@ -211,11 +215,22 @@ class DockerCompose:
         if errors_only:
             raise UsageError("Compose does not keep standard error apart.", hint="Search for a word: --grep error.")
         read = self._config.scanned if containing else count
-        options = ("--no-color", "--no-log-prefix", "--timestamps", "--tail", str(read))
-        done = await self._checked((*self._compose, "logs", *options, self._config.service))
-        lines = sorted(done.out.splitlines(), key=lambda line: line.partition(" ")[0])
+        lines = await self._lines(read)
         left_out = f"the last {read} lines of each container were searched" if containing else ""
         return LogTail(newest(lines, count, containing=containing), left_out)
+
+    async def matching(self, wanted: Pattern, *, since: datetime) -> Matches:
+        """See `LogSearch`. Where a container may have more lines than are read, nobody knows how far back all go."""
+        read = self._config.scanned
+        lines = await self._lines(read)
+        found, first = matching(lines, wanted, since=since, prefix=_STAMP)
+        return Matches(found, first if len(lines) < read else None, f"the last {read} lines of each container")
+
+    async def _lines(self, count: int) -> list[str]:
+        """So many of each container, by their time."""
+        options = ("--no-color", "--no-log-prefix", "--timestamps", "--tail", str(count))
+        done = await self._checked((*self._compose, "logs", *options, self._config.service))
+        return sorted(done.out.splitlines(), key=lambda line: line.partition(" ")[0])
 
     async def ping(self) -> str:
         """How many containers there are."""
@@ -298,5 +313,5 @@ def _bytes(text: str) -> int | None:
 
 
 INTEGRATION = Integration(
-    name="docker_compose", config=Config, build=DockerCompose, provides=(Processes, Supervisor, Logs)
+    name="docker_compose", config=Config, build=DockerCompose, provides=(Processes, Supervisor, Logs, LogSearch)
 )

@@ -15,9 +15,11 @@ from pydantic import Field
 
 from bot.core.errors import IntegrationError, NotFound, OutcomeUnknown, UsageError
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.loglines import newest
+from bot.core.log_search import LogSearch, Matches
+from bot.core.loglines import matching, newest
 from bot.core.ports import Done, Host, LogFile, Logs, LogTail, Processes, Worker
 from bot.core.processes import Declared, Supervisor, Verb
+from bot.core.search import Pattern
 
 _READ = timedelta(seconds=20)
 _EACH = timedelta(seconds=65)  # the helper ends each of its commands after a minute
@@ -27,6 +29,7 @@ _ASKED = (
     *("MemoryCurrent", "MemoryMax"),
 )
 _STATES = {"failed": "errored", "inactive": "stopped", "deactivating": "stopping", "activating": "launching"}
+_STAMP = re.compile(r"(?P<at>\d{4}-\S+) \S+ [^:]*: ")  # and the host, the program and its pid
 _NO_NUMBER = str(2**64 - 1)  # how systemd writes that it does not count
 
 Shown = Mapping[str, str]
@@ -159,8 +162,20 @@ class Systemd:
         if errors_only:
             raise UsageError("The journal does not keep standard error apart.", hint="Search for a word: --grep error.")
         read = self._config.scanned if containing else count
+        lines = await self._lines(read)
+        left_out = f"the last {read} lines were searched" if containing else ""
+        return LogTail(newest(lines, count, containing=containing), left_out)
+
+    async def matching(self, wanted: Pattern, *, since: datetime) -> Matches:
+        """See `LogSearch`."""
+        read = self._config.scanned
+        found, first = matching(await self._lines(read), wanted, since=since, prefix=_STAMP)
+        return Matches(found, first, f"the last {read} lines were searched")
+
+    async def _lines(self, count: int) -> list[str]:
+        """The newest lines of all units."""
         units = [word for unit in self._units for word in ("-u", unit)]
-        argv = (*self._config.journal, *units, "-n", str(read), "--output=short-iso", "--no-pager")
+        argv = (*self._config.journal, *units, "-n", str(count), "--output=short-iso", "--no-pager")
         done = await self._host.run(argv, within=_READ, env=_ENV)
         if done.cut:
             raise IntegrationError("The journal says more than can be read at once.", hint="Ask for fewer lines.")
@@ -168,9 +183,7 @@ class Systemd:
             raise IntegrationError(
                 f"The journal cannot be read: {_last(done)}", hint="Is the bot's user in the group systemd-journal?"
             )
-        lines = [line for line in done.out.splitlines() if not line.startswith("-- ")]
-        left_out = f"the last {read} lines were searched" if containing else ""
-        return LogTail(newest(lines, count, containing=containing), left_out)
+        return [line for line in done.out.splitlines() if not line.startswith("-- ")]
 
     async def ping(self) -> str:
         """What state each unit is in."""
@@ -243,4 +256,6 @@ def _last(done: Done) -> str:
     return lines[-1][:300] if lines else "nothing"
 
 
-INTEGRATION = Integration(name="systemd", config=Config, build=Systemd, provides=(Processes, Supervisor, Logs))
+INTEGRATION = Integration(
+    name="systemd", config=Config, build=Systemd, provides=(Processes, Supervisor, Logs, LogSearch)
+)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.core.log_search import LogSearch
 from bot.core.ports import EnvFile, Gateway, Http, Logs, Processes
 from bot.core.processes import Supervisor
 from bot.demo.gateway.layout import free_port
@@ -65,7 +66,10 @@ class Ground:
         over_http = gateway.HttpGateway(
             gateway.Config(url=f"http://127.0.0.1:{self.state['port']}", pending=None), http=http
         )
-        return dict.fromkeys((Processes, Supervisor, Logs), self.manager) | {EnvFile: env, Gateway: over_http}
+        return dict.fromkeys((Processes, Supervisor, Logs, LogSearch), self.manager) | {
+            EnvFile: env,
+            Gateway: over_http,
+        }
 
 
 @contextmanager

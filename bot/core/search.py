@@ -186,10 +186,10 @@ def _unpack(file: File) -> tuple[str, ...]:
 
 
 def _lines(out: str) -> tuple[str, ...]:
-    return tuple(_clean(line) for line in out.removesuffix("\n").split("\n")) if out else ()
+    return tuple(readable(line) for line in out.removesuffix("\n").split("\n")) if out else ()
 
 
-def _clean(line: str) -> str:
+def readable(line: str) -> str:
     """No colours, no control characters, not longer than is read by people."""
     start = line[: 4 * _LONGEST].rstrip("\r")  # colours take room too, and a line may have no end
     text = _CONTROL.sub("", _ANSI.sub("", start))

@@ -170,6 +170,22 @@ async def test_logs_come_from_the_engine(managed: tuple[Bench, Ground]) -> None:
         await bench.type("logs 3 --err")
 
 
+@pytest.mark.row("E3", "H1")
+async def test_errors_are_counted_in_the_logs_of_the_engine(managed: tuple[Bench, Ground]) -> None:
+    bench, here = managed
+    front = {"docker compose": "2026-03-02T08:{}:00.000000000Z ", "systemd": "2026-03-02T08:{}:00+0000 web-1 node[7]: "}
+    line = front[here.kind] + '{{"level":"{}","msg":"payment {} failed"}}'
+    lines = [line.format(*each) for each in ((50, "error", 1), (51, "info", 2), (52, "error", 3))]
+    old = line.format(10, "error", 4).replace("T08", "T07")
+    here.set(logs=[[old, *lines]])
+
+    said = await bench.says("errors for 1h")
+
+    assert "2 error lines" in said
+    assert "payment # failed" not in said  # a sample is shown, not its signature
+    assert "payment 3 failed" in said
+
+
 @pytest.mark.row("H4")
 async def test_a_second_container_that_cannot_have_the_port_is_refused(bench: Bench, tmp_path: Path) -> None:
     section = {"ports": [{"mode": "ingress", "target": 3000, "published": "3000", "protocol": "tcp"}]}
