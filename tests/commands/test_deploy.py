@@ -285,6 +285,7 @@ async def test_a_reload_that_ends_in_an_outage_offers_the_way_back(deploying: Be
     assert isinstance(card, Progress)
     assert card.state is OperationState.FAILED
     assert card.buttons == (Button("Rollback", "operation.rescue", operation.id, Style.PRIMARY),)
+    bench.clock.advance(timedelta(seconds=1))
     await bench.engine.rescue(bench.context(), operation.id)
     await bench.engine.approval.confirm(bench.context(), (await bench.newest()).id)
     await bench.work()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
 import subprocess
@@ -24,7 +25,9 @@ async def test_workers_are_told_by_named_fields_only(live: Live) -> None:
     workers = await live.processes.workers()
 
     assert [(worker.id, worker.pid, worker.status) for worker in workers] == pm2_list(live.demo)
-    assert {(worker.mode, worker.restarts) for worker in workers} == {("cluster_mode", workers[0].restarts)}
+    listed = json.loads(pm2_cli(live.demo, "jlist").stdout)
+    assert [worker.restarts for worker in workers] == [row["pm2_env"]["restart_time"] for row in listed]
+    assert {worker.mode for worker in workers} == {"cluster_mode"}
     for worker in workers:
         assert worker.memory
         assert worker.memory > 1_000_000

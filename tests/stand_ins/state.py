@@ -55,7 +55,8 @@ def spawn(state: State, file: Path, *, hostname: str = "") -> int:
         start_new_session=True,
     )
     assert process.stdout
-    process.stdout.readline()
+    if not process.stdout.readline():
+        process.wait()  # it says nothing any more, and is about to end
     return process.pid
 
 
