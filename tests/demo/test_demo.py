@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -127,7 +127,7 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> Non
 
 BLOCKING = (
     ("/ops block-ip 198.51.100.7 card testing", "Plan: Block"),
-    (":click Confirm", "198.51.100.7 is blocked"),
+    (":click Confirm", "198.51.100.7 is blocked", "[Undo]"),
 )
 
 
@@ -135,43 +135,43 @@ async def test_a_release_that_crashes_is_found_rolled_back_and_the_rest_takes_tw
     process = await demo(tmp_path / "demo")
     await ready(process)
 
-    for line, answer in (
+    for line, *answers in (
         (":byhand v1.3.0-badstart", "PM2 reported success"),
         ("/ops status", "worker 1 is errored"),
         ("/ops logs 5 --err", "last 5 errors"),
         ("/ops rollback the release crashes", "(v1.4.0)"),
-        (":click Confirm", "each answers health of build"),
+        (":click Confirm", "each answers health of build", "[Undo]"),
         *(BLOCKING if not needed("unshare", "nsenter", "nft") else ()),
         ("/ops scale 3 traffic", "2 -> 3"),
-        (":click Confirm", "3 workers ("),
+        (":click Confirm", "3 workers (", "[Undo]"),
         (":click Undo", "3 -> 2"),
-        (":click Confirm", "2 workers ("),
+        (":click Confirm", "2 workers (", "[Undo]"),
         ("/ops status", "2 of 2 workers answer"),
     ):
-        await typed(process, line, answer)
+        await typed(process, line, *answers)
     await typed(process, ":quit", "Tearing down")
 
     await finished(process)
     assert process.returncode == 0
 
 
-async def typed(process: asyncio.subprocess.Process, line: str, answer: str) -> None:
-    """Type a line and read until its answer has come; what only looks is typed again, as people do."""
+async def typed(process: asyncio.subprocess.Process, line: str, *answers: str) -> None:
+    """Type a line and read until its answers have come; what only looks is typed again, as people do."""
     said = ""
     async with asyncio.timeout(60):
-        while answer not in said:
+        while not all(answer in said for answer in answers):
             with suppress(TimeoutError):
                 async with asyncio.timeout(8 if line == "/ops status" else None):
-                    said += await _answered(process, line, answer)
+                    said += await _answered(process, line, answers)
 
 
-async def _answered(process: asyncio.subprocess.Process, line: str, answer: str) -> str:
-    """What is said until the answer has come."""
+async def _answered(process: asyncio.subprocess.Process, line: str, answers: Sequence[str]) -> str:
+    """What is said until the answers have come."""
     assert process.stdin
     assert process.stdout
     process.stdin.write(f"{line}\n".encode())
     said = ""
-    while answer not in said:
+    while not all(answer in said for answer in answers):
         more = await process.stdout.readline()
         assert more, said
         said += more.decode()
