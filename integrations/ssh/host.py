@@ -24,6 +24,7 @@ from integrations.ssh.lines import Change, Setting
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _USUALLY = timedelta(seconds=20)
 _SESSIONS = 8  # sshd refuses the eleventh, and people have theirs
+_OPENINGS = 4
 _PATIENCE = 10  # seconds, for a connection
 _GRACE = timedelta(seconds=5)
 _RETRY = 0.5  # seconds
@@ -246,14 +247,16 @@ class SshHost:
             sent = lines.encoded(line)
         except ValueError as error:
             raise IntegrationError(f"The command cannot be run on {self.name}: {error}.") from error
-        for attempt in (1, 2):
+        for attempt in range(1, _OPENINGS + 1):
             link = await self._linked()
             try:
                 # Bytes, for arguments need not be text; asyncssh hands them on.
                 return await link.create_process(cast("str", sent), stdin=asyncssh.DEVNULL, encoding=None)
             except asyncssh.ChannelOpenError as error:
                 never_opened = error.code == asyncssh.OPEN_CONNECT_FAILED
-                if never_opened and link.is_closed() and attempt == 1:
+                if never_opened and attempt < _OPENINGS:
+                    if not link.is_closed():
+                        await asyncio.sleep(_RETRY)  # sshd has not noticed yet that others have ended
                     continue
                 if link.is_closed() and not never_opened:
                     raise _LostError from error
