@@ -1,0 +1,32 @@
+"""What the timeline of an incident is made of."""
+
+from __future__ import annotations
+
+from bot.incidents.selection import select
+from tests.incidents.talk import acted, key, said, talk
+
+
+def test_what_was_recorded_and_what_people_marked_is_in_the_timeline_in_order_of_time() -> None:
+    chosen = select(
+        talk(
+            said("10:05", "ana", "so it is the cache", marked=("UBO",)),
+            acted("10:00", "ana", "declared", "Declared as High: carts are empty"),
+        )
+    )
+
+    assert [entry.source for entry in chosen.entries] == [("declared:10:00",), (key("10:05"),)]
+
+
+def test_a_deleted_message_is_not_told_though_somebody_marked_it() -> None:
+    assert select(talk(said("10:05", "ana", "", marked=("UBO",), deleted=True))).entries == ()
+
+
+def test_what_a_message_tells_and_the_bot_recorded_is_told_once() -> None:
+    chosen = select(
+        talk(
+            said("10:05", "robot", "maintenance is on", marked=("UBO",)),
+            acted("10:06", "ana", "operation", "Maintenance on: done", message=key("10:05")),
+        )
+    )
+
+    assert [(entry.kind, entry.source) for entry in chosen.entries] == [("operation", (key("10:05"),))]
