@@ -140,7 +140,7 @@ def demo(*, tour: bool, leave: bool, sabotage: str | None, port: int, data: Path
 def check(config: Path | None) -> None:
     """Try everything that the configuration names; exit code 1 when something does not answer."""
     from bot.check import check as try_all
-    from bot.core.results import State
+    from bot.core.parts import State
     from bot.logs import set_up
 
     settings, known = _load(config)

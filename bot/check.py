@@ -11,7 +11,7 @@ from bot.app import audit_key, database, private_folder
 from bot.core.contacts import Contact
 from bot.core.errors import OpsbotError
 from bot.core.integration import Integration
-from bot.core.results import State
+from bot.core.parts import State
 from bot.jobs.queue import defer
 from bot.services import build_services
 from bot.settings import Settings

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bot.core.command import Args, Command, Context
 from bot.core.parse import option
+from bot.core.parts import Button
 from bot.core.prose import Code, Line, Person, When
 from bot.core.records import Lease, Store
-from bot.core.results import Button, Table
+from bot.core.results import Table
 
 
 class Filter(Args):

@@ -12,10 +12,11 @@ from bot.core.command import Command, Context, ReasonedArgs, ServiceArgs
 from bot.core.errors import Conflict, NotConfigured
 from bot.core.fleet import Service
 from bot.core.parse import option
+from bot.core.parts import State
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Attempt, Call, Json, Observation, Plan, Risk, Step, Verdict
 from bot.core.prose import Bold, Line
-from bot.core.results import Field, Fields, State
+from bot.core.results import Field, Fields
 
 MARGIN = 1.1
 """A limit has to leave a tenth beyond what is used: below that Redis throws keys away, or refuses writes, at once."""

@@ -8,9 +8,10 @@ from datetime import datetime
 from bot.core.command import Command, Context, ServiceArgs
 from bot.core.credentials import Credential, Credentials, FileFacts
 from bot.core.fleet import Service
+from bot.core.parts import State
 from bot.core.people import Role
 from bot.core.records import Store
-from bot.core.results import Check, Checks, State
+from bot.core.results import Check, Checks
 from bot.operations.credentials import Burnt, Seen, burnt, remember
 
 _OTHERS_READ, _GROUP_READS = 0o007, 0o070

@@ -15,9 +15,10 @@ from bot.core.fleet import Service
 from bot.core.leaks import mask_emails
 from bot.core.log_search import LogLine, LogSearch, Matches
 from bot.core.parse import option
+from bot.core.parts import State
 from bot.core.people import Role
 from bot.core.prose import Bold, Line, When
-from bot.core.results import State, Table
+from bot.core.results import Table
 from bot.core.signatures import WANTED, Group, grouped, is_error
 from bot.digests.checks import ERRORS_WARN, Terms
 

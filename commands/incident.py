@@ -7,12 +7,13 @@ from pydantic import Field
 from bot.core.command import Args, Command, Context, Root
 from bot.core.contacts import Contact, Contacts
 from bot.core.errors import IntegrationError
+from bot.core.incident_results import IncidentCard, IncidentReport, Timeline
 from bot.core.parse import option, words
 from bot.core.people import Role
 from bot.core.ports import Chat, Documents
 from bot.core.prose import Channel, Line, Person, When
 from bot.core.records import Store
-from bot.core.results import IncidentCard, IncidentReport, Table, Text, Timeline
+from bot.core.results import Table, Text
 from bot.incidents.attempts import Attempts
 from bot.incidents.cards import incident_card
 from bot.incidents.lifecycle import declare

@@ -15,12 +15,13 @@ from bot.core.duration import format_duration
 from bot.core.errors import Conflict, IntegrationError, UsageError
 from bot.core.fleet import Service
 from bot.core.parse import option, words
+from bot.core.parts import Button, State
 from bot.core.people import Role
 from bot.core.plan import Action, Area, Call, LeaseTerms, Plan, Risk, Verdict
 from bot.core.ports import EnvFile, EnvKey, Gateway, Processes, Voice, Worker
 from bot.core.prose import Bold, Code, Inline, Line, Person, When
 from bot.core.records import Lease, Store
-from bot.core.results import Button, Field, Fields, Result, State
+from bot.core.results import Field, Fields, Result
 from bot.operations.effects import ENV_SET, MAINTENANCE, RELOAD, see_steady
 from bot.operations.workers import gap_while_replaced, mode_of, summary
 

@@ -8,9 +8,10 @@ from bot.core.command import Args, Command, Context
 from bot.core.contacts import Contacts
 from bot.core.errors import IntegrationError
 from bot.core.oncall import OnCall, Shift
+from bot.core.parts import State
 from bot.core.ports import Chat
 from bot.core.prose import Inline, Line, Person, When
-from bot.core.results import Field, Fields, Result, State, Text
+from bot.core.results import Field, Fields, Result, Text
 
 
 class Nothing(Args):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from bot.core.command import Command, Context, ServiceArgs
+from bot.core.parts import State
 from bot.core.people import Role
 from bot.core.provider import Part, Probed, Provider
-from bot.core.results import Check, Checks, State
+from bot.core.results import Check, Checks
 
 
 async def provider(ctx: Context, _args: ServiceArgs, *, provider: Provider) -> Checks:

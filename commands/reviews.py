@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bot.core.command import Args, Command, Context
+from bot.core.parts import Button
 from bot.core.prose import Code, Line, Person, When
 from bot.core.records import Operation, Store
-from bot.core.results import Button, Table
+from bot.core.results import Table
 from bot.operations.rows import glass_broken
 
 

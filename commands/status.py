@@ -12,12 +12,14 @@ from typing import TypeVar
 from bot.core.command import Args, Command, Context
 from bot.core.errors import IntegrationError, OpsbotError
 from bot.core.fleet import Fleet, Service
+from bot.core.incidents import Incident
 from bot.core.parse import option
+from bot.core.parts import State
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Gateway, Processes, Voice, Worker
 from bot.core.prose import Bold, Channel, Inline, Line, Person, When
-from bot.core.records import Incident, Lease, Operation, Store
-from bot.core.results import Field, ServiceStatus, State, Status
+from bot.core.records import Lease, Operation, Store
+from bot.core.results import Field, ServiceStatus, Status
 from bot.digests.checks import Terms, judge_success
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bot.core.errors import IntegrationError, OutcomeUnknown, Unreachable
 from bot.core.integration import Integration, IntegrationConfig
+from bot.core.parts import State
 from bot.core.ports import Answer, EnvFile, Http
 from bot.core.provider import Part, Probed, Provider, Said
-from bot.core.results import State
 
 _STATES = {
     "none": State.OK,

@@ -14,16 +14,17 @@ from psycopg import sql
 from pydantic import BaseModel, Field
 
 from bot.core.clock import Clock, now
-from bot.core.command import Args, Click, Command, Context, ServiceArgs
+from bot.core.command import Args, Click, Command, Context, Filling, ServiceArgs
 from bot.core.errors import Conflict, NotFound
 from bot.core.fleet import Fleet, Service
 from bot.core.parse import words
+from bot.core.parts import Button
 from bot.core.people import Role
 from bot.core.plan import Plan, Risk
 from bot.core.ports import Chat
 from bot.core.redact import Redactor
 from bot.core.registry import Registry
-from bot.core.results import Button, Result, Text
+from bot.core.results import Result, Text
 from bot.demo.workspace import Workspace
 from bot.slack.link import Link
 from bot.slack.listeners import Door
@@ -103,8 +104,9 @@ async def where(ctx: Context, args: ServiceArgs, *, service: Service) -> Result:
 
 
 async def button(ctx: Context, args: Args) -> Result:
-    """Offer a button."""
-    return Text(("Press it.",), buttons=(Button("Press", "press", "row1"), Button("Admin", "admin", "row2")))
+    """Offer buttons."""
+    buttons = (Button("Press", "press", "row1"), Button("Admin", "admin", "row2"), Button("Ask", "ask", "row3"))
+    return Text(("Press it.",), buttons=buttons)
 
 
 async def post(ctx: Context, args: Say, *, chat: Chat) -> Result:
@@ -131,6 +133,11 @@ async def press(ctx: Context, row_id: str, *, diary: Diary) -> Result:
     return Text((f"Pressed by {ctx.actor.name}.",))
 
 
+async def ask(ctx: Context, row_id: str) -> Filling:
+    """Ask for words, and know some already."""
+    return Filling(("count",), given={"number": "2"}, kept={"unit": f"goats of {row_id}"})
+
+
 COMMANDS = (
     Command(("ping",), Args, run=ping, direct=True),
     Command(("shout",), Say, run=shout, public=True),
@@ -148,6 +155,7 @@ COMMANDS = (
 CLICKS = (
     Click("press", press),
     Click("admin", press, role=Role.ADMIN),
+    Click("ask", ask),
 )
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RENDERED = """
 from datetime import UTC, datetime
 import bot, commands, integrations
-from bot.core.results import IncidentReport
+from bot.core.incident_results import IncidentReport
 from bot.views import render
 at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 print(render(IncidentReport("Payments fail", 1, "High", "", at, "declared", None, "UTC", (), (), ())).blocks)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -112,14 +112,26 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Filling:
+    """What a click answers that asks for words: the form of the command at `path` (as typed after the main root).
+
+    `given` is filled in already; `kept` goes along unseen, such as the number of the row that is edited.
+    """
+
+    path: tuple[str, ...]
+    given: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Click:
-    """What a button's `verb` does: `async def f(ctx, row_id, *, port: Port, ...) -> Result | None`.
+    """What a button's `verb` does: `async def f(ctx, row_id, *, port: Port, ...) -> Result | Filling | None`.
 
     The result replaces the card that was clicked; None leaves it to the handler, which has updated it by itself.
     """
 
     verb: str
-    run: Callable[..., Awaitable[Result | None]]
+    run: Callable[..., Awaitable[Result | Filling | None]]
     role: Role = Role.VIEWER
 
 

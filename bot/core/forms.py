@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import timedelta
 
 from bot.core.command import Command
@@ -11,15 +11,23 @@ from bot.core.results import Form, FormField, FormKind
 
 
 def form(
-    command: Command, *, row_id: str, given: Mapping[str, str] | None = None, faults: Mapping[str, str] | None = None
+    command: Command,
+    *,
+    row_id: str,
+    given: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+    kept: Container[str] = (),
 ) -> Form:
     """The questions of `command`; `given` (from `parse.gather`) is filled in, `faults` (of a `UsageError`) are shown.
+
+    Parameters named in `kept` are not asked for: whoever opens the form knows them.
 
     `parse.validate` turns the answers, by the same names, into the arguments.
     """
     fields = tuple(
         _field(parameter, (given or {}).get(parameter.name, ""), (faults or {}).get(parameter.name, ""))
         for parameter in parameters(command.args)
+        if parameter.name not in kept
     )
     return Form(title=command.name.capitalize(), submit="Continue", row_id=row_id, fields=fields, intro=command.summary)
 

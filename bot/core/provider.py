@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.core.results import State
+from bot.core.parts import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from bot.core.checklists import Checklists
+from bot.core.incidents import Entries, Incidents, Messages
 from bot.core.plan import Call, Json, Plan
 from bot.core.ports import MessageRef
 from bot.core.results import Check, OperationState, PlanState, StepState
@@ -194,111 +195,6 @@ class Audit(Protocol):
 
     async def head(self) -> AuditRow | None: ...
     async def recent(self, *, limit: int = 50) -> tuple[AuditRow, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """An incident; `state` is open or resolved, severity one of Critical, High, Medium, Low.
-
-    One that is `private` shows up in its own channel and nowhere else.
-    """
-
-    number: int
-    title: str
-    severity: str
-    state: str
-    channel: str
-    commander: str
-    opened_by: str
-    opened_at: datetime
-    resolved_at: datetime | None = None
-    resolved_by: str = ""
-    impact: str = ""
-    service: str = ""
-    card: MessageRef | None = None
-    private: bool = False
-
-
-class Incidents(Protocol):
-    """Incidents, numbered from 1 without a gap."""
-
-    async def declare(self, incident: Incident) -> Incident:
-        """Store it under the next number, which replaces the one given."""
-        ...
-
-    async def get(self, number: int) -> Incident: ...
-    async def in_channel(self, channel: str) -> Incident | None: ...
-    async def open(self) -> tuple[Incident, ...]: ...
-    async def set_channel(self, number: int, channel: str) -> None: ...
-    async def set_card(self, number: int, card: MessageRef) -> None: ...
-
-    async def resolve(self, number: int, *, at: datetime, by: str) -> bool:
-        """False when it was not open."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A captured message as it stands now; `at` is its own time. A deleted one keeps its row as a tombstone."""
-
-    channel: str
-    ts: str
-    at: datetime
-    user: str
-    author: str
-    text: str
-    thread_ts: str = ""
-    subtype: str = ""
-    edited_at: datetime | None = None
-    deleted_at: datetime | None = None
-    files: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An edit (`text` is the new text) or a deletion (`text` is None) of a message; `key` tells doubles."""
-
-    channel: str
-    ts: str
-    key: str
-    at: datetime
-    text: str | None
-    old_text: str = ""
-
-
-class Messages(Protocol):
-    """The record of channels: written in batches, doubles dropped by the message's own key."""
-
-    async def record(self, messages: Sequence[Message], changes: Sequence[Change]) -> None:
-        """Store what is new; a change that arrives before its message is kept and applied when that comes."""
-        ...
-
-    async def of_channel(self, channel: str, *, since: datetime | None = None) -> tuple[Message, ...]: ...
-    async def revisions(self, channel: str, ts: str) -> tuple[Change, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A timeline entry that did not come from a message of the channel: a note, or an act of the bot."""
-
-    id: str
-    incident: int
-    at: datetime
-    author: str
-    kind: str
-    text: str
-    operation_id: str = ""
-    message: MessageRef | None = None
-
-
-class Entries(Protocol):
-    """Timeline entries, kept once per `id`."""
-
-    async def add(self, entry: Entry) -> None: ...
-
-    async def of_incident(self, number: int) -> tuple[Entry, ...]:
-        """All of one incident, oldest first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

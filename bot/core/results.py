@@ -10,46 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.core.incident_results import IncidentCard, IncidentReport, Timeline
+from bot.core.parts import Button, State
 from bot.core.prose import Line
-
-
-class State(StrEnum):
-    """How something is; `UNKNOWN` is a state of its own and never shown as good."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-
-    @staticmethod
-    def worst(states: tuple[State, ...]) -> State:
-        """The one to lead with: fail, then unknown, then warn, then ok; nothing checked is unknown."""
-        for state in (State.FAIL, State.UNKNOWN, State.WARN, State.OK):
-            if state in states:
-                return state
-        return State.UNKNOWN
-
-
-class Style(StrEnum):
-    """How a button looks; the words on it say what it does."""
-
-    PLAIN = "plain"
-    PRIMARY = "primary"
-    DANGER = "danger"
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """A click that the pipeline answers: `verb` names the handler, `row_id` the row in the store, and nothing else.
-
-    `confirm` is the question that Slack asks before the click counts.
-    """
-
-    label: str
-    verb: str
-    row_id: str
-    style: Style = Style.PLAIN
-    confirm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,63 +229,6 @@ class Checklist:
     items: tuple[ChecklistItem, ...]
     notes: tuple[Line, ...] = ()
     buttons: tuple[Button, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentCard:
-    """The pinned summary of an incident."""
-
-    number: int
-    title: str
-    severity: str
-    state: str
-    commander: str
-    opened_at: datetime
-    resolved_at: datetime | None = None
-    channel: str = ""
-    notes: tuple[Line, ...] = ()
-    buttons: tuple[Button, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One thing that happened: when, who, what, and where it is written."""
-
-    at: datetime
-    author: str
-    text: str
-    kind: str = "message"
-    permalink: str = ""
-    edited: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """What happened in an incident, in order of time."""
-
-    title: str
-    entries: tuple[TimelineEntry, ...]
-    left_out: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentReport:
-    """All that the incident report's template needs; `None` and empty become a visible TODO, never a guess."""
-
-    title: str
-    number: int
-    severity: str
-    impact: str
-    started_at: datetime
-    started_how: str
-    ended_at: datetime | None
-    zone: str
-    summary: tuple[str, ...]
-    timeline: tuple[TimelineEntry, ...]
-    resolution: tuple[str, ...]
-    root_cause: tuple[str, ...] = ()
-    action_items: tuple[str, ...] = ()
-    lessons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.core.certificates import Certificates
-from bot.core.results import State
+from bot.core.parts import State
 from bot.digests.checks import Declaration, Finding, Limit, Terms
 
 DAYS_WARN = Limit("certificate_days_warn_below", 21, "Days that a certificate should last yet.")

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from bot.core.errors import IntegrationError
+from bot.core.parts import State
 from bot.core.ports import Backup, Backups, Gateway, Monitor, Processes, Worker
-from bot.core.results import State
 from bot.core.sizes import format_size
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.core.fleet import Service
+from bot.core.parts import State
 from bot.core.records import Slot, Store
-from bot.core.results import State
 from bot.digests.schedules import Schedules
 
 _LOOKED_BACK = 400

@@ -9,9 +9,9 @@ from datetime import timedelta
 from bot.core.cache import format_size
 from bot.core.duration import format_duration
 from bot.core.errors import IntegrationError
+from bot.core.parts import State
 from bot.core.ports import Processes, Worker
 from bot.core.resources import Resources, Share
-from bot.core.results import State
 from bot.digests.checks import Declaration, Finding, Limit, Terms
 
 CPU_WARN = Limit("cpu_percent_warn_above", 85, "Percentage of all cores that may be at work.")

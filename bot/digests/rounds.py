@@ -8,7 +8,8 @@ from datetime import datetime
 from bot.core.command import needs
 from bot.core.errors import OpsbotError
 from bot.core.fleet import Service
-from bot.core.results import Check, Checks, State
+from bot.core.parts import State
+from bot.core.results import Check, Checks
 from bot.digests.checks import CHECKS, Declaration, Finding, Terms
 
 

@@ -13,10 +13,10 @@ from bot.core.certificates import Certificates
 from bot.core.database import Database
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Service
+from bot.core.parts import State
 from bot.core.ports import Gateway, Logs, Processes
 from bot.core.processes import Supervisor
 from bot.core.provider import Provider
-from bot.core.results import State
 from bot.core.sizes import format_size
 from bot.digests.certificates import certificate_check
 from bot.digests.checks import Declaration, Finding, Terms, find_health, find_success, find_workers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.core.incident_results import IncidentCard
+from bot.core.incidents import Incident
 from bot.core.prose import Line
-from bot.core.records import Incident
-from bot.core.results import IncidentCard
 
 
 def incident_card(incident: Incident, *, notes: Sequence[Line] = ()) -> IncidentCard:

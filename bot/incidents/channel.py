@@ -7,8 +7,8 @@ import unicodedata
 from zoneinfo import ZoneInfo
 
 from bot.core.errors import IntegrationError
+from bot.core.incidents import Incident
 from bot.core.ports import Chat
-from bot.core.records import Incident
 
 LONGEST_NAME = 80
 LONGEST_TOPIC = 250

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from bot.core.command import Context
 from bot.core.errors import Conflict
+from bot.core.incident_results import IncidentCard
+from bot.core.incidents import Entry, Incident
 from bot.core.plan import Json
 from bot.core.ports import Chat
 from bot.core.prose import Line, Person
-from bot.core.records import Entry, Incident, Store, Unit
-from bot.core.results import IncidentCard
+from bot.core.records import Store, Unit
 from bot.incidents.attempts import Attempts
 from bot.incidents.cards import incident_card
 from bot.incidents.channel import create_channel, topic

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.core.errors import NotFound, UsageError
-from bot.core.records import Incident, Store
+from bot.core.incidents import Incident
+from bot.core.records import Store
 
 
 async def find_incident(store: Store, *, channel: str, number: int = 0) -> Incident:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from bot.core.command import Context
 from bot.core.errors import IntegrationError
+from bot.core.incidents import Entry, Incident
 from bot.core.ports import Chat
-from bot.core.records import Entry, Incident, Store
+from bot.core.records import Store
 from bot.incidents.moments import parse_moment
 from bot.incidents.timeline import NOTE
 

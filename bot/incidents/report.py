@@ -7,9 +7,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.core.duration import format_duration
+from bot.core.incident_results import IncidentReport
+from bot.core.incidents import Incident
 from bot.core.ports import Chat, Documents
-from bot.core.records import Incident, Operation, Store
-from bot.core.results import IncidentReport, OperationState
+from bot.core.records import Operation, Store
+from bot.core.results import OperationState
 from bot.incidents.lifecycle import RESOLVED
 from bot.incidents.timeline import NOTE, Record, entries_of, name_everybody, read_record
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.core.errors import IntegrationError
+from bot.core.incident_results import Timeline, TimelineEntry
+from bot.core.incidents import Entry, Incident, Message
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
-from bot.core.records import Entry, Incident, Message, Operation, Store
-from bot.core.results import Timeline, TimelineEntry
+from bot.core.records import Operation, Store
 from bot.incidents.people import mentioned, names_of, readable
 
 LONGEST_TEXT = 300

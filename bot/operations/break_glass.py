@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Collection
 
 from bot.core.command import Context
 from bot.core.errors import IntegrationError, NotAllowed
+from bot.core.parts import Button
 from bot.core.plan import Call
 from bot.core.ports import Chat
 from bot.core.prose import Bold, Line, Person
 from bot.core.records import Operation, Store
-from bot.core.results import Button, Text
+from bot.core.results import Text
 from bot.operations.planning import Planner
 from bot.operations.rows import glass_broken
 from bot.operations.showing import Showing

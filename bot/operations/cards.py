@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.core.parts import Button, Style
 from bot.core.people import AUTOMATIC
 from bot.core.plan import Plan, Risk
 from bot.core.prose import Bold, Line, Person, When
 from bot.core.records import Lease, Operation, StepRow
-from bot.core.results import Button, OperationState, PlanCard, PlanState, Progress, StepProgress, Style, Text
+from bot.core.results import OperationState, PlanCard, PlanState, Progress, StepProgress, Text
 from bot.operations.rows import forward, glass_broken
 
 CONFIRM_WITHIN = timedelta(minutes=15)

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from bot.core.clock import Clock
+from bot.core.incidents import Entry
 from bot.core.plan import LeaseTerms
-from bot.core.records import Due, Entry, Lease, Operation, StepRow, Unit
+from bot.core.records import Due, Lease, Operation, StepRow, Unit
 from bot.core.results import OperationState, StepState
 from bot.operations.rows import forward, glass_broken
 from bot.operations.tasks import END_LEASE, REMIND, queue_card

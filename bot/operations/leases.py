@@ -10,11 +10,12 @@ import structlog
 from bot.core.clock import Clock
 from bot.core.command import Context
 from bot.core.errors import IntegrationError, OpsbotError
+from bot.core.parts import Button
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat
 from bot.core.prose import Inline, Person, When
 from bot.core.records import Due, Lease, Store
-from bot.core.results import Button, Failure, PlanState, Result, Text
+from bot.core.results import Failure, PlanState, Result, Text
 from bot.operations.closing import TRY_END_AGAIN_AFTER
 from bot.operations.planning import Planner, with_ends
 from bot.operations.proposals import Proposals

@@ -13,13 +13,14 @@ from bot.core.command import Context
 from bot.core.credentials import Credential, Credentials
 from bot.core.errors import Conflict, OpsbotError
 from bot.core.fleet import Service
+from bot.core.parts import Button, Style
 from bot.core.people import AUTOMATIC
 from bot.core.plan import Verdict
 from bot.core.ports import Processes
 from bot.core.prose import Line, Person, When
 from bot.core.provider import Provider
 from bot.core.records import Store, Unit
-from bot.core.results import Button, Checklist, ChecklistItem, ChecklistState, StepState, Style
+from bot.core.results import Checklist, ChecklistItem, ChecklistState, StepState
 from bot.operations.credentials import Burnt, burnt, remember
 from bot.operations.trail import Trail
 from bot.operations.workers import online

@@ -14,11 +14,12 @@ from bot.core.clock import Clock
 from bot.core.credentials import Credential, Credentials
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet, Service
+from bot.core.parts import Button, State, Style
 from bot.core.ports import Chat, MessageRef
 from bot.core.prose import Channel, Code, Inline, Line, Link, Person
 from bot.core.records import Pending, Store
 from bot.core.redact import Redactor
-from bot.core.results import Button, State, Style, Text
+from bot.core.results import Text
 from bot.operations.break_glass import Commanders
 from bot.operations.credentials import burn
 from bot.operations.showing import Showing

@@ -12,12 +12,13 @@ from bot.core.command import Context
 from bot.core.duration import format_duration
 from bot.core.errors import Conflict, IntegrationError, OpsbotError
 from bot.core.fleet import Service
+from bot.core.parts import Button
 from bot.core.people import AUTOMATIC
 from bot.core.plan import Call
 from bot.core.ports import Backups
 from bot.core.prose import Bold, Code, Line, When
 from bot.core.records import Due, Lease, Operation, Store, Unit
-from bot.core.results import Button, Failure, PlanState, Result, Text
+from bot.core.results import Failure, PlanState, Result, Text
 from bot.core.windows import Window, WindowState
 from bot.operations.planning import Planner
 from bot.operations.proposals import Proposals

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from bot.core.clock import Clock
-from bot.core.command import Command, Context, ServiceArgs
+from bot.core.command import Command, Context, Filling, ServiceArgs
 from bot.core.errors import IntegrationError, NotAllowed, NotFound, UsageError
 from bot.core.fleet import Fleet, Service
 from bot.core.parameters import parameters
@@ -110,13 +110,19 @@ class Dispatcher:
         return result
 
     async def click(self, verb: str, row_id: str, ask: Ask, actor: Actor, trace: Trace) -> Result | None:
-        """Do what a button says; None when its handler shows the outcome by itself."""
+        """Do what a button says; None when its handler shows the outcome by itself, or a form was opened."""
         click = self._registry.clicks.get(verb)
         if click is None:
             raise NotFound("I do not know this button any more.", hint="Type the command again.")
         trace.name = click.verb
         self._check_role(click.role, actor)
-        result: Result | None = await self._bind(click.run)(self._context(actor, ask), row_id)
+        result: Result | Filling | None = await self._bind(click.run)(self._context(actor, ask), row_id)
+        if isinstance(result, Filling) and self._forms:
+            command = self._registry.commands[result.path]
+            self._check_role(command.role, actor)
+            await self._forms.fill(command, result, ask)
+            return None
+        assert not isinstance(result, Filling)
         return result
 
     def _authorise(self, command: Command, actor: Actor, trace: Trace) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from pydantic import TypeAdapter
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core.clock import Clock
-from bot.core.command import Command
-from bot.core.errors import NotAllowed, NotFound, UsageError
+from bot.core.command import Command, Filling
+from bot.core.errors import Conflict, IntegrationError, NotAllowed, NotFound, UsageError
 from bot.core.forms import form
 from bot.core.parameters import parameters
 from bot.core.records import Pending, Store
@@ -24,12 +26,27 @@ KIND = "form"
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """What is kept of a form while it is open: how its command is typed, where to answer, what it does not ask for."""
+
+    slash: str
+    text: str
+    url: str
+    thread: str
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+_OPENED = TypeAdapter(Opened)
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
-    """A form that came back: the command, what was filled in for it, and who asked where."""
+    """A form that came back: the command, its arguments as far as they are given, those asked for, who asked where."""
 
     row_id: str
     command: Command
-    given: dict[str, str]
+    given: Mapping[str, str]
+    asked: tuple[str, ...]
     ask: Ask
 
 
@@ -45,16 +62,27 @@ class Forms:
         self._store = store
         self._clock = clock
 
-    async def open(self, command: Command, given: dict[str, str], ask: Ask) -> None:
+    async def open(
+        self, command: Command, given: Mapping[str, str], ask: Ask, *, kept: Mapping[str, str] | None = None
+    ) -> None:
         """Ask for what is missing; Slack takes the trigger for three seconds, so nothing slow comes before this."""
         row_id = uuid.uuid4().hex
-        data = {"slash": ask.slash, "text": ask.text, "url": ask.reply.url, "thread": ask.reply.thread}
+        opened = Opened(ask.slash, ask.text, ask.reply.url, ask.reply.thread, kept or {})
+        data = _OPENED.dump_python(opened)
         pending = Pending(row_id, KIND, ask.user_id, ask.reply.channel, data, self._clock())
         async with self._store.transaction() as tx:
             await tx.pending.put(pending)
         with translated("open a form"):
-            view = self._chat.clean_view(modal(form(command, row_id=row_id, given=given)))
+            view = self._chat.clean_view(modal(form(command, row_id=row_id, given=given, kept=opened.kept)))
             await self._client.views_open(trigger_id=ask.trigger_id, view=view)
+
+    async def fill(self, command: Command, filling: Filling, ask: Ask) -> None:
+        """Open the form that a click asks for; `Conflict` when Slack does not, which another click can change."""
+        slash, _, text = self._registry.typed(filling.path).partition(" ")
+        try:
+            await self.open(command, filling.given, replace(ask, slash=slash, text=text), kept=filling.kept)
+        except IntegrationError as error:
+            raise Conflict(f"Slack did not open the form: {error.hint or error}.", hint="Click again.") from error
 
     async def read(self, submitted: Submitted) -> Filled:
         """What was filled in; `NotFound` for a form that is too old, `NotAllowed` for somebody else's."""
@@ -62,23 +90,26 @@ class Forms:
             pending = await tx.pending.get(submitted.view.private_metadata)
         if pending.user_id != submitted.user.id:
             raise NotAllowed("This form was opened by somebody else.", hint="Type the command yourself.")
-        data = {name: str(value) for name, value in pending.data.items()}
-        reply = Reply(user_id=pending.user_id, channel=pending.channel, thread=data["thread"], url=data["url"])
+        opened = _OPENED.validate_python(pending.data)
+        reply = Reply(user_id=pending.user_id, channel=pending.channel, thread=opened.thread, url=opened.url)
         ask = Ask(
-            slash=data["slash"],
-            text=data["text"],
+            slash=opened.slash,
+            text=opened.text,
             user_id=pending.user_id,
             team_id=submitted.user.team_id,
             key=f"form:{pending.id}",
             reply=reply,
         )
-        asked = self._registry.resolve(ask.slash, ask.text)
-        if not isinstance(asked, Asked):
+        known = self._registry.resolve(ask.slash, ask.text)
+        if not isinstance(known, Asked):
             raise NotFound("This command has changed since the form was opened.", hint="Type it again.")
-        return Filled(pending.id, asked.command, answers(submitted.view.state.values), ask)
+        given = {**answers(submitted.view.state.values), **opened.kept}
+        names = tuple(each.name for each in parameters(known.command.args) if each.name not in opened.kept)
+        return Filled(pending.id, known.command, given, names, ask)
 
-    def errors(self, command: Command, error: UsageError) -> dict[str, str]:
-        """What is wrong, at the fields of the form; what is about no field of its own stands at the first."""
-        names = [parameter.name for parameter in parameters(command.args)]
-        faults = error.faults or {names[0]: str(error)}
-        return {name if name in names else names[0]: text for name, text in faults.items()}
+
+def form_errors(filled: Filled, error: UsageError) -> dict[str, str]:
+    """What is wrong, at the fields of the form; what is about no field of its own stands at the first."""
+    first = filled.asked[0]
+    faults = error.faults or {first: str(error)}
+    return {name if name in filled.asked else first: text for name, text in faults.items()}

@@ -25,7 +25,7 @@ from bot.slack.ask import Ask, Reply
 from bot.slack.client import translated
 from bot.slack.deliver import Deliverer, Redact
 from bot.slack.dispatch import Dispatcher, Trace
-from bot.slack.forms import Filled, Forms
+from bot.slack.forms import Filled, Forms, form_errors
 from bot.slack.home import home
 from bot.slack.inbound import Action, Clicked, HomeOpened, Mention, SlashCommand, Submitted
 from bot.slack.ledger import Ledger
@@ -222,7 +222,7 @@ class Pipeline:
         try:
             args = self._dispatcher.read(filled.command, filled.given, trace.actor, trace)
         except UsageError as error:
-            return {"response_action": "errors", "errors": self._forms.errors(filled.command, error)}
+            return {"response_action": "errors", "errors": form_errors(filled, error)}
         async with self._store.transaction() as tx:
             first = await tx.pending.use(filled.row_id)
         if first:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from bot.core.incidents import Change, Message
 from bot.core.mrkdwn import unescape
-from bot.core.records import Change, Message, Store, Unit
+from bot.core.records import Store, Unit
 from bot.operations.spills import Place, Spills
 from bot.slack.client import Identity
 from bot.slack.deliver import Redact

@@ -6,8 +6,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from bot.core.incidents import Entry
 from bot.core.ports import MessageRef
-from bot.core.records import Entry
 from bot.store.rows import dump, row_of
 
 

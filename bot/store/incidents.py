@@ -8,8 +8,8 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from bot.core.errors import NotFound
+from bot.core.incidents import Incident
 from bot.core.ports import MessageRef
-from bot.core.records import Incident
 from bot.store.rows import dump, row_of
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from bot.core.records import Change, Message
+from bot.core.incidents import Change, Message
 from bot.store.rows import dump, row_of
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

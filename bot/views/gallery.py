@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from bot.core.incident_results import IncidentCard, IncidentReport, Timeline, TimelineEntry
+from bot.core.parts import Button, State, Style
 from bot.core.prose import Bold, Channel, Code, Link, Person, When
 from bot.core.results import (
-    Button,
     Check,
     Checklist,
     ChecklistItem,
@@ -22,8 +23,6 @@ from bot.core.results import (
     FormKind,
     HelpIndex,
     Home,
-    IncidentCard,
-    IncidentReport,
     LogLines,
     OperationState,
     PlanCard,
@@ -31,15 +30,11 @@ from bot.core.results import (
     Progress,
     Result,
     ServiceStatus,
-    State,
     Status,
     StepProgress,
     StepState,
-    Style,
     Table,
     Text,
-    Timeline,
-    TimelineEntry,
 )
 from bot.views.app_home import home
 from bot.views.form import modal

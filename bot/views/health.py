@@ -5,8 +5,9 @@ from __future__ import annotations
 from slack_sdk.models.blocks import Block
 
 from bot.core.mrkdwn import bold, escape, mrkdwn
+from bot.core.parts import State
 from bot.core.prose import When
-from bot.core.results import Check, Checks, ServiceStatus, State, Status
+from bot.core.results import Check, Checks, ServiceStatus, Status
 from bot.views.fit import message
 from bot.views.parts import actions, header, packed, pairs, small, value
 from bot.views.payload import Payload

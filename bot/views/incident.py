@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from slack_sdk.models.blocks import MarkdownBlock
 
+from bot.core.incident_results import IncidentCard, IncidentReport, Timeline
 from bot.core.mrkdwn import escape, mrkdwn
 from bot.core.prose import Channel, Person, When
-from bot.core.results import Field, IncidentCard, IncidentReport, Timeline
+from bot.core.results import Field
 from bot.views.fit import BUDGET, SECTION, cut, length, message, take
 from bot.views.parts import actions, header, packed, pairs, small, value
 from bot.views.payload import Attachment, Payload

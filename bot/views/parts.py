@@ -20,8 +20,9 @@ from slack_sdk.models.blocks import (
 )
 
 from bot.core.mrkdwn import bold, mrkdwn
+from bot.core.parts import Button, Style
 from bot.core.prose import Line
-from bot.core.results import Button, Field, Style
+from bot.core.results import Field
 from bot.views.fit import HEADER, SECTION, cut, cut_plain
 from bot.views.words import said
 

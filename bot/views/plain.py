@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from slack_sdk.models.blocks import RawTextObject, RichTextBlock, RichTextSectionElement, TableBlock
 
 from bot.core.mrkdwn import code, escape, mrkdwn
+from bot.core.parts import State
 from bot.core.prose import Line
-from bot.core.results import Failure, Fields, LogLines, State, Table, Text
+from bot.core.results import Failure, Fields, LogLines, Table, Text
 from bot.views.fit import BUDGET, cut_plain, length, message, take
 from bot.views.parts import actions, header, packed, pairs, paragraphs, preformatted, small, value
 from bot.views.payload import Attachment, Payload

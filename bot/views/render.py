@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import assert_never
 
+from bot.core.incident_results import IncidentCard, IncidentReport, Timeline
 from bot.core.results import (
     Checklist,
     Checks,
@@ -14,8 +15,6 @@ from bot.core.results import (
     Form,
     HelpIndex,
     Home,
-    IncidentCard,
-    IncidentReport,
     LogLines,
     PlanCard,
     Progress,
@@ -23,7 +22,6 @@ from bot.core.results import (
     Status,
     Table,
     Text,
-    Timeline,
 )
 from bot.views import app_home, change, checklist, form, guide, health, incident, plain
 from bot.views.payload import Payload

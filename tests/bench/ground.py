@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 import psutil
 import yaml
 
-from bot.core.records import Incident
+from bot.core.incidents import Incident
 from bot.demo.workspace import Person, Workspace
 from bot.demo.workspace.records import Channel
 from bot.store.embedded import EmbeddedPostgres

@@ -17,7 +17,8 @@ from aiohttp.test_utils import unused_port
 
 from bot.core.certificates import Certificates
 from bot.core.errors import IntegrationError, NotFound, OutcomeUnknown
-from bot.core.results import Check, Checks, State
+from bot.core.parts import State
+from bot.core.results import Check, Checks
 from integrations import tls
 from tests.commands.bench import Bench
 

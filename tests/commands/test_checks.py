@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from bot.core.command import Context
 from bot.core.fleet import Service
+from bot.core.parts import State
 from bot.core.people import Actor, Role
 from bot.core.registry import Asked, Registry, bind
-from bot.core.results import Checks, State
+from bot.core.results import Checks
 from commands import checks
 from tests.conftest import SetClock
 from tests.fakes import FakeProcesses, service, worker

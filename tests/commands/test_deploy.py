@@ -14,9 +14,10 @@ import aiohttp
 import pytest
 
 from bot.core.errors import Conflict, NotFound, UsageError
+from bot.core.parts import Button, Style
 from bot.core.ports import Backups
 from bot.core.releases import Releases
-from bot.core.results import Button, OperationState, Progress, Style
+from bot.core.results import OperationState, Progress
 from bot.core.windows import Window, WindowState
 from bot.demo.gateway import Gateway
 from bot.views import render

@@ -8,13 +8,15 @@ import pytest
 from bot.core.command import Command, Context
 from bot.core.contacts import Contact, Contacts
 from bot.core.errors import Conflict, NotFound, UsageError
+from bot.core.incident_results import IncidentCard, IncidentReport
+from bot.core.incidents import Incident
 from bot.core.parse import parse
 from bot.core.people import Actor, Role
 from bot.core.ports import Chat, Documents, Profile
 from bot.core.prose import Channel, Person
-from bot.core.records import Incident, Store
+from bot.core.records import Store
 from bot.core.registry import Registry, bind
-from bot.core.results import IncidentCard, IncidentReport, Result, Table, Text
+from bot.core.results import Result, Table, Text
 from bot.incidents.rules import IncidentRules
 from bot.store.postgres import Postgres
 from bot.views import render

@@ -12,11 +12,12 @@ import pytest
 from bot.core.command import Context
 from bot.core.errors import Conflict, UsageError
 from bot.core.fleet import Fleet, Service
+from bot.core.parts import State
 from bot.core.people import Actor, Role
 from bot.core.plan import Plan, Risk
 from bot.core.records import Lease, Operation, Store
 from bot.core.registry import Registry, bind
-from bot.core.results import Field, Fields, OperationState, PlanCard, State, Text
+from bot.core.results import Field, Fields, OperationState, PlanCard, Text
 from bot.operations.clicks import CLICKS
 from bot.operations.effects import STEPS
 from bot.operations.engine import Engine

@@ -12,12 +12,13 @@ import pytest
 from bot.core.command import Context
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Service
+from bot.core.parts import State
 from bot.core.people import Actor, Role
 from bot.core.plan import Plan
 from bot.core.ports import EnvFile, Gateway, Processes, Voice, Worker
 from bot.core.records import Store
 from bot.core.registry import bind
-from bot.core.results import Field, Fields, State
+from bot.core.results import Field, Fields
 from commands.maintenance import Off, On, Show, show, turn_off, turn_on
 from integrations.envfile import Config, DotEnvFile
 from tests.fakes import FakeGateway, FakeProcesses, worker

@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from bot.core.errors import IntegrationError, NotFound
+from bot.core.parts import State
 from bot.core.ports import Gateway, MessageRef, Processes, Voice
 from bot.core.records import Slot
-from bot.core.results import Check, State, Table
+from bot.core.results import Check, Table
 from bot.digests.schedules import Schedule, Schedules
 from tests.commands.bench import Bench
 from tests.fakes import FakeGateway, FakeProcesses, worker

@@ -9,10 +9,11 @@ import pytest
 from bot.core.command import Context
 from bot.core.contacts import Contact, Contacts
 from bot.core.oncall import OnCall
+from bot.core.parts import State
 from bot.core.people import Actor, Role
 from bot.core.ports import Chat, Profile
 from bot.core.registry import bind
-from bot.core.results import Fields, Result, State, Text
+from bot.core.results import Fields, Result, Text
 from bot.views import render
 from commands import oncall
 from tests.fakes import FakeChat

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from bot.core.parts import State
 from bot.core.provider import Part, Probed, Provider, Said
-from bot.core.results import State
 from tests.commands.bench import Bench
 
 

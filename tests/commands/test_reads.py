@@ -13,14 +13,16 @@ from bot.core.command import Context, ServiceArgs
 from bot.core.contacts import Contact, Contacts
 from bot.core.errors import IntegrationError, NotFound, UsageError
 from bot.core.fleet import Fleet, Service
+from bot.core.incidents import Incident
 from bot.core.parse import parse
+from bot.core.parts import State
 from bot.core.people import AUTOMATIC, Actor, Role
 from bot.core.plan import Area, Call, Plan
 from bot.core.ports import Gateway, Health, Processes, Voice, Worker
 from bot.core.prose import Line, Person
-from bot.core.records import Incident, Lease, Operation, Store
+from bot.core.records import Lease, Operation, Store
 from bot.core.registry import bind
-from bot.core.results import Field, OperationState, PlanState, ServiceStatus, State, Status
+from bot.core.results import Field, OperationState, PlanState, ServiceStatus, Status
 from bot.operations.engine import Engine
 from bot.views import render
 from commands import active, contacts, health, logs, status, undo

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import IntegrationError
+from bot.core.parts import State
 from bot.core.ports import Host, Processes
 from bot.core.resources import Resources
-from bot.core.results import Checks, State
+from bot.core.results import Checks
 from integrations import local
 from integrations.resources import Config, ProcResources
 from tests.commands.bench import Bench

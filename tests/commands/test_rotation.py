@@ -10,11 +10,12 @@ import pytest
 from bot.core.credentials import Credentials
 from bot.core.errors import Conflict, NotFound
 from bot.core.fleet import Fleet
+from bot.core.parts import State
 from bot.core.people import AUTOMATIC
 from bot.core.provider import Probed, Provider
 from bot.core.records import Store
 from bot.core.registry import bind
-from bot.core.results import Checklist, ChecklistState, State, StepState
+from bot.core.results import Checklist, ChecklistState, StepState
 from bot.operations.credentials import burn
 from bot.operations.engine import Engine
 from bot.views import render

@@ -14,10 +14,11 @@ from bot.core.cache import Cache
 from bot.core.certificates import Certificate, Certificates
 from bot.core.database import Database
 from bot.core.errors import IntegrationError, NotFound
+from bot.core.parts import State
 from bot.core.ports import Processes
 from bot.core.provider import Probed, Provider
 from bot.core.resources import Resources
-from bot.core.results import Check, Checks, State
+from bot.core.results import Check, Checks
 from bot.core.sizes import format_size
 from bot.digests.symptoms import SYMPTOMS, nearest
 from integrations.resources import Config as ResourcesConfig

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.fleet import Service
+from bot.core.parts import State
 from bot.core.ports import Backup, Done
-from bot.core.results import Check, Checks, State
+from bot.core.results import Check, Checks
 from bot.digests.checks import CHECKS
 from bot.digests.rounds import check_service
 from tests.fakes import FakeBackups, FakeGateway, FakeMonitor, FakeProcesses, backup, service, worker

@@ -8,7 +8,8 @@ import pytest
 
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet
-from bot.core.results import Checks, State
+from bot.core.parts import State
+from bot.core.results import Checks
 from bot.digests.digest import CLAIMED, FIRST_SEEN, POSTED, SKIPPED, Digests
 from bot.digests.schedules import Schedule
 from bot.store.postgres import Postgres

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.core.incident_results import TimelineEntry
+from bot.core.incidents import Change, Entry, Incident, Message
 from bot.core.people import AUTOMATIC
 from bot.core.plan import Area, Call, Plan
 from bot.core.ports import MessageRef, Profile
-from bot.core.records import Change, Entry, Incident, Message, Operation
-from bot.core.results import OperationState, PlanState, TimelineEntry
+from bot.core.records import Operation
+from bot.core.results import OperationState, PlanState
 from bot.incidents.report import build_report, render_report
 from bot.incidents.timeline import read_timeline
 from bot.store.postgres import Postgres

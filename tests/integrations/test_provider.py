@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from bot.core.errors import IntegrationError
-from bot.core.results import State
+from bot.core.parts import State
 from integrations.envfile import Config as EnvConfig
 from integrations.envfile import DotEnvFile
 from integrations.http import HttpClient

@@ -6,9 +6,10 @@ import pytest
 
 from bot.core.command import Args
 from bot.core.errors import IntegrationError, NotAllowed
+from bot.core.parts import Button
 from bot.core.records import Store
 from bot.core.registry import bind
-from bot.core.results import Button, PlanCard, PlanState, Table, Text
+from bot.core.results import PlanCard, PlanState, Table, Text
 from bot.operations.clicks import review
 from bot.views import render
 from commands import reviews

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.command import Click
+from bot.core.command import Click, Filling
 from bot.core.registry import bind
 from bot.core.results import OperationState, PlanCard, PlanState, Result
 from bot.operations.clicks import CLICKS
@@ -16,7 +16,7 @@ from tests.operations.world import ANA, CHIEF, World
 BY_VERB: dict[str, Click] = {click.verb: click for click in CLICKS}
 
 
-async def click(world: World, verb: str, row_id: str, *, chief: bool = False) -> Result | None:
+async def click(world: World, verb: str, row_id: str, *, chief: bool = False) -> Result | Filling | None:
     function = bind(BY_VERB[verb].run, {Engine: world.engine})
     return await function(world.context(CHIEF if chief else ANA), row_id)
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from bot.core.errors import IntegrationError
+from bot.core.incidents import Incident
 from bot.core.people import AUTOMATIC
 from bot.core.prose import Person, When
-from bot.core.records import Incident, Lease
+from bot.core.records import Lease
 from bot.core.results import Failure, OperationState, PlanCard, Progress, Text
 from bot.jobs.due import sweep
 from tests.operations.world import ANA, BEN, CHANNEL, CHIEF, World

@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.mrkdwn import escape
+from bot.core.parts import Button
 from bot.core.ports import MessageRef
-from bot.core.results import Button, LogLines, Text
+from bot.core.results import LogLines, Text
 from bot.demo.workspace import Person, Workspace
 from bot.demo.workspace.records import Channel
 from bot.slack import deliver

@@ -142,3 +142,33 @@ async def test_a_form_that_cannot_be_taken_is_not_acked(
 
     assert turn.error is not None
     assert slack_bot.diary.entries == []
+
+
+async def test_a_click_opens_a_form_that_is_filled_in_and_keeps_what_it_does_not_ask(
+    workspace: Workspace, slack_bot: SlackBot
+) -> None:
+    ana = workspace.person("ana")
+    ops = workspace.channel("ops", [ana])
+
+    turn = await ana.click(await (await ana.command(ops, "/ops button")).reply(), "Ask")
+    view = await ana.wait_for_modal()
+    given = view.values["number"]["answer"]["value"]
+    await ana.submit(view, {"number": "5"})
+
+    assert turn.error is None
+    assert (given, "unit" in view.values) == ("2", False)
+    assert (await ana.wait_for(ops, "5 goats of row3")).ephemeral
+    assert any("Press it." in seen.plain() for seen in ana.sees(ops))
+
+
+async def test_a_form_that_slack_does_not_open_for_a_click_is_told_with_a_way_on(
+    workspace: Workspace, slack_bot: SlackBot
+) -> None:
+    ana = workspace.person("ana")
+    ops = workspace.channel("ops", [ana])
+    card = await (await ana.command(ops, "/ops button")).reply()
+    workspace.faults.fail("views.open", "expired_trigger_id")
+
+    await ana.click(card, "Ask")
+
+    assert "Click again." in (await ana.wait_for(ops, "Slack did not open the form")).plain()

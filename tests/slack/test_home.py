@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from structlog.testing import capture_logs
 
+from bot.core.incidents import Incident
 from bot.core.people import Role
 from bot.core.plan import Call
-from bot.core.records import Incident, Lease
+from bot.core.records import Lease
 from bot.demo.workspace import Workspace
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres

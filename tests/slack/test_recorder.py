@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.core.records import Change, Incident, Message
+from bot.core.incidents import Change, Incident, Message
 from bot.core.results import Text
 from bot.demo.workspace import Person, Workspace
 from bot.demo.workspace.records import Channel

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.errors import NotFound
+from bot.core.incidents import Entry, Incident
 from bot.core.ports import MessageRef
-from bot.core.records import Entry, Incident
 from bot.store.postgres import Postgres
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.records import Change, Message
+from bot.core.incidents import Change, Message
 from bot.store.postgres import Postgres
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

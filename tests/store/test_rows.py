@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from bot.core.parts import State
 from bot.core.plan import Action, Area, Call, LeaseTerms, Plan, Risk
 from bot.core.prose import Bold, Channel, Code, Link, Person, When
-from bot.core.results import Field, State
+from bot.core.results import Field
 from bot.store.rows import clean, dump, load
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)

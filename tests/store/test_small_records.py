@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.errors import NotFound
+from bot.core.parts import State
 from bot.core.ports import MessageRef
 from bot.core.records import Pending, Slot
-from bot.core.results import Check, State
+from bot.core.results import Check
 from bot.store.postgres import Postgres
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

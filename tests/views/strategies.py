@@ -10,7 +10,9 @@ from enum import Enum
 
 from hypothesis import strategies as st
 
-from bot.core.results import Button, Form, FormField, FormKind, IncidentReport, Result
+from bot.core.incident_results import IncidentReport
+from bot.core.parts import Button
+from bot.core.results import Form, FormField, FormKind, Result
 
 HOSTILE = (
     "<!channel>",

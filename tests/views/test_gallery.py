@@ -7,7 +7,8 @@ from enum import StrEnum
 import pytest
 
 from bot.core import results
-from bot.core.results import ChecklistState, OperationState, PlanState, Result, State, StepState
+from bot.core.parts import State
+from bot.core.results import ChecklistState, OperationState, PlanState, Result, StepState
 from bot.views.gallery import every_state
 from tests.views.test_limits import check, texts
 
@@ -46,7 +47,7 @@ def test_every_state_of_a_step_is_said_in_text_and_blocks() -> None:
 def test_every_enum_of_the_results_is_covered() -> None:
     enums = {kind for kind in vars(results).values() if isinstance(kind, type) and issubclass(kind, StrEnum)}
 
-    assert enums - {StrEnum} == {*STATES.values(), StepState, results.FormKind, results.Style}
+    assert enums - {StrEnum} == {*STATES.values(), StepState, results.FormKind}
 
 
 def test_every_line_is_one_object_that_slack_takes() -> None:

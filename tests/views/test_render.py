@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.core.incident_results import Timeline, TimelineEntry
+from bot.core.parts import Button, State
 from bot.core.prose import Bold, Channel, Code, Link, Person, When
 from bot.core.results import (
-    Button,
     Check,
     Checklist,
     ChecklistItem,
@@ -23,12 +24,9 @@ from bot.core.results import (
     PlanCard,
     PlanState,
     Result,
-    State,
     StepState,
     Table,
     Text,
-    Timeline,
-    TimelineEntry,
 )
 from bot.views import Payload, render
 

@@ -2,9 +2,11 @@ from datetime import UTC, datetime
 
 from hypothesis import assume, given, settings
 
+from bot.core.incident_results import TimelineEntry
+from bot.core.parts import State
 from bot.core.prose import Bold, Person
 from bot.core.redact import Redactor
-from bot.core.results import LogLines, Result, State, StepProgress, StepState, Text, TimelineEntry
+from bot.core.results import LogLines, Result, StepProgress, StepState, Text
 from bot.views import render, scrubbed
 from tests.views.strategies import results
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
-from bot.core.results import IncidentReport, TimelineEntry
+from bot.core.incident_results import IncidentReport, TimelineEntry
 from bot.views import Templates
 from bot.views.templates import csv_cell, markdown
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from redis.asyncio import Redis
 
-from bot.core.results import State
+from bot.core.parts import State
 from bot.demo.gateway import Gateway
 from integrations import provider
 from integrations.envfile import Config, DotEnvFile
