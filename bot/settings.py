@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from zoneinfo import available_timezones
 
 import yaml
@@ -240,8 +240,17 @@ class Settings(BaseSettings):
         named["database_url"] = self.database_url
         for service, section in self.services.items():
             for part, config in section.parts().items():
-                named |= {f"{service}.{part}.{key}": each for key, each in config if isinstance(each, SecretStr)}
+                for key, value in config:
+                    named |= {f"{service}.{part}.{key}{below}": each for below, each in _secrets_of(value)}
         return {name: value.get_secret_value() for name, value in named.items() if value.get_secret_value()}
+
+
+def _secrets_of(value: object) -> list[tuple[str, SecretStr]]:
+    """The secret that a value is, or the ones that it holds by name."""
+    if isinstance(value, SecretStr):
+        return [("", value)]
+    named = value.items() if isinstance(value, collections.abc.Mapping) else ()
+    return [(f".{name}", each) for name, each in named if isinstance(each, SecretStr)]
 
 
 def integrations() -> dict[str, Integration]:
@@ -371,7 +380,7 @@ def _secrets_in(written: object, of: type[BaseModel], path: tuple[str | int, ...
     found: list[Fault] = []
     for name, field in of.model_fields.items():
         value = written.get(name) if isinstance(written, dict) else None
-        if value is not None and field.annotation is SecretStr:
+        if value is not None and SecretStr in (field.annotation, *get_args(field.annotation)):
             variable = "OPSBOT_" + "__".join(str(part) for part in (*path, name)).upper()
             message = f"is a secret and must not stand in the file; set {variable} or a secrets file"
             found.append(Fault((*path, name), message))

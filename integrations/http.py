@@ -20,6 +20,8 @@ from bot.core.ports import Answer
 _CAP = 1024 * 1024  # bytes of a body that are kept
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _IDEMPOTENT = frozenset({"GET", "HEAD"})
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+"""What happens to a line that was there: the other side may have got the request."""
 
 
 class HttpClient:
@@ -46,9 +48,10 @@ class HttpClient:
         body: str = "",
         within: timedelta = timedelta(seconds=5),
         attempts: int = 1,
+        repeatable: bool = False,
     ) -> Answer:
         """See `Http`."""
-        times = attempts if method in _IDEMPOTENT else 1
+        times = attempts if repeatable or method in _IDEMPOTENT else 1
         try:
             async for attempt in stamina.retry_context(on=httpx.TransportError, attempts=times, wait_max=2):
                 with attempt:
@@ -57,6 +60,8 @@ class HttpClient:
             raise OutcomeUnknown(f"{_shown(url)} did not answer within {within.total_seconds():g} s.") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
+            if isinstance(error, _BROKEN) and method not in _IDEMPOTENT:
+                raise OutcomeUnknown(f"The line to {_shown(url)} broke before it answered: {reason}.") from error
             raise Unreachable(f"{_shown(url)} cannot be reached: {reason}.", why=_why(error)) from error
         raise AssertionError  # pragma: no cover - the context yields until one attempt returns or raises
 

@@ -48,8 +48,10 @@ class Http(Protocol):
         body: str = "",
         within: timedelta = ...,
         attempts: int = 1,
+        repeatable: bool = False,
     ) -> Answer:
-        """Send one request on a connection of its own; only GET and HEAD are tried again, up to `attempts` times.
+        """Send one request on a connection of its own; only GET and HEAD are tried again, up to `attempts` times, and
+        what is `repeatable` because the other side tells doubles by a key.
 
         `OutcomeUnknown` when there was no answer in time, `IntegrationError` when nobody was reached.
         """

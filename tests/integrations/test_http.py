@@ -152,3 +152,19 @@ async def test_only_what_may_be_repeated_is_tried_again(http: HttpClient, method
                 await http.send(method, url, attempts=3)
 
     assert connections == asked
+
+
+async def test_a_repeatable_request_is_tried_again_and_one_that_broke_off_is_unknown(http: HttpClient) -> None:
+    connections = 0
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with stamina.set_testing(True, attempts=2, cap=True), pytest.raises(OutcomeUnknown, match="broke before"):
+            await http.send("POST", url, attempts=2, repeatable=True)
+
+    assert connections == 2
