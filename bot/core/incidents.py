@@ -70,7 +70,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An edit (`text` is the new text) or a deletion (`text` is None) of a message; `key` tells doubles."""
+    """An edit (`text` is the new text) or a deletion (`text` is None) of a message; `key` tells doubles.
+
+    One that was `noticed` was not told by an event but seen in Slack's history afterwards. Of a deletion `at` is then
+    when the message was missed; it happened before that.
+    """
 
     channel: str
     ts: str
@@ -78,17 +82,29 @@ class Change:
     at: datetime
     text: str | None
     old_text: str = ""
+    noticed: bool = False
+
+
+def edit_key(at: datetime) -> str:
+    """The key of the edit that was made then: the same whether an event told it or the history shows it."""
+    return f"edit:{int(at.timestamp())}.{at.microsecond:06d}"
 
 
 class Messages(Protocol):
     """The record of channels: written in batches, doubles dropped by the message's own key."""
 
     async def record(self, messages: Sequence[Message], changes: Sequence[Change]) -> None:
-        """Store what is new; a change that arrives before its message is kept and applied when that comes."""
+        """Store what is new; a change that arrives before its message is kept and applied when that comes.
+
+        A message that was edited before it was seen counts as the edit besides.
+        """
         ...
 
     async def of_channel(self, channel: str, *, since: datetime | None = None) -> tuple[Message, ...]: ...
-    async def revisions(self, channel: str, ts: str) -> tuple[Change, ...]: ...
+
+    async def revisions(self, channel: str, ts: str = "") -> tuple[Change, ...]:
+        """Every edit and deletion of one message, or of all of a channel, each message's oldest first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from bot.core.checklists import Checklists
 from bot.core.incidents import Entries, Incidents, Messages
+from bot.core.marks import Marks
 from bot.core.plan import Call, Json, Plan
 from bot.core.ports import MessageRef
 from bot.core.results import Check, OperationState, PlanState, StepState
@@ -293,6 +294,8 @@ class Unit(Protocol):
     def incidents(self) -> Incidents: ...
     @property
     def messages(self) -> Messages: ...
+    @property
+    def marks(self) -> Marks: ...
     @property
     def entries(self) -> Entries: ...
     @property

@@ -127,7 +127,14 @@ class File(Inbound):
     """A file of a message."""
 
     name: str = ""
+    title: str = ""
     permalink: str = ""
+
+
+class BotProfile(Inbound):
+    """The app that posted."""
+
+    name: str = ""
 
 
 class Edited(Inbound):
@@ -146,8 +153,11 @@ class Posted(Inbound):
     thread_ts: str = ""
     bot_id: str = ""
     username: str = ""
+    bot_profile: BotProfile = BotProfile()
     edited: Edited | None = None
     files: tuple[File, ...] = ()
+    blocks: tuple[dict[str, Any], ...] = ()
+    attachments: tuple[dict[str, Any], ...] = ()
 
 
 class MessageEvent(Posted):
@@ -158,3 +168,45 @@ class MessageEvent(Posted):
     deleted_ts: str = ""
     message: Posted | None = None
     previous_message: Posted | None = None
+
+
+class Item(Inbound):
+    """What a reaction or a pin is on; other things than messages are files."""
+
+    type: str = ""
+    channel: str = ""
+    ts: str = ""
+    message: Posted | None = None
+
+
+class ReactionEvent(Inbound):
+    """The events `reaction_added` and `reaction_removed`."""
+
+    type: str
+    user: str
+    reaction: str
+    item: Item
+    event_ts: str
+
+
+class PinEvent(Inbound):
+    """The events `pin_added` and `pin_removed`."""
+
+    type: str
+    user: str
+    channel_id: str
+    item: Item
+    event_ts: str
+
+
+Recordable = MessageEvent | ReactionEvent | PinEvent
+"""What the record takes."""
+
+RECORDED: dict[str, type[Recordable]] = {
+    "message": MessageEvent,
+    "reaction_added": ReactionEvent,
+    "reaction_removed": ReactionEvent,
+    "pin_added": PinEvent,
+    "pin_removed": PinEvent,
+}
+"""The events that carry it, by type."""

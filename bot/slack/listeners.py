@@ -1,4 +1,4 @@
-"""The one door of both transports: commands and messages go straight on, everything else through Bolt.
+"""The one door of both transports: commands and what is recorded go straight on, everything else through Bolt.
 
 Bolt's dispatch takes longer than all the rest of an ack, which counts where many come at once. It has one listener a
 kind of payload, which dispatches by table: it tries listeners in order, and fifty would cost each request five times as
@@ -22,7 +22,16 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core.errors import OpsbotError
-from bot.slack.inbound import Clicked, HomeOpened, Mention, MessageEvent, SlashCommand, Submitted, Walked
+from bot.slack.inbound import (
+    RECORDED,
+    Clicked,
+    HomeOpened,
+    Mention,
+    Recordable,
+    SlashCommand,
+    Submitted,
+    Walked,
+)
 from bot.slack.metrics import Metrics
 from bot.slack.pipeline import Pipeline
 from bot.slack.recorder import Recorder
@@ -56,8 +65,8 @@ class Door:
             if "command" in payload:
                 self._pipeline.command(SlashCommand.model_validate(payload))
                 return HTTPStatus.OK, {}
-            if isinstance(event := payload.get("event"), dict) and event.get("type") == "message":
-                return await self._record(MessageEvent.model_validate(event)), {}
+            if isinstance(event := payload.get("event"), dict) and (kind := RECORDED.get(str(event.get("type")))):
+                return await self._record(kind.model_validate(event)), {}
             Walked.model_validate(payload)
         except ValidationError:
             return HTTPStatus.BAD_REQUEST, {}
@@ -79,7 +88,7 @@ class Door:
                 taken = True
         return _acked() if taken else _again()
 
-    async def _record(self, event: MessageEvent) -> HTTPStatus:
+    async def _record(self, event: Recordable) -> HTTPStatus:
         try:
             await self._recorder.record(event)
         except OpsbotError as error:

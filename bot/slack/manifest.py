@@ -20,13 +20,18 @@ SCOPES = {
     "groups:history": "To record the conversation of an incident in a private channel.",
     "groups:write": "To create and run an incident's private channel.",
     "im:write": "To tell one person what the bot may not show in a channel that it is no member of.",
+    "pins:read": "To know what people pinned in an incident's channel: that is in its timeline.",
     "pins:write": "To pin an incident's summary.",
+    "reactions:read": "To record reactions in an incident's channel, and to see those that mark its timeline.",
     "usergroups:read": "To give a role to the members of a user group.",
     "users:read": "To tell members from guests, bots and deactivated people, and to know names and time zones.",
 }
 """Every scope that the bot asks for, with the reason; it asks for no other."""
 
-EVENTS = ("app_home_opened", "app_mention", "message.channels", "message.groups")
+EVENTS = (
+    *("app_home_opened", "app_mention", "message.channels", "message.groups"),
+    *("pin_added", "pin_removed", "reaction_added", "reaction_removed"),
+)
 
 _RESERVED = frozenset(
     (  # noqa: SIM905 - a list of words is read best as words

@@ -11,14 +11,18 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from bot.core.incidents import Change, Message
+from bot.core.incidents import Change, Message, edit_key
 from bot.store.rows import dump, row_of
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Messages:
-    """Tables `messages` (the newest whole version that was seen) and `changes` (edits and deletions, by key)."""
+    """Tables `messages` (the earliest version that was seen) and `changes` (edits and deletions, by key).
+
+    What an event told of a change stands over what was noticed of it in Slack's history: an event knows the time of a
+    deletion and the former text of an edit. Where nobody told the former text (null), it is that of the version before.
+    """
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -26,10 +30,13 @@ class Messages:
     async def record(self, messages: Sequence[Message], changes: Sequence[Change]) -> None:
         """Store what is new; a change that arrives before its message is kept and applied when that comes.
 
-        A deletion is a `Change`; `deleted_at` of a message is not looked at.
+        A message that was edited before it was seen counts as the edit besides. A deletion is a `Change`; `deleted_at`
+        of a message is not looked at.
         """
         if messages:
             await self._add_messages(messages)
+        if edited := [_edit(message) for message in messages if message.edited_at]:
+            changes = [*changes, *edited]
         if changes:
             await self._add_changes(changes)
 
@@ -37,7 +44,8 @@ class Messages:
         """What stands in a channel, in the channel's order; a deleted message has no text any more."""
         async with self._connection.cursor(row_factory=row_of(Message)) as cursor:
             await cursor.execute(
-                """select m.channel, m.ts, m.at, m."user", m.author, m.thread_ts, m.subtype, m.files,
+                """select m.channel, m.ts, m.at, m."user", m.author, m.thread_ts, m.subtype,
+                       case when deletion.at is null then m.files else '[]' end as files,
                        case when deletion.at is not null then ''
                             when edit.at >= coalesce(m.edited_at, m.at) then edit.text
                             else m.text end as text,
@@ -56,20 +64,27 @@ class Messages:
             )
             return tuple(await cursor.fetchall())
 
-    async def revisions(self, channel: str, ts: str) -> tuple[Change, ...]:
-        """Every edit and deletion of one message, oldest first."""
+    async def revisions(self, channel: str, ts: str = "") -> tuple[Change, ...]:
+        """Every edit and deletion of one message, or of all of a channel, each message's oldest first."""
         async with self._connection.cursor(row_factory=row_of(Change)) as cursor:
-            await cursor.execute("select * from changes where channel = %s and ts = %s order by at, key", [channel, ts])
+            await cursor.execute(
+                """select c.channel, c.ts, c.key, c.at, c.text, c.noticed,
+                       coalesce(c.old_text, lag(c.text, 1, m.text) over (partition by c.ts order by c.at, c.key), '')
+                           as old_text
+                   from changes c left join messages m using (channel, ts)
+                   where c.channel = %s and (%s = '' or c.ts = %s) order by c.ts, c.at, c.key""",
+                [channel, ts, ts],
+            )
             return tuple(await cursor.fetchall())
 
     # Arrays go over the wire in binary (%b): quoting their text took most of the bot's time for an event.
 
     async def _add_messages(self, messages: Sequence[Message]) -> None:
-        newest: dict[tuple[str, str], Message] = {}
-        for message in sorted(messages, key=_version, reverse=True):
-            newest.setdefault((message.channel, message.ts), message)
+        earliest: dict[tuple[str, str], Message] = {}
+        for message in sorted(messages, key=_version):
+            earliest.setdefault((message.channel, message.ts), message)
         # In order of key, so that two replicas with the same messages wait for each other instead of deadlocking.
-        rows = [newest[key] for key in sorted(newest)]
+        rows = [earliest[key] for key in sorted(earliest)]
         await self._connection.execute(
             """insert into messages (channel, ts, at, "user", author, text, thread_ts, subtype, edited_at, files)
                select * from unnest(%b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::text[],
@@ -77,7 +92,7 @@ class Messages:
                on conflict (channel, ts) do update set "user" = excluded."user", author = excluded.author,
                    text = excluded.text, thread_ts = excluded.thread_ts, subtype = excluded.subtype,
                    edited_at = excluded.edited_at, files = excluded.files
-               where excluded.edited_at > coalesce(messages.edited_at, '-infinity')""",
+               where coalesce(excluded.edited_at, '-infinity') < messages.edited_at""",
             [
                 *([m.channel for m in rows], [m.ts for m in rows], [m.at for m in rows], [m.user for m in rows]),
                 *([m.author for m in rows], [m.text for m in rows], [m.thread_ts for m in rows]),
@@ -87,17 +102,30 @@ class Messages:
         )
 
     async def _add_changes(self, changes: Sequence[Change]) -> None:
-        rows = sorted(changes, key=lambda c: (c.channel, c.ts, c.key))
+        told: dict[tuple[str, str, str], Change] = {}
+        for change in sorted(changes, key=lambda c: (c.noticed, c.at)):
+            told.setdefault((change.channel, change.ts, change.key), change)
+        rows = [told[key] for key in sorted(told)]
         await self._connection.execute(
-            """insert into changes (channel, ts, key, at, text, old_text)
-               select * from unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[])
-               on conflict do nothing""",
+            """insert into changes (channel, ts, key, at, text, old_text, noticed)
+               select * from unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[],
+                   %b::boolean[])
+               on conflict (channel, ts, key) do update set at = excluded.at, text = excluded.text,
+                   old_text = excluded.old_text, noticed = false
+               where changes.noticed and not excluded.noticed""",
             [
                 *([c.channel for c in rows], [c.ts for c in rows], [c.key for c in rows], [c.at for c in rows]),
-                *([c.text for c in rows], [c.old_text for c in rows]),
+                *([c.text for c in rows], [c.old_text or None for c in rows], [c.noticed for c in rows]),
             ],
         )
 
 
 def _version(message: Message) -> datetime:
     return message.edited_at or _NEVER
+
+
+def _edit(message: Message) -> Change:
+    """The edit that made a message what it was when it was seen."""
+    assert message.edited_at
+    key = edit_key(message.edited_at)
+    return Change(message.channel, message.ts, key, message.edited_at, message.text, noticed=True)

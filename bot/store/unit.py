@@ -15,6 +15,7 @@ from bot.store.entries import Entries
 from bot.store.incidents import Incidents
 from bot.store.jobs import Defer, Jobs
 from bot.store.leases import Leases
+from bot.store.marks import Marks
 from bot.store.messages import Messages
 from bot.store.operations import Operations
 from bot.store.pending import PendingRows
@@ -34,6 +35,7 @@ class PostgresUnit:
         self.audit = Audit(connection, chain)
         self.incidents = Incidents(connection)
         self.messages = Messages(connection)
+        self.marks = Marks(connection)
         self.entries = Entries(connection)
         self.slots = Slots(connection)
         self.claims = Claims(connection)

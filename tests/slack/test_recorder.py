@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.core.incidents import Change, Incident, Message
+from bot.core.marks import Mark, MarkKind
 from bot.core.results import Text
 from bot.demo.workspace import Person, Workspace
 from bot.demo.workspace.records import Channel
-from bot.slack.inbound import MessageEvent
-from bot.slack.recorder import read
+from bot.slack.captured import message_of, read
+from bot.slack.inbound import MessageEvent, PinEvent, Posted, ReactionEvent
 from bot.store.postgres import Postgres
 from tests.fixtures_slack import Refuse, SlackBot
 
@@ -133,6 +134,172 @@ async def test_other_channels_are_not_stored_until_they_are_an_incidents(
 
     assert before == ()
     assert [message.text for message in await recorded(workspace, slack_bot.store, lunch)] == ["fire!"]
+
+
+async def marks(workspace: Workspace, store: Postgres, channel: Channel) -> tuple[tuple[Mark, ...], tuple[Mark, ...]]:
+    """All marks that were put on messages and taken away, and those that stand."""
+    await workspace.settled()
+    async with store.transaction() as tx:
+        return await tx.marks.of_channel(channel.id), await tx.marks.standing(channel.id)
+
+
+async def test_reactions_are_stored_with_who_reacted_and_so_is_their_removal(
+    workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel
+) -> None:
+    ben = workspace.person("ben")
+    await ben.join(inc)
+    said = await ana.say(inc, "I roll back")
+    workspace.faults.redeliver(1, "reaction_added")
+    await ben.react(said, "eyes")
+    await ana.react(said, "eyes")
+    await ben.unreact(said, "eyes")
+    await ben.react(said, "+1")
+
+    told, standing = await marks(workspace, slack_bot.store, inc)
+
+    assert [(mark.user, mark.name, mark.added) for mark in told] == [
+        (ben.id, "eyes", True),
+        (ana.id, "eyes", True),
+        (ben.id, "eyes", False),
+        (ben.id, "+1", True),
+    ]
+    assert [(mark.ts, mark.user, mark.name) for mark in standing] == [
+        (said.ts, ana.id, "eyes"),
+        (said.ts, ben.id, "+1"),
+    ]
+
+
+async def test_a_removal_that_arrives_before_its_reaction_still_removes_it(
+    workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel
+) -> None:
+    said = await ana.say(inc, "perhaps the cache")
+    workspace.faults.withhold("reaction_added")
+    await ana.react(said, "pushpin")
+    await ana.unreact(said, "pushpin")
+    await workspace.settled()
+    workspace.release("reaction_added")
+
+    told, standing = await marks(workspace, slack_bot.store, inc)
+
+    assert [mark.added for mark in told] == [True, False]
+    assert standing == ()
+
+
+async def test_a_pin_is_the_channels_whoever_takes_it_off(
+    workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel
+) -> None:
+    ben = workspace.person("ben")
+    await ben.join(inc)
+    kept, dropped = await ana.say(inc, "the provider confirms"), await ana.say(inc, "it is DNS")
+    await ana.pin(kept)
+    await ana.pin(dropped)
+    await ben.unpin(dropped)
+
+    told, standing = await marks(workspace, slack_bot.store, inc)
+
+    assert [(mark.ts, mark.user, mark.added) for mark in told] == [
+        (kept.ts, ana.id, True),
+        (dropped.ts, ana.id, True),
+        (dropped.ts, ben.id, False),
+    ]
+    assert [(mark.ts, mark.kind) for mark in standing] == [(kept.ts, MarkKind.PIN)]
+
+
+async def test_reactions_elsewhere_are_nobodys_business(
+    workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel
+) -> None:
+    lunch = workspace.channel("lunch", [ana])
+    await ana.react(await ana.say(lunch, "pizza?"), "yum")
+
+    assert await marks(workspace, slack_bot.store, lunch) == ((), ())
+
+
+async def test_an_alert_without_text_is_stored_with_the_words_of_its_attachments_and_so_are_its_edits(
+    workspace: Workspace, slack_bot: SlackBot, inc: Channel
+) -> None:
+    robot = workspace.person("alerts", bot=True)
+    fields = [{"title": "Host", "value": "web-1"}, {"title": "Rate", "value": "61 %"}]
+    firing = {"title": "[FIRING] Errors &gt; 1 %", "text": "since 10:19", "fields": fields, "fallback": "firing"}
+    await robot.join(inc)
+    alert = workspace.core.feed.post(inc, robot.user, "", subtype="bot_message", attachments=[firing])
+    resolved = {"title": "[RESOLVED] Errors &gt; 1 %"}
+    workspace.core.feed.revise(alert, by=robot.id, text="", content={"attachments": [resolved]})
+
+    message = (await recorded(workspace, slack_bot.store, inc))[-1]
+    async with slack_bot.store.transaction() as tx:
+        (edit,) = await tx.messages.revisions(inc.id, alert.ts)
+
+    assert edit.old_text == "[FIRING] Errors > 1 %\nsince 10:19\nHost: web-1\nRate: 61 %"
+    assert message.text == "[RESOLVED] Errors > 1 %"
+
+
+async def test_a_reply_that_is_also_sent_to_the_channel_is_one_message_of_its_thread(
+    workspace: Workspace, slack_bot: SlackBot, ana: Person, inc: Channel
+) -> None:
+    parent = await ana.say(inc, "why?")
+    workspace.core.feed.post(
+        inc, ana.user, "it is the cache", thread_ts=parent.ts, subtype="thread_broadcast", broadcast=True
+    )
+
+    *_, reply = await recorded(workspace, slack_bot.store, inc)
+
+    assert (reply.text, reply.thread_ts, reply.subtype) == ("it is the cache", parent.ts, "thread_broadcast")
+
+
+SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*Disk* is full"}, "fields": [{"text": "web-1"}]}
+RICH = {
+    "type": "rich_text",
+    "elements": [
+        {
+            "type": "rich_text_section",
+            "elements": [
+                {"type": "text", "text": "Deployed by "},
+                {"type": "user", "user_id": "U1"},
+                {"type": "emoji", "name": "tada"},
+                {"type": "link", "url": "https://ci.example.com"},
+                {"type": "broadcast", "range": "here"},
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("posted", "text"),
+    [
+        pytest.param({"text": "said", "blocks": [SECTION]}, "said", id="text wins"),
+        pytest.param({"text": "", "blocks": [SECTION]}, "*Disk* is full\nweb-1", id="section with fields"),
+        pytest.param({"blocks": [RICH]}, "Deployed by <@U1>:tada:https://ci.example.com", id="rich text"),
+        pytest.param({"attachments": [{"fallback": "down"}]}, "down", id="fallback"),
+        pytest.param({"attachments": [{"blocks": [SECTION], "fallback": "x"}]}, "*Disk* is full\nweb-1", id="nested"),
+        pytest.param({"blocks": [{"type": "divider"}, {"type": "image", "title": "?", "fields": "x"}]}, "", id="none"),
+        pytest.param({"text": " ", "files": [{"permalink": "x"}]}, "", id="a file alone"),
+    ],
+)
+def test_the_words_of_a_message_are_found_wherever_they_stand(posted: dict[str, object], text: str) -> None:
+    assert message_of("C1", Posted.model_validate({"ts": "1.0", **posted})).text == text
+
+
+def test_a_message_is_kept_alike_from_an_event_and_from_the_history() -> None:
+    event = {"ts": "1.0", "text": "t", "subtype": "file_share", "files": [{"name": "a.png", "permalink": "x"}]}
+    history = {"ts": "1.0", "text": "t", "files": [{"name": "a.png", "permalink": "x"}], "thread_ts": "1.0"}
+
+    assert message_of("C1", Posted.model_validate(event)) == message_of("C1", Posted.model_validate(history))
+
+
+def test_an_app_that_has_no_name_of_its_own_in_the_message_has_that_of_its_profile() -> None:
+    posted = Posted.model_validate({"ts": "1.0", "bot_id": "B1", "bot_profile": {"name": "Deploys"}})
+
+    assert message_of("C1", posted).author == "Deploys"
+
+
+def test_reactions_to_and_pins_of_files_are_left_out() -> None:
+    item = {"type": "file", "file": "F1"}
+    reaction = {"type": "reaction_added", "user": "U1", "reaction": "x", "item": item, "event_ts": "1.0"}
+    pin = {"type": "pin_added", "user": "U1", "channel_id": "C1", "item": item, "event_ts": "1.0"}
+
+    assert read(ReactionEvent.model_validate(reaction)) is None
+    assert read(PinEvent.model_validate(pin)) is None
 
 
 async def test_an_event_that_cannot_be_stored_is_not_acked_and_comes_again(

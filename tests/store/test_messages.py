@@ -6,7 +6,7 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.incidents import Change, Message
+from bot.core.incidents import Change, Message, edit_key
 from bot.store.postgres import Postgres
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -28,6 +28,11 @@ async def record(store: Postgres, *events: Event) -> None:
 async def read(store: Postgres, channel: str = "C1") -> tuple[Message, ...]:
     async with store.transaction() as tx:
         return await tx.messages.of_channel(channel)
+
+
+async def revisions(store: Postgres) -> tuple[Change, ...]:
+    async with store.transaction() as tx:
+        return await tx.messages.revisions("C1")
 
 
 async def test_a_message_comes_back_as_it_was_said(store: Postgres) -> None:
@@ -75,6 +80,32 @@ async def test_a_backfilled_message_brings_an_edit_that_was_missed(store: Postgr
     await record(store, MESSAGE)
 
     assert await read(store) == (backfilled,)
+
+
+async def test_an_edit_that_was_only_seen_in_the_history_keeps_the_old_text_and_makes_way_for_its_event(
+    store: Postgres,
+) -> None:
+    key = edit_key(EDIT.at)
+    event = replace(EDIT, key=key)
+
+    await record(store, MESSAGE, replace(MESSAGE, text="provider is down", edited_at=EDIT.at))
+    (noticed,) = await revisions(store)
+    await record(store, event)
+
+    assert noticed == replace(event, noticed=True)
+    assert await revisions(store) == (event,)
+
+
+async def test_the_event_of_a_deletion_tells_its_time_though_it_was_missed_before(store: Postgres) -> None:
+    missed = replace(DELETION, at=DELETION.at + timedelta(hours=1), old_text="", noticed=True)
+
+    await record(store, MESSAGE, missed)
+    (noticed,) = await revisions(store)
+    await record(store, DELETION, missed)
+    await record(store, missed)
+
+    assert noticed == replace(missed, old_text=MESSAGE.text)
+    assert await revisions(store) == (DELETION,)
 
 
 async def test_messages_are_read_by_channel_since_a_moment_and_in_order(store: Postgres) -> None:
