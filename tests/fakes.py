@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from bot.core.charts import Chart
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Service
 from bot.core.ports import (
@@ -89,6 +90,10 @@ class FakeChat:
     async def upload(self, channel: str, name: str, content: str, *, title: str, thread: str = "") -> None:
         self._ask("upload")
         self.files.append((channel, name, content, thread))
+
+    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> None:
+        self._ask("picture")
+        self.files.append((channel, name, chart.words, thread))
 
     async def find(self, channel: str, key: str, *, since: datetime) -> MessageRef | None:
         self._ask("find")

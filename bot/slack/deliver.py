@@ -11,6 +11,7 @@ from typing import Any
 from aiolimiter import AsyncLimiter
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.core.charts import Chart
 from bot.core.errors import IntegrationError
 from bot.core.mrkdwn import unescape
 from bot.core.ports import ChatMessage, MessageRef, Profile
@@ -20,13 +21,15 @@ from bot.slack.client import translated
 from bot.slack.directory import Directory
 from bot.slack.inbound import Posted
 from bot.slack.outbox import Delayed, Outbox, Outgoing
-from bot.views import Payload, Templates, render, scrubbed
+from bot.views import Payload, Templates, draw, render, scrubbed
 
 Redact = Callable[[str], str]
 
 _EVENT = "opsbot_post"
 _CHANNELS = 1000
 _PAGE = 200
+_ALT_TEXT = 1000
+"""Characters that Slack takes as the description of a picture."""
 _NOT_INSIDE = frozenset({"not_in_channel", "channel_not_found", "user_not_in_channel"})
 
 
@@ -142,6 +145,20 @@ class Deliverer:
                 content=clean.encode(),
                 filename=self._redact(name),
                 title=self._redact(title),
+                thread_ts=thread or None,
+            )
+
+    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> None:
+        """Share a chart as a PNG called `name`, with the words for who does not see it as its alt text."""
+        clean = scrubbed(chart, self._redact)
+        drawn = await asyncio.to_thread(draw, clean)
+        with translated("share a picture"):
+            await self._client.files_upload_v2(
+                channel=channel,
+                content=drawn,
+                filename=name,
+                title=clean.title,
+                alt_txt=clean.words[:_ALT_TEXT],
                 thread_ts=thread or None,
             )
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from bot.core.charts import Chart, Mark, Panel, Point
 from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.mrkdwn import escape
 from bot.core.parts import Button
@@ -119,6 +120,23 @@ async def test_a_file_is_shared_without_its_secrets(
     assert SECRET.encode() not in file.content
     assert b"fine" in file.content
     assert ana.sees(ops)[-1].files == ("Report",)
+
+
+async def test_a_chart_is_shared_as_a_picture_that_words_stand_for_and_without_secrets(
+    workspace: Workspace, chat: Deliverer, ana: Person, ops: Channel
+) -> None:
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    panel = Panel("Success rate", "%", (Point(since, 99.5), Point(since + timedelta(hours=1), None)), limit=99)
+    mark = Mark(since, f"deploy with {SECRET}")
+
+    await chat.picture(ops.id, "week.png", Chart("The week", since, since + timedelta(days=7), (panel,), (mark,)))
+
+    (file,) = workspace.core.store.files.values()
+    assert file.content.startswith(b"\x89PNG")
+    assert "Success rate: 99.5 to 99.5 %, 99.5 % at last, limit 99 %, not known 1 of 2 times." in file.alt
+    assert "deploy with" in file.alt
+    assert SECRET not in file.alt
+    assert ana.sees(ops)[-1].files == ("The week",)
 
 
 async def test_what_is_too_long_for_a_message_comes_as_a_file(

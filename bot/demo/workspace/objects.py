@@ -196,6 +196,7 @@ def file_json(file: File, store: Store) -> Json:
         "timestamp": file.created,
         "name": file.name,
         "title": file.title,
+        "alt_txt": file.alt,
         "mimetype": mimetype,
         "filetype": suffix,
         "pretty_type": suffix.upper(),

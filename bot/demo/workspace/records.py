@@ -50,6 +50,7 @@ class File:
     length: int
     content: bytes = b""
     complete: bool = False
+    alt: str = ""
     channels: list[str] = field(default_factory=list)
 
 

@@ -18,6 +18,7 @@ def _upload_url(core: Core, args: Args) -> Json:
     file = File(
         store.ids.new("F"), args.need("filename"), args.need("filename"), store.bot.id, store.ids.now(), int(length)
     )
+    file.alt = args.text("alt_txt")
     store.files[file.id] = file
     return {"upload_url": f"{store.base_url}/upload/v1/{file.id}", "file_id": file.id}
 
