@@ -22,7 +22,8 @@ from bot.core.prose import Bold, Code, Line, When
 from bot.core.records import Store
 from bot.core.results import Field, OperationState, Table
 from bot.core.sizes import format_size
-from bot.digests.checks import BACKUP_SIZE_WARN, Terms, judge_backups
+from bot.digests.checks.backups import BACKUP_SIZE_WARN, judge_backups
+from bot.digests.declaration import Terms
 
 LIKE = 3
 """So many of the newest backups tell how much room one takes."""

@@ -9,7 +9,7 @@ from bot.core.command import Command, Context, ServiceArgs
 from bot.core.errors import NotFound
 from bot.core.fleet import Service
 from bot.core.results import Checks
-from bot.digests.certificates import certificate_check
+from bot.digests.checks.certificates import certificate_check
 from bot.digests.rounds import check_service
 
 

@@ -1,19 +1,21 @@
-"""Look now at what the daily digest looks at."""
+"""Look now at everything that digests and watches look at."""
 
 from __future__ import annotations
 
 from bot.core.command import Command, Context, ServiceArgs
 from bot.core.fleet import Service
+from bot.core.records import Store
 from bot.core.results import Checks
-from bot.digests.rounds import check_service
+from bot.digests.rounds import take_round
 
 
-async def checks(ctx: Context, _args: ServiceArgs, *, service: Service) -> Checks:
-    """Run the daily checks now: workers, health, payments, success rate, monitor script and backups.
+async def checks(ctx: Context, _args: ServiceArgs, *, service: Service, store: Store) -> Checks:
+    """Run every check now that the configuration of the service has a part for.
 
-    Each is ok, warn, fail or unknown against the limits of the configuration; what could not be looked at is unknown.
+    Each is ok, warn, fail or unknown against the limits of the configuration, and against what is usual at this time of
+    the week; what could not be looked at is unknown.
     """
-    return await check_service(service, now=ctx.now)
+    return await take_round(service, store=store, now=ctx.now)
 
 
 COMMANDS = (

@@ -10,17 +10,17 @@ from bot.core.access_log import AccessLog, Traffic
 from bot.core.addresses import mask_addresses
 from bot.core.command import Command, Context, ServiceArgs
 from bot.core.duration import format_duration
-from bot.core.errors import OpsbotError
+from bot.core.errors import IntegrationError, OpsbotError
 from bot.core.fleet import Service
 from bot.core.leaks import mask_emails
 from bot.core.log_search import LogLine, LogSearch, Matches
 from bot.core.parse import option
-from bot.core.parts import State
 from bot.core.people import Role
 from bot.core.prose import Bold, Line, When
 from bot.core.results import Table
 from bot.core.signatures import WANTED, Group, grouped, is_error
-from bot.digests.checks import ERRORS_WARN, Terms
+from bot.digests.checks.logs import ERRORS_WARN, error_rate
+from bot.digests.declaration import Terms
 
 USUAL = timedelta(hours=1)
 _BEFORE = timedelta(hours=24)  # what was there in that time before is not new
@@ -43,8 +43,8 @@ async def errors(ctx: Context, args: Since, *, service: Service, logs: LogSearch
     groups = grouped(recent)
     earlier = {group.signature for group in grouped(line for line in lines if line.at and line.at < since)}
     knows_before = found.complete_from is not None and found.complete_from <= since - _BEFORE
-    limit = Terms(ctx.now, service.limits)[ERRORS_WARN]
-    notes = [_rate(recent, traffic, found=found, since=since, limit=limit), *_limits_of_it(recent, found, since)]
+    terms = Terms(ctx.now, service.limits)
+    notes = [_rate(recent, traffic, found=found, since=since, terms=terms), *_limits_of_it(recent, found, since)]
     if len(groups) > _SHOWN:
         notes.append(f"{len(groups) - _SHOWN} more kinds of error are not shown.")
     return Table(
@@ -64,28 +64,19 @@ async def _traffic(service: Service, since: datetime) -> Traffic | str:
         return str(error)
 
 
-def _rate(errors: Sequence[LogLine], traffic: Traffic | str, *, found: Matches, since: datetime, limit: float) -> Line:
+def _rate(errors: Sequence[LogLine], traffic: Traffic | str, *, found: Matches, since: datetime, terms: Terms) -> Line:
     """Errors for the requests of the time that both logs cover; unknown when it cannot be told."""
     if isinstance(traffic, str):
         return Bold("Rate unknown: "), traffic
-    if found.complete_from is None or traffic.complete_from is None:
-        which = "logs are" if found.complete_from is None else "access log is"
-        return Bold("Rate unknown: "), f"how far back the {which} complete cannot be told."
-    start = max(since, found.complete_from, traffic.complete_from).replace(microsecond=0)  # as access logs have it
-    requests = [request for request in traffic.requests if request.at >= start]
-    if not requests:
-        return Bold("Rate unknown: "), "the access log has no request since ", When(start), "."
-    counted = sum(line.at is not None and line.at >= start for line in errors)
-    percent = 100 * counted / len(requests)
-    failed = 100 * sum(request.status // 100 == 5 for request in requests) / len(requests)  # noqa: PLR2004 - HTTP's class
-    state = State.WARN if max(percent, failed) > limit else State.OK
-    if state is State.OK and any(line.at is None for line in errors):
-        state = State.UNKNOWN
+    try:
+        rate = error_rate(errors, traffic, found=found, since=since)
+    except IntegrationError as error:
+        return Bold("Rate unknown: "), str(error)
     return (
-        Bold(f"Rate {state}: "),
-        f"{counted:,} error lines for {len(requests):,} requests since ",
-        When(start),
-        f", {percent:.2f} %; answered 5xx: {failed:.2f} %. At most {limit:g} %.",
+        Bold(f"Rate {rate.state(terms)}: "),
+        f"{rate.errors:,} error lines for {rate.requests:,} requests since ",
+        When(rate.since),
+        f", {rate.lines_percent:.2f} %; answered 5xx: {rate.failed_percent:.2f} %. At most {terms[ERRORS_WARN]:g} %.",
     )
 
 

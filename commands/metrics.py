@@ -14,7 +14,8 @@ from bot.core.ports import Gateway, Processes
 from bot.core.prose import Line
 from bot.core.records import Slot, Store
 from bot.core.results import Table
-from bot.digests.checks import Terms, judge_success
+from bot.digests.checks.payments import judge_success
+from bot.digests.declaration import Terms
 from bot.digests.past import digests_of, said_about
 from bot.digests.schedules import Schedules
 from bot.operations.workers import online

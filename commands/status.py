@@ -20,7 +20,8 @@ from bot.core.ports import Gateway, Processes, Voice, Worker
 from bot.core.prose import Bold, Channel, Inline, Line, Person, When
 from bot.core.records import Lease, Operation, Store
 from bot.core.results import Field, ServiceStatus, Status
-from bot.digests.checks import Terms, judge_success
+from bot.digests.checks.payments import judge_success
+from bot.digests.declaration import Terms
 
 T = TypeVar("T")
 

@@ -18,6 +18,7 @@ from bot.core.incidents import Entries, Incidents, Messages
 from bot.core.marks import Marks
 from bot.core.plan import Call, Json, Plan
 from bot.core.ports import MessageRef
+from bot.core.readings import Readings
 from bot.core.results import Check, OperationState, PlanState, StepState
 from bot.core.windows import Windows
 
@@ -310,6 +311,8 @@ class Unit(Protocol):
     def checklists(self) -> Checklists: ...
     @property
     def windows(self) -> Windows: ...
+    @property
+    def readings(self) -> Readings: ...
 
 
 class Store(Protocol):

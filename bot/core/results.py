@@ -70,13 +70,19 @@ class LogLines:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: what was seen, against which limit; `evidence` says how or why not."""
+    """One thing that was looked at: what was seen, against which limit; `evidence` says how or why not.
+
+    `measure` is the number behind `value`, in `unit`; `trend` says in words what it was before.
+    """
 
     name: str
     state: State
     value: str
     limit: str = ""
     evidence: str = ""
+    measure: float | None = None
+    unit: str = ""
+    trend: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
 from bot.core.records import Slot, Store, Unit
 from bot.core.results import Checks
-from bot.digests.rounds import check_service
+from bot.digests.rounds import take_round
 from bot.digests.schedules import Schedule
 
 TASK = "digest"
@@ -62,7 +62,7 @@ class Digests:
                 notes.insert(0, f"Late: this was due at {_words(slot)} ({plan.zone}).")
             if head:
                 notes.append(f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.")
-            checks = await check_service(self.fleet.pick(plan.service), now=self.clock())
+            checks = await take_round(self.fleet.pick(plan.service), store=self.store, now=self.clock())
             digest = replace(checks, note=" ".join(notes))
         # Looked for last: a replica that fell asleep over the checks finds what its successor posted.
         key = f"{TASK}:{schedule}:{slot}"

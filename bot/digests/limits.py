@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from bot.digests.certificates import CERTIFICATE_LIMITS
-from bot.digests.checks import CHECKS, ERRORS_WARN
-from bot.digests.resources import RESOURCES
+from bot.digests.baselines import USUAL_LIMITS
+from bot.digests.checks import CHECKS
+from bot.digests.checks.certificates import CERTIFICATE_LIMITS
 
-DECLARED = (*(limit for check in (*CHECKS, *RESOURCES) for limit in check.limits), *CERTIFICATE_LIMITS, ERRORS_WARN)
+DECLARED = (
+    *(limit for check in CHECKS for limit in check.limits),
+    *CERTIFICATE_LIMITS,
+    *USUAL_LIMITS,
+)
 
 LIMITS = {limit.key: limit for limit in DECLARED}

@@ -1,24 +1,77 @@
-"""One round of checks on one service: all at once, each with its own patience."""
+"""One round of checks on one service: all at once, each with its own patience, and what came of it remembered."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from statistics import median
 
 from bot.core.command import needs
 from bot.core.errors import OpsbotError
 from bot.core.fleet import Service
 from bot.core.parts import State
+from bot.core.readings import Reading
+from bot.core.records import Store
 from bot.core.results import Check, Checks
-from bot.digests.checks import CHECKS, Declaration, Finding, Terms
+from bot.digests.baselines import FEWEST, NEAR, judge, last_days, same_weekdays, usual_of
+from bot.digests.checks import checks_of
+from bot.digests.declaration import Declaration, Finding, Terms
+
+_UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Values of one check: those of the same weekdays, those of the last days, and yesterday's if it is known."""
+
+    weekdays: tuple[float, ...] = ()
+    days: tuple[float, ...] = ()
+    yesterday: float | None = None
+
+
+async def take_round(
+    service: Service,
+    *,
+    store: Store,
+    now: datetime,
+    checks: Sequence[Declaration] | None = None,
+    title: str = "",
+    ports: Mapping[type, object] | None = None,
+) -> Checks:
+    """What every check says of `service`, against what is usual too; all of it is remembered in the history.
+
+    Without `checks` it is every check that the configuration of the service has the ports for.
+    """
+    given = {Store: store, **(ports or {})}
+    wanted = checks_of(service, given) if checks is None else tuple(checks)
+    before = await _past(service, wanted, store=store, now=now)
+    found = await check_service(service, now=now, checks=wanted, title=title, ports=given, past=before)
+    async with store.transaction() as tx:
+        await tx.readings.add(
+            [
+                Reading(service.name, each.name, now, each.state, each.measure, each.unit, each.value)
+                for each in found.checks
+            ]
+        )
+    return found
 
 
 async def check_service(
-    service: Service, *, now: datetime, checks: tuple[Declaration, ...] = CHECKS, title: str = ""
+    service: Service,
+    *,
+    now: datetime,
+    checks: Sequence[Declaration],
+    title: str = "",
+    ports: Mapping[type, object] | None = None,
+    past: Mapping[str, Past] | None = None,
 ) -> Checks:
-    """What every check says of `service`; a check that could not run is unknown and says why."""
+    """What `checks` say of `service`; one that could not run is unknown and says why. Nothing is remembered."""
+    there = replace(service, ports={**service.ports, **(ports or {})})
+    before = past or {}
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(_check(check, service, now)) for check in checks]
+        running = [group.create_task(_check(check, there, now, before.get(check.name))) for check in checks]
     return Checks(
         title=title or f"Health of {service.name} ({service.environment})",
         checks=tuple(task.result() for task in running),
@@ -26,14 +79,70 @@ async def check_service(
     )
 
 
-async def _check(check: Declaration, service: Service, now: datetime) -> Check:
+async def _past(service: Service, checks: Sequence[Declaration], *, store: Store, now: datetime) -> Mapping[str, Past]:
+    names = [check.name for check in checks]
+    days, weekdays = last_days(now), same_weekdays(now)
+    async with store.transaction() as tx:
+        near = await tx.readings.near(
+            service.name, names, moments=tuple(dict.fromkeys((*days, *weekdays))), within=NEAR
+        )
+    found: dict[str, Past] = {}
+    for name in names:
+        values = {moment: each.value for moment, each in near.get(name, {}).items() if each.value is not None}
+        found[name] = Past(
+            weekdays=tuple(values[moment] for moment in weekdays if moment in values),
+            days=tuple(values[moment] for moment in days if moment in values),
+            yesterday=values.get(days[0]),
+        )
+    return found
+
+
+async def _check(check: Declaration, service: Service, now: datetime, past: Past | None) -> Check:
     patience = check.within.total_seconds()
+    terms = Terms(now, service.limits, service.name)
     try:
         ports: dict[str, object] = {name: service.port(kind) for name, kind in needs(check.find).items()}
         async with asyncio.timeout(patience):
-            found = await check.find(Terms(now, service.limits), **ports)
+            found = await check.find(terms, **ports)
     except TimeoutError:
-        found = Finding(State.UNKNOWN, "not known", evidence=f"No answer within {patience:g} s.")
+        found = Finding(State.UNKNOWN, _UNKNOWN, evidence=f"No answer within {patience:g} s.")
     except OpsbotError as error:
-        found = Finding(State.UNKNOWN, "not known", evidence=str(error))
-    return Check(check.name, found.state, found.value, found.limit, found.evidence)
+        found = Finding(State.UNKNOWN, _UNKNOWN, evidence=str(error))
+    if past and found.measure is not None:
+        found = _against_usual(check, found, past, terms)
+    trend = _trend(found.measure, past, check.unit) if past and found.measure is not None else ""
+    return Check(check.name, found.state, found.value, found.limit, found.evidence, found.measure, check.unit, trend)
+
+
+def _against_usual(check: Declaration, found: Finding, past: Past, terms: Terms) -> Finding:
+    """The worse of what the limits and what the usual say; too little of a past is said, and changes nothing."""
+    if check.unusual is None or found.measure is None:
+        return found
+    usual = usual_of(past.weekdays)
+    if usual is None:
+        words = f"What is usual is not known yet: {len(past.weekdays)} of {FEWEST} same weekdays."
+        return replace(found, evidence=f"{found.evidence} {words}".strip())
+    state = judge(found.measure, usual, check.unusual, terms)
+    words = f"usual at this time of the week: {_figure(usual.middle, check.unit)}"
+    if state is State.OK:
+        return found
+    limit = f"{found.limit}; {words}" if found.limit else words
+    return replace(found, state=State.worst((found.state, state)), limit=limit)
+
+
+def _trend(value: float, past: Past, unit: str) -> str:
+    """What it was yesterday and over the last days at this time; empty when nothing is known of them."""
+    words = []
+    if past.yesterday is not None:
+        words.append(f"yesterday {_figure(past.yesterday, unit)}{_change(value, past.yesterday)}")
+    if len(past.days) > 1:
+        words.append(f"median of {len(past.days)} days {_figure(median(past.days), unit)}")
+    return ", ".join(words)
+
+
+def _change(value: float, before: float) -> str:
+    return f" ({(value - before) / abs(before):+.0%})" if before else ""
+
+
+def _figure(value: float, unit: str) -> str:
+    return f"{value:,.4g} {unit}".strip() if abs(value) < 1000 else f"{value:,.0f} {unit}".strip()  # noqa: PLR2004 - four digits either way

@@ -18,9 +18,11 @@ from bot.core.ports import Gateway, Logs, Processes
 from bot.core.processes import Supervisor
 from bot.core.provider import Provider
 from bot.core.sizes import format_size
-from bot.digests.certificates import certificate_check
-from bot.digests.checks import Declaration, Finding, Terms, find_health, find_success, find_workers
-from bot.digests.resources import find_load, find_memory
+from bot.digests.checks.certificates import certificate_check
+from bot.digests.checks.host import find_load, find_memory
+from bot.digests.checks.payments import find_success
+from bot.digests.checks.workers import find_health, find_workers
+from bot.digests.declaration import Declaration, Finding, Terms
 
 _LINES = 500
 _BUSY = timedelta(seconds=5)

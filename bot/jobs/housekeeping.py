@@ -37,8 +37,10 @@ class Housekeeping:
 
     async def tidy(self) -> None:
         """Throw away what nothing refers to any more."""
-        before = self.clock() - KEEP
+        now = self.clock()
+        before = now - KEEP
         async with self.store.transaction() as tx:
             await tx.claims.prune(before=before)
             await tx.pending.prune(before=before)
-            await tx.due.put(Due(TASK, "daily", self.clock() + _EVERY, {}))
+            await tx.readings.prune(now=now)
+            await tx.due.put(Due(TASK, "daily", now + _EVERY, {}))

@@ -19,6 +19,7 @@ from bot.store.marks import Marks
 from bot.store.messages import Messages
 from bot.store.operations import Operations
 from bot.store.pending import PendingRows
+from bot.store.readings import Readings
 from bot.store.remembered import Remembered
 from bot.store.slots import Slots
 from bot.store.windows import Windows
@@ -43,3 +44,4 @@ class PostgresUnit:
         self.remembered = Remembered(connection)
         self.checklists = Checklists(connection)
         self.windows = Windows(connection)
+        self.readings = Readings(connection)

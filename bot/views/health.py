@@ -61,7 +61,8 @@ def _tally(result: Checks) -> str:
 
 def _check(check: Check) -> str:
     limit = f" (limit {escape(check.limit)})" if check.limit else ""
-    line = f"{said(check.state)} · {bold(check.name)}: {escape(check.value)}{limit}"
+    trend = f" · {escape(check.trend)}" if check.trend else ""
+    line = f"{said(check.state)} · {bold(check.name)}: {escape(check.value)}{limit}{trend}"
     return f"{line}\n      {escape(check.evidence)}" if check.evidence and check.state is not State.OK else line
 
 

@@ -227,7 +227,7 @@ async def test_errors_are_counted_by_what_they_say_with_their_first_and_last_tim
         ("1 new", "08:40", "08:40", "refused for [redacted:email] from 203.0.113.x"),
     ]
     assert notes(found).startswith(
-        "Rate warn: 4 error lines for 60 requests since 08:00, 6.67 %; answered 5xx: 0.00 %. At most 1 %."
+        "Rate fail: 4 error lines for 60 requests since 08:00, 6.67 %; answered 5xx: 0.00 %. At most 1 %."
     )
 
 
@@ -260,8 +260,8 @@ async def test_a_rate_without_known_traffic_is_unknown_and_never_good(desk: Desk
     without_times = await desk.errors()
 
     assert notes(without_log) == "Rate unknown: gateway has no accesslog configured."
-    assert notes(without_requests) == "Rate unknown: the access log has no request since 08:00."
-    assert notes(without_times).startswith("Rate unknown: how far back the access log is complete cannot be told")
+    assert notes(without_requests) == "Rate unknown: The access log has no request since 2026-03-02 08:00 UTC."
+    assert notes(without_times).startswith("Rate unknown: How far back the access log is complete cannot be told")
 
 
 @pytest.mark.row("F3")
@@ -284,7 +284,7 @@ async def test_logs_that_do_not_reach_back_are_told_and_nothing_is_called_new(de
 
     assert cells(found)[0][0] == "1"
     text = notes(found)
-    assert text.startswith("Rate warn: 1 error lines for 10 requests since 08:30")
+    assert text.startswith("Rate fail: 1 error lines for 10 requests since 08:30")
     assert "What is new since yesterday is unknown" in text
     assert "The logs are complete since 08:30 only." in text
 

@@ -9,7 +9,7 @@ from bot.core.fleet import Service
 from bot.core.parts import State
 from bot.core.ports import Backup, Done
 from bot.core.results import Check, Checks
-from bot.digests.checks import CHECKS
+from bot.digests.checks import CHECKS, checks_of
 from bot.digests.rounds import check_service
 from tests.fakes import FakeBackups, FakeGateway, FakeMonitor, FakeProcesses, backup, service, worker
 
@@ -22,23 +22,38 @@ RECENT = backup(made_at=NOW - timedelta(hours=1))
 
 
 async def look(name: str, at: Service) -> Check:
-    found = await check_service(at, now=NOW)
-    return next(check for check in found.checks if check.name == name)
+    found = await check_service(at, now=NOW, checks=[check for check in CHECKS if check.name == name])
+    return found.checks[0]
 
 
 async def test_a_service_that_is_well_passes_every_check() -> None:
-    found = await check_service(service(processes=TWO, gateway=WELL, monitor=PASSES, backups=DAILY), now=NOW)
+    at = service(processes=TWO, gateway=WELL, monitor=PASSES, backups=DAILY)
+
+    found = await check_service(at, now=NOW, checks=checks_of(at, {}))
 
     assert isinstance(found, Checks)
-    assert [check.name for check in found.checks] == [check.name for check in CHECKS]
+    assert {"Workers", "Health", "Success rate", "Monitor script", "Backups"} <= {check.name for check in found.checks}
     assert found.state is State.OK
 
 
-async def test_what_is_not_configured_is_unknown_and_never_ok() -> None:
-    found = await check_service(service(), now=NOW)
+async def test_what_is_not_configured_is_left_out_and_where_nothing_is_left_the_verdict_is_unknown() -> None:
+    nothing = service()
+
+    found = await check_service(nothing, now=NOW, checks=checks_of(nothing, {}))
+
+    assert (found.checks, found.state) == ((), State.UNKNOWN)
+
+
+async def test_what_is_asked_for_by_name_and_not_configured_is_unknown_and_never_ok() -> None:
+    found = await check_service(service(), now=NOW, checks=CHECKS)
 
     assert {check.state for check in found.checks} == {State.UNKNOWN}
-    assert all("configured" in check.evidence for check in found.checks)
+
+
+def test_every_check_has_a_name_of_its_own() -> None:
+    names = [check.name for check in CHECKS]
+
+    assert sorted(set(names)) == sorted(names)
 
 
 @pytest.mark.row("K1")

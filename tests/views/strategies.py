@@ -84,6 +84,7 @@ def _form_field(names: str, field: FormField) -> FormField:
 _LEAVES: dict[object, st.SearchStrategy[object]] = {
     str: text,
     int: st.integers(0, 10**6),
+    float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
     datetime: _moment,
     type(None): st.none(),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from bot.core.certificates import Certificates
 from bot.core.parts import State
-from bot.digests.checks import Declaration, Finding, Limit, Terms
+from bot.digests.declaration import Declaration, Family, Finding, Limit, Terms, at_least
 
 DAYS_WARN = Limit("certificate_days_warn_below", 21, "Days that a certificate should last yet.")
 DAYS_FAIL = Limit("certificate_days_fail_below", 7, "Days that a certificate must last yet.")
@@ -32,17 +32,23 @@ def certificate_check(host: str) -> Declaration:
         days = f"{_days(left)} left" if left > timedelta() else f"expired {_days(-left)} ago"
         value = f"{days} ({seen.expires_at:%Y-%m-%d %H:%M} UTC)"
         if seen.fault:
-            return Finding(State.FAIL, f"refused: {seen.fault}; {value}", limit, evidence)
-        return Finding(_state(left / timedelta(days=1), terms), value, limit, evidence)
+            return Finding(State.FAIL, f"refused: {seen.fault}; {value}", limit, evidence, left / timedelta(days=1))
+        left_days = left / timedelta(days=1)
+        state = at_least(left_days, terms, warn=DAYS_WARN, fail=DAYS_FAIL)
+        return Finding(state, value, limit, evidence, left_days)
 
-    return Declaration(host, find, rows=("L",), limits=CERTIFICATE_LIMITS)
+    return Declaration(
+        host,
+        find,
+        rows=("L",),
+        limits=CERTIFICATE_LIMITS,
+        unit="days",
+        family=Family.SECURITY,
+        every=timedelta(hours=1),
+        owner="Infrastructure",
+        then=("cert", "why ssl"),
+    )
 
 
 def _days(lasts: timedelta) -> str:
     return f"{lasts.days} day{'' if lasts.days == 1 else 's'}"
-
-
-def _state(days: float, terms: Terms) -> State:
-    if days < terms[DAYS_FAIL]:
-        return State.FAIL
-    return State.WARN if days < terms[DAYS_WARN] else State.OK

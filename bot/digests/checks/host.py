@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from bot.core.cache import format_size
@@ -12,7 +12,7 @@ from bot.core.errors import IntegrationError
 from bot.core.parts import State
 from bot.core.ports import Processes, Worker
 from bot.core.resources import Resources, Share
-from bot.digests.checks import Declaration, Finding, Limit, Terms
+from bot.digests.declaration import Declaration, Family, Finding, Limit, Terms, at_most
 
 CPU_WARN = Limit("cpu_percent_warn_above", 85, "Percentage of all cores that may be at work.")
 CPU_FAIL = Limit("cpu_percent_fail_above", 97, "Percentage of all cores beyond which requests must wait.")
@@ -37,15 +37,17 @@ async def find_cpu(terms: Terms, *, resources: Resources) -> Finding:
     """How busy all cores are together."""
     seen = await resources.cpu()
     value = f"{seen.busy:.0f} % of {seen.cores} cores at work, {seen.waiting:.0f} % waiting for a disk"
-    return Finding(_above(seen.busy, terms, CPU_WARN, CPU_FAIL), value, f"at most {terms[CPU_WARN]:g} %")
+    state = at_most(seen.busy, terms, warn=CPU_WARN, fail=CPU_FAIL)
+    return Finding(state, value, f"at most {terms[CPU_WARN]:g} %", measure=seen.busy)
 
 
 async def find_load(terms: Terms, *, resources: Resources) -> Finding:
     """The load of the last minutes, for each core."""
     (one, five, fifteen), cpu = await asyncio.gather(resources.load(), resources.cpu())
-    state = _above(five / cpu.cores, terms, LOAD_WARN, LOAD_FAIL)
+    state = at_most(five / cpu.cores, terms, warn=LOAD_WARN, fail=LOAD_FAIL)
     limit = f"at most {terms[LOAD_WARN] * cpu.cores:g} over 5 minutes, for {cpu.cores} cores"
-    return Finding(state, f"{one:g}, {five:g}, {fifteen:g} over 1, 5, 15 minutes", limit)
+    value = f"{one:g}, {five:g}, {fifteen:g} over 1, 5, 15 minutes"
+    return Finding(state, value, limit, measure=five / cpu.cores)
 
 
 async def find_memory(terms: Terms, *, resources: Resources) -> Finding:
@@ -80,9 +82,10 @@ async def find_files(terms: Terms, *, resources: Resources, processes: Processes
     most = max(workers, key=lambda share: share.percent, default=None)
     of_worker = f"; a worker at most {most.used:,.0f} of {most.whole:,.0f}" if most else ""
     return Finding(
-        _above(fullest.percent, terms, FILES_WARN, FILES_FAIL),
+        at_most(fullest.percent, terms, warn=FILES_WARN, fail=FILES_FAIL),
         f"{host.used:,.0f} ({host.percent:.0f} %){of_worker}",
         f"at most {terms[FILES_WARN]:g} %",
+        measure=fullest.percent,
     )
 
 
@@ -104,34 +107,57 @@ async def find_workers(terms: Terms, *, processes: Processes) -> Finding:
         ", ".join(_worker(worker) for worker in workers),
         f"at most {terms[WORKER_MEMORY_WARN]:g} MB and {terms[WORKER_CPU_WARN]:g} % of a core each",
         "The process manager does not tell everything." if state is State.UNKNOWN else "",
+        max(memory) / 1e6 if memory else None,
     )
 
 
 async def find_uptime(terms: Terms, *, resources: Resources) -> Finding:
     """Since when the host is up."""
     up = await resources.uptime()
-    state = State.WARN if up / timedelta(hours=1) < terms[UPTIME_WARN] else State.OK
-    return Finding(state, f"for {format_duration(up)}", f"at least {terms[UPTIME_WARN]:g} h")
+    hours = up / timedelta(hours=1)
+    state = State.WARN if hours < terms[UPTIME_WARN] else State.OK
+    return Finding(state, f"for {format_duration(up)}", f"at least {terms[UPTIME_WARN]:g} h", measure=hours)
 
 
-RESOURCES = (
-    Declaration("CPU", find_cpu, rows=("H2",), limits=(CPU_WARN, CPU_FAIL)),
-    Declaration("Load", find_load, rows=("H2",), limits=(LOAD_WARN, LOAD_FAIL)),
-    Declaration("Memory", find_memory, rows=("H2",), limits=(MEMORY_WARN, MEMORY_FAIL)),
-    Declaration("Swap", find_swap, rows=("H2",), limits=(SWAP_WARN, SWAP_FAIL)),
-    Declaration("Disks", find_disks, rows=("H2",), limits=(DISK_WARN, DISK_FAIL)),
-    Declaration("Inodes", find_inodes, rows=("H2",), limits=(INODES_WARN, INODES_FAIL)),
-    Declaration("Open files", find_files, rows=("H2",), limits=(FILES_WARN, FILES_FAIL)),
-    Declaration("Memory and CPU of workers", find_workers, rows=("H2",), limits=(WORKER_MEMORY_WARN, WORKER_CPU_WARN)),
-    Declaration("Up", find_uptime, rows=("H2",), limits=(UPTIME_WARN,)),
+def _of_host(
+    name: str,
+    find: Callable[..., Awaitable[Finding]],
+    *limits: Limit,
+    unit: str = "%",
+    every: timedelta = timedelta(minutes=2),
+    then: tuple[str, ...] = ("resources", "why slow"),
+) -> Declaration:
+    return Declaration(
+        name,
+        find,
+        rows=("H2",),
+        limits=limits,
+        unit=unit,
+        family=Family.HOST,
+        every=every,
+        owner="Infrastructure",
+        then=then,
+    )
+
+
+HOST = (
+    _of_host("CPU", find_cpu, CPU_WARN, CPU_FAIL),
+    _of_host("Load", find_load, LOAD_WARN, LOAD_FAIL, unit="per core"),
+    _of_host("Memory", find_memory, MEMORY_WARN, MEMORY_FAIL),
+    _of_host("Swap", find_swap, SWAP_WARN, SWAP_FAIL),
+    _of_host("Disks", find_disks, DISK_WARN, DISK_FAIL, every=timedelta(minutes=5)),
+    _of_host("Inodes", find_inodes, INODES_WARN, INODES_FAIL, every=timedelta(minutes=5)),
+    _of_host("Open files", find_files, FILES_WARN, FILES_FAIL),
+    _of_host(
+        "Memory and CPU of workers",
+        find_workers,
+        *(WORKER_MEMORY_WARN, WORKER_CPU_WARN),
+        unit="MB",
+        then=("reload", "heap-snapshot", "why memory"),
+    ),
+    _of_host("Up", find_uptime, UPTIME_WARN, unit="h"),
 )
 """Every look at the host, in the order in which they are read."""
-
-
-def _above(value: float, terms: Terms, warn: Limit, fail: Limit) -> State:
-    if value > terms[fail]:
-        return State.FAIL
-    return State.WARN if value > terms[warn] else State.OK
 
 
 def _worker(worker: Worker) -> str:
@@ -142,11 +168,14 @@ def _worker(worker: Worker) -> str:
 
 def _share(seen: Share, terms: Terms, warn: Limit, fail: Limit) -> Finding:
     value = f"{format_size(int(seen.used))} of {format_size(int(seen.whole))} ({seen.percent:.0f} %)"
-    return Finding(_above(seen.percent, terms, warn, fail), value, f"at most {terms[warn]:g} %")
+    state = at_most(seen.percent, terms, warn=warn, fail=fail)
+    return Finding(state, value, f"at most {terms[warn]:g} %", measure=seen.percent)
 
 
 def _fullest(shares: Sequence[Share], terms: Terms, warn: Limit, fail: Limit) -> Finding:
     by_fullness = sorted(shares, key=lambda share: -share.percent)
     value = ", ".join(f"{share.name} {share.percent:.0f} %" for share in by_fullness[:6])
     more = f"and {len(shares) - 6} less full" if len(shares) > 6 else ""  # noqa: PLR2004 - as many as are shown
-    return Finding(_above(by_fullness[0].percent, terms, warn, fail), value, f"at most {terms[warn]:g} %", more)
+    most = by_fullness[0].percent
+    state = at_most(most, terms, warn=warn, fail=fail)
+    return Finding(state, value, f"at most {terms[warn]:g} %", more, most)
