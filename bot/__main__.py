@@ -213,6 +213,28 @@ def verify(config: Path | None, head: str | None) -> None:
     raise SystemExit(asyncio.run(look()))
 
 
+@main.group()
+def incident() -> None:
+    """Incidents, without Slack."""
+
+
+@incident.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with the timeline and the report in it.")
+def draft(file: Path, *, as_json: bool) -> None:
+    """Draft the report of an incident that the bot did not attend.
+
+    FILE is a transcript of its channel (a transcript.json or the folder with one), or the folder of a Slack export.
+    """
+    from bot.core.redact import Redactor
+    from bot.incidents.draft import draft as draft_report
+    from bot.incidents.transcripts import read_transcript
+    from bot.views.templates import Templates
+
+    found = draft_report(read_transcript(file), redact=Redactor().redact, documents=Templates())
+    click.echo(json.dumps(found, ensure_ascii=False, indent=1) if as_json else found["report"])
+
+
 @main.command()
 @click.option(
     "--env-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its secret values are masked."

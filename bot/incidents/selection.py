@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.incidents import afterwards
+from bot.incidents.bots import Kind
 from bot.incidents.chosen import ActionItem, Chosen, Moment, Phase, Quote, Selection, Source
-from bot.incidents.conversation import Acted, Conversation, Said
+from bot.incidents.conversation import Acted, Conversation
+from bot.incidents.course import Course, read_course
+from bot.incidents.phases import ACTS, phase_of
+from bot.incidents.units import Unit, gather
+from bot.incidents.weighing import Weight, weigh
 
 __all__ = ["ActionItem", "Chosen", "Moment", "Phase", "Quote", "Selection", "Source", "select"]
 
-_PHASES = {"declared": Phase.DECIDE, "severity": Phase.DECIDE, "operation": Phase.MITIGATE, "resolved": Phase.RECOVER}
+MOST = 40
+_CANDIDATES = 12
+_NEAR = timedelta(minutes=4)
+_LEAST = 2.2
 
 
 def select(conversation: Conversation) -> Selection:
@@ -16,21 +29,85 @@ def select(conversation: Conversation) -> Selection:
     What was recorded and what people marked is always in it.
     """
     told = {act.message for act in conversation.acted if act.message}
-    marked = (each for each in conversation.said if each.marked and not each.deleted and each.ts not in told)
-    entries = [*map(_of_act, conversation.acted), *map(_of_mark, marked)]
+    standing = (each for each in conversation.said if not each.deleted and each.ts not in told)
+    said = sorted(standing, key=lambda each: (each.at, each.ts))
+    units = gather(said)
+    weights = weigh(units, conversation)
+    picked = choose(weights, budget(len(said)))
+    course = read_course(weights, conversation)
+    entries = [*map(_of_act, conversation.acted), *(_of_unit(weight, course) for weight in picked)]
     return Selection(
         entries=tuple(sorted(entries, key=lambda entry: (entry.at, entry.source))),
-        started=Moment(None, "nobody said when it began"),
-        detected=Moment(conversation.declared_at, "declared" if conversation.declared_at else "not declared"),
-        mitigated=Moment(None, "nobody said what ended the impact"),
-        resolved=Moment(conversation.resolved_at, "resolved" if conversation.resolved_at else "not resolved"),
+        started=course.started,
+        detected=course.detected,
+        mitigated=course.mitigated,
+        resolved=course.resolved,
+        severity=afterwards.severity(weights, conversation),
+        impact=afterwards.impact(weights, conversation),
+        action_items=afterwards.action_items(weights, conversation),
+        root_cause=afterwards.root_cause(picked),
+        resolution=afterwards.resolution(picked, course),
+        lessons=afterwards.lessons(weights),
     )
 
 
+def budget(messages: int) -> int:
+    """How many entries are chosen by rules."""
+    return min(MOST, round(6 + 0.08 * messages), round(12 + 0.06 * messages))
+
+
+def choose(weights: Sequence[Weight], count: int) -> list[Weight]:
+    """The weightiest units; one takes weight from its neighbours, which mostly tell the same."""
+    left = {number: weight.total for number, weight in enumerate(weights)}
+    marked = [number for number, weight in enumerate(weights) if weight.unit.main.marked]
+    heap = [(-points, number) for number, points in left.items()]
+    heapq.heapify(heap)
+    chosen: list[int] = []
+
+    def take(number: int) -> None:
+        chosen.append(number)
+        left.pop(number)
+        for other in range(number - 5, number + 6):
+            if other in left and weights[other].unit.kind not in {Kind.ALARM, Kind.CLEAR, Kind.RESULT}:
+                near = 1.0 if abs(weights[other].unit.main.at - weights[number].unit.main.at) <= _NEAR else 0.4
+                left[other] -= near * (1.3 if related(weights[number].unit, weights[other].unit) else 0.3)
+                heapq.heappush(heap, (-left[other], other))
+
+    for number in marked:
+        take(number)
+    while heap and len(chosen) < max(count, count // 2 + len(marked)):
+        points, number = heapq.heappop(heap)
+        if left.get(number) != -points:
+            continue
+        if -points < _LEAST:
+            break
+        take(number)
+    return [weights[number] for number in sorted(chosen)]
+
+
+def related(one: Unit, other: Unit) -> bool:
+    """Whether they are of one thread, one author, or about one thing."""
+    if one.main.thread_ts and one.main.thread_ts in {other.main.thread_ts, other.main.ts}:
+        return True
+    if other.main.thread_ts == one.main.ts or one.main.author == other.main.author:
+        return True
+    return len(one.words & other.words) >= 2  # noqa: PLR2004
+
+
 def _of_act(act: Acted) -> Chosen:
-    phase = _PHASES.get(act.kind, Phase.DIAGNOSE)
+    phase = ACTS.get(act.kind, Phase.DIAGNOSE)
     return Chosen(act.at, act.name, act.text, phase, (act.message or act.key,), act.kind, "recorded")
 
 
-def _of_mark(said: Said) -> Chosen:
-    return Chosen(said.at, said.name, said.text, Phase.DIAGNOSE, (said.ts,), why="marked by people")
+def _of_unit(weight: Weight, course: Course) -> Chosen:
+    unit = weight.unit
+    reasons = sorted((-points, reason) for reason, points in weight.points.items() if points > 0)
+    why = ["marked by people"] * bool(unit.main.marked) + [reason for _, reason in reasons[:3]]
+    return Chosen(unit.main.at, unit.main.name, _words(unit), phase_of(weight, course), unit.keys, why=", ".join(why))
+
+
+def _words(unit: Unit) -> str:
+    """What its author wrote, then who agreed to it; files by name where nothing was written."""
+    files = " ".join(f"[file: {name}]" for each in unit.said for name in each.files)
+    answers = (f"{each.name}: {each.text}" for each in unit.answers)
+    return " — ".join((" ".join(part for part in (unit.text, files) if part), *answers))

@@ -1,0 +1,110 @@
+"""What a message is by its form: code, figures, questions, commands; and the words that it may be about."""
+
+from __future__ import annotations
+
+import re
+from sys import intern
+
+_URL = re.compile(r"\(?(?:https?|mailto|slack|tel):[^\s)>|]+\)?|:[a-z0-9_+-]{2,40}:", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_][\w.\-/#]*[^\W_]|[^\W_]")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Za-z])(?=[A-Z][a-z])")
+_PARTS = re.compile(r"[_\-/]")
+_COMMON_WORDS = """
+    the and but for nor not you your yours our ours their them they this that these those there here with without
+    from into onto over under about after before again then than too very just only also some any all each every
+    both few more most other such own same can could will would shall should may might must have has had having been
+    being was were are does did doing done what which who whom whose when where why how yes yeah yep nope okay well
+    let lets get got getting going gone come came see seen saw say said says tell told know knew think thought look
+    looks looking like want need one two now still back out off it's i'm i'll i've we're we've don't doesn't didn't
+    isn't can't won't that's there's und oder aber der die das den dem ein eine einen ist sind war wir ich ihr sie
+    mit von auf für nicht noch auch nur wie was les des une est sont pas nous vous ils elle avec pour dans sur que
+    qui mais los las una son nos con por para pero como del não com uma mas pls please thanks thx hey hello morning
+    good nice great sure right really maybe btw lol
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+CODE = re.compile(
+    r"```|`[^`\n]{2,}`|\n\s+at |\b[A-Z]\w+(?:Error|Exception)\b|(?<![\w.])(?:50[0-4]|429|40[01348])s?\b(?! ?[kKMG%])"
+)
+"""Code, a log line, an error: what somebody saw rather than thinks."""
+
+MEASURE = re.compile(
+    r"(?<![\w.:#-])\d[\d ,.']*\s?(?:%|ms\b|s\b|sec|min|m\b|h\b|[kmgt]i?b\b|k\b|rps|qps|req|x\b|/s|/min|°|€|\$)"
+    r"|\d+\s?(?:/|of|von|out of|sur|de)\s?\d+|\d\s?(?:→|->|=>)\s?\d"
+    r"|(?<![\w.:#-])\d[\d ,.']*\s+(?!uhr\b|of\b|a\b|in\b|is\b|more\b)[a-zé]{4,}",
+    re.IGNORECASE,
+)
+"""A figure with what it counts."""
+
+ALL_OF = re.compile(r"(?<![\d.])(\d+)\s?(?:/|of|out of|von|sur|de)\s?\1(?![\d.])")
+"""`60/60`, `20 out of 20`."""
+
+CHANGES = re.compile(
+    r"\d[\w%/]*\s?(?:→|->|=>|…|instead of|down to|up to|before\b|vs\.?|auf|statt|au lieu de|en vez de)\D{0,12}\d"
+    r"|\bfrom \d\S*( \w+)? to \d",
+    re.IGNORECASE,
+)
+"""One figure, then another."""
+
+ASKS = re.compile(r"\?(?:\s|$|[)\"'!?])")
+
+OBJECTS = re.compile(
+    r"^\W*(?:wait|stop|hold on|halt|nope?|um+|uh oh|careful|warte|attends?|espera)\b\W{1,3}(?=\S)", re.IGNORECASE
+)
+"""How somebody interrupts."""
+
+BEGINS = re.compile(
+    r"^(?:(?:ok|now|just|i'?m|still|and|so) )*"
+    r"(?!nothing|anything|something|everything|morning|evening|during|opening|closing|reopening|handing|moving|passing)"
+    r"[a-z]{2,12}ing\b(?! (?:is|was|are|were)\b)",
+    re.IGNORECASE,
+)
+"""How somebody says what they are about to do or at: `restarting gw-1`."""
+
+TICKET = re.compile(r"\b[A-Z]{2,10}-\d{2,}\b|(?<!\w)#\d{3,}\b|\b(?:ticket|case|request)\b \W?\d{3,}", re.ASCII)
+"""A ticket by its number."""
+
+_QUOTED = re.compile(r"[\"“„«][^\"”“»\n]*[\"”“»]")
+
+QUOTES = re.compile(r"[\"“„«][^\"”“»`]{12,}[\"”“»]")
+"""The words of somebody who is not here."""
+
+_COMMAND = re.compile(r"\s*(?:[!/.][a-z][\w-]*(?:\s|$)|@?\w*bot\b[:,]?\s)", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!;?]\s+|\n")
+
+
+def is_command(text: str) -> bool:
+    """Whether somebody tells a bot to do something."""
+    return bool(_COMMAND.match(text))
+
+
+def outside_code(text: str) -> str:
+    """`text` without what stands in code blocks."""
+    return "".join(text.split("```")[::2]) if "```" in text else text
+
+
+def unquoted(text: str) -> str:
+    """`text` without what it quotes."""
+    return _QUOTED.sub(" ", text)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text` outside of code blocks."""
+    return _SENTENCE.split(outside_code(text))
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words that `text` may be about: `CheckoutLatencyP95` is one, and so are its parts."""
+    found: set[str] = set()
+    for word in _WORD.findall(_URL.sub(" ", text) if ":" in text else text):
+        low = word.lower()
+        found.add(low)
+        if _CAMEL.search(word):
+            found.update(part.lower() for part in _CAMEL.split(word))
+        elif _PARTS.search(low):
+            found.update(_PARTS.split(low))
+    return frozenset(
+        intern(word)
+        for word in found
+        if len(word) > 2 and word not in _COMMON  # noqa: PLR2004 - shorter ones are of every message
+    )

@@ -1,0 +1,48 @@
+"""The times that a unit tells, each with the clause that it stands in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.incidents.conversation import Conversation
+from bot.incidents.forms import outside_code
+from bot.incidents.lexicon import Cue, hear
+from bot.incidents.told import told
+from bot.incidents.units import Unit
+
+_ENDS = re.compile(r"[;!?\n]|[.,](?=\s|$)")
+_LIKELY = re.compile(
+    r"\d[:h]\d\d|\d\s?[ap]\.?m\b|\d{4} ?(?:z|utc|hrs)\b|\d\.\d\d uhr|\b(?:ago|earlier|vor|hace|il y a|há|past|last)\b",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"\s?(?:[-\N{EN DASH}\N{EM DASH}]|to|until|till|bis|à|a|hasta)\s?")
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A time that somebody tells; `clause` are the words around it, `ends` that it ends a range."""
+
+    at: datetime
+    clause: str
+    cues: frozenset[Cue]
+    ends: bool = False
+
+
+def times_in(unit: Unit, conversation: Conversation) -> tuple[Time, ...]:
+    """Times in the text of `unit`, but not in its code blocks: those are of the log's machine."""
+    if not _LIKELY.search(unit.text):
+        return ()
+    text = outside_code(unit.text)
+    person = conversation.people.get(unit.main.user)
+    zone = (person.zone if person else "") or conversation.zone
+    found = told(text, at=unit.main.at, zone=zone)
+    times = []
+    for number, each in enumerate(found):
+        begin = max((end.end() for end in _ENDS.finditer(text, 0, each.begin)), default=0)
+        end = _ENDS.search(text, each.end)
+        clause = text if unit.corrected else text[begin : end.start() if end else len(text)]
+        ends = number > 0 and bool(_RANGE.fullmatch(text, found[number - 1].end, each.begin))
+        times.append(Time(each.at, clause, hear(clause), ends))
+    return tuple(times)

@@ -1,0 +1,207 @@
+"""Times that people tell in their texts: `10:37 ET`, `since 8pm yesterday`, `about 20 min ago`, `15:37 not 15:47`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+_AHEAD = timedelta(minutes=2)
+"""How far the clock that somebody read may be ahead of Slack's."""
+
+_REGIONS = {
+    "America/New_York": "et est edt",
+    "America/Chicago": "ct cst cdt",
+    "America/Denver": "mst mdt",
+    "America/Los_Angeles": "pt pst pdt",
+    "America/Sao_Paulo": "brt",
+    "Europe/London": "bst",
+    "Europe/Lisbon": "wet west",
+    "Europe/Berlin": "cet cest mez mesz",
+    "Europe/Athens": "eet eest",
+    "Europe/Moscow": "msk",
+    "Africa/Lagos": "wat",
+    "Africa/Nairobi": "eat",
+    "Africa/Johannesburg": "sast",
+    "Asia/Dubai": "gst",
+    "Asia/Kolkata": "ist",
+    "Asia/Singapore": "sgt",
+    "Asia/Hong_Kong": "hkt",
+    "Asia/Tokyo": "jst",
+    "Asia/Seoul": "kst",
+    "Australia/Sydney": "aest aedt",
+    "Pacific/Auckland": "nzst nzdt",
+}
+"""Who writes CET in July means the clock on the wall: an abbreviation names the region, not the offset."""
+
+_ZONES = {name: region for region, names in _REGIONS.items() for name in names.split()}
+_WORDS_TOO = frozenset({"et", "est", "ist", "eat", "wat", "west"})
+"""Zones that are words of some language: in capitals only."""
+_LATE_ZONE = re.compile(rf"^[\w ]{{1,14}}? ({'|'.join(sorted({*_ZONES, 'utc', 'gmt'} - _WORDS_TOO))})\b", re.IGNORECASE)
+"""`14:01 on the dot CEST`"""
+_ISRAEL_OR_IRELAND = {"Asia/Jerusalem", "Europe/Dublin"}
+_DAY_NAMES = """
+    mon montag lunes lundi tue dienstag martes mardi wed mittwoch miércoles mercredi thu donnerstag jueves jeudi
+    fri freitag viernes vendredi sat samstag sábado samedi sun sonntag domingo dimanche
+"""
+_DAYS = tuple(_DAY_NAMES.split())
+
+_CLOCK = re.compile(
+    r"(?:(?P<date>\d{4}-\d\d-\d\d)[T ])?(?<![\d:.,/])(?P<hour>[01]?\d|2[0-3])"
+    r"(?:(?P<sep>[:h]|\.(?=\d\d\s?uhr))(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:[.,]\d+)?)?)?(?![\d:])"
+    r"\s?(?P<half>[ap]\.?m\b\.?)?\s?(?P<zone>z\b|(?:my|our|local) time|here\b|[a-z]{2,4}\b|\([a-z]{2,4}\))?"
+    r"\s?(?P<offset>[+-]\d\d:?\d\d\b|[+-]\d{1,2}\b(?!:))?",
+    re.IGNORECASE,
+)
+_COMPACT = re.compile(r"(?<![\w.])(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)\s?(?:z|utc|hrs)\b", re.IGNORECASE)
+_AGO = re.compile(
+    r"(?:\b(?:vor|hace|il y a|há)\s+(?:etwa\s+|ca\.?\s+|unos\s+|environ\s+)?(?P<before>[\d.]+|an?|une?|einer?)\s?"
+    r"(?P<unit1>[a-zé]+))"
+    r"|(?:(?P<count>[\d.]+|an?|half an|couple of|few)\s?"
+    r"(?P<unit2>s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)\s+(?:ago|earlier|back|before now)\b)"
+    r"|(?:\b(?:for|in|over)\s+(?:about |around |almost |~|the )*(?:last|past)\s+(?:~|about )?(?P<since>[\d.]+)\s?"
+    r"(?P<unit3>s|secs?|m|mins?|minutes?|h|hrs?|hours?)\b)",
+    re.IGNORECASE,
+)
+_COUNTS = {"half an": 0.5, "couple of": 2.0, "few": 3.0}
+_YESTERDAY = re.compile(r"\b(?:yesterday|yday|gestern|ayer|hier|ontem|last night)\b", re.IGNORECASE)
+_WEEKDAY = re.compile(rf"\b(?:{'|'.join(_DAYS)})(?:days?|sday|nesday|rsday|urday)?\b", re.IGNORECASE)
+_NEAR = 24
+"""Characters before or after a clock time in which a day that belongs to it stands."""
+
+_NOT = re.compile(
+    r"^[\s,;(]*(?:and )?(?:not|nicht|no|pas|non|não|instead of|rather than)\s+(?:at |um |a las )?$", re.IGNORECASE
+)
+_RATHER = re.compile(
+    r"\b(?:sorry|sry|i mean|i meant|make that|correction|scratch that|no wait|wait no|äh|perdón|pardon)\b",
+    re.IGNORECASE,
+)
+CORRECTS = re.compile(
+    r"^\W*(?:sorry|sry|i mean|i meant|make that|correction|scratch that|no wait|wait|typo|oops|ups|\*)|\bcan'?t type\b"
+    r"|\b(?:sorry|i meant)\b",
+    re.IGNORECASE,
+)
+"""How somebody puts right what they wrote before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A time in a text: the moment, and the characters that tell it."""
+
+    at: datetime
+    begin: int
+    end: int
+
+
+def told(text: str, *, at: datetime, zone: str) -> tuple[Told, ...]:
+    """The past times that `text`, written `at` by somebody in `zone` (may be empty), tells; those taken back are not.
+
+    A clock time without zone is of today or yesterday in the author's zone or in UTC, whichever is the later that has
+    come: teams write UTC in their channels, and people what their wall shows.
+    """
+    found = sorted([*_clocks(text, at, zone), *_ago(text, at)], key=lambda each: each.begin)
+    kept: list[Told] = []
+    for each in found:
+        between = text[kept[-1].end : each.begin] if kept else ""
+        if kept and _NOT.search(between):
+            continue
+        if kept and len(between) < _NEAR and _RATHER.search(between):
+            kept.pop()
+        kept.append(each)
+    return tuple(kept)
+
+
+def _clocks(text: str, at: datetime, zone: str) -> Iterator[Told]:
+    if ":" not in text and not any(map(str.isdigit, text)):
+        return
+    for match in (*_CLOCK.finditer(text), *_COMPACT.finditer(text)):
+        parts = match.groupdict()
+        half, offset = parts.get("half"), parts.get("offset")
+        named = _named((parts.get("zone") or "").strip("()"), text[match.end("hour") + 3 : match.end() + _NEAR])
+        if not (parts["minute"] or half) or (parts.get("sep") == "h" and not parts["minute"]):
+            continue
+        hour = int(parts["hour"])
+        if half:
+            if not 1 <= hour <= 12:  # noqa: PLR2004 - a twelve-hour clock
+                continue
+            hour = hour % 12 + (12 if half[0] in "pP" else 0)
+        clock = (hour, int(parts["minute"] or 0), int(parts.get("second") or 0))
+        zones = _zones(named, offset, zone, compact=match.re is _COMPACT, dated=bool(parts.get("date")))
+        moment = _moment(clock, zones, at, date=parts.get("date") or "", around=_around(text, match))
+        if moment:
+            yield Told(moment, match.start("hour"), match.end("minute") if parts["minute"] else match.end("half"))
+
+
+def _named(zone: str, after: str) -> str:
+    """The zone that stands by a clock time, or a few words later; empty where what stands there is another word."""
+    if zone.lower() in {"z", "utc", "gmt", *_ZONES} and (zone.lower() not in _WORDS_TOO or zone.isupper()):
+        return zone.lower()
+    if zone.lower().endswith(" time") or zone.lower() == "here":
+        return zone.lower()
+    late = _LATE_ZONE.match(after)
+    return late[1].lower() if late else ""
+
+
+def _around(text: str, match: re.Match[str]) -> str:
+    return text[max(0, match.start() - _NEAR) : match.end() + _NEAR]
+
+
+def _zones(named: str, offset: str | None, zone: str, *, compact: bool, dated: bool) -> tuple[tzinfo, ...]:
+    """The zones that a clock time may be meant in; several where it says none."""
+    own: tuple[tzinfo, ...] = (ZoneInfo(zone),) if zone else ()
+    if offset and (named in {"", "utc", "gmt", "z"}):
+        hours, minutes = int(offset[1:3].rstrip(":")), int(offset[-2:]) if len(offset) > 3 else 0  # noqa: PLR2004
+        sign = -1 if offset[0] == "-" else 1
+        return (timezone(sign * timedelta(hours=min(hours, 14), minutes=min(minutes, 59))),)
+    if named in {"utc", "z", "gmt"} or compact or (dated and not named):
+        return (UTC,)
+    if named.endswith(" time") or named == "here":
+        return own or (UTC,)
+    if named == "ist" and zone in _ISRAEL_OR_IRELAND:
+        return own
+    if named in _ZONES:
+        return (ZoneInfo(_ZONES[named]),)
+    return (UTC, *own)
+
+
+def _moment(
+    clock: tuple[int, int, int], zones: tuple[tzinfo, ...], at: datetime, *, date: str, around: str
+) -> datetime | None:
+    """The latest moment not after `at` at which a clock of `zones` showed `clock` on the day that is told."""
+    hour, minute, second = clock
+    candidates = []
+    for zone in zones:
+        here = at.astimezone(zone)
+        moment = here.replace(hour=hour, minute=minute, second=second, microsecond=0)
+        if date:
+            try:
+                day = datetime.fromisoformat(date)
+            except ValueError:
+                return None
+            moment = moment.replace(year=day.year, month=day.month, day=day.day)
+        elif _YESTERDAY.search(around):
+            moment -= timedelta(days=1)
+        elif weekday := _WEEKDAY.search(around):
+            number = next(i for i, day in enumerate(_DAYS) if weekday[0].lower().startswith(day)) // 4
+            moment -= timedelta(days=(here.weekday() - number) % 7)
+        elif moment > here + _AHEAD:
+            moment -= timedelta(days=1)
+        if moment <= here + _AHEAD:
+            candidates.append(min(moment, here).astimezone(UTC))
+    return max(candidates, default=None)
+
+
+def _ago(text: str, at: datetime) -> Iterator[Told]:
+    for match in _AGO.finditer(text):
+        count = (match["before"] or match["count"] or match["since"] or "").lower()
+        unit = (match["unit1"] or match["unit2"] or match["unit3"]).lower()
+        try:
+            number = _COUNTS.get(count) or (1.0 if count[0] in "aeu" else float(count))
+        except ValueError:
+            continue
+        seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400, "st": 3600, "t": 86400, "j": 86400}
+        size = seconds.get(unit[:2]) or seconds.get(unit[:1])
+        if size and number * size <= 14 * 86400:
+            yield Told(at - timedelta(seconds=number * size), match.start(), match.end())

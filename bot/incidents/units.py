@@ -1,0 +1,153 @@
+"""Messages that belong together: bursts, corrections, a question with its yes, a command with what came of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.incidents.bots import Kind, kind_of
+from bot.incidents.conversation import Said
+from bot.incidents.forms import ASKS, is_command, outside_code, words_of
+from bot.incidents.lexicon import Cue, hear
+from bot.incidents.said_severity import severity_in
+from bot.incidents.told import CORRECTS
+
+_BURST = timedelta(seconds=75)
+_LONGEST_BURST = 4
+_STORM = timedelta(minutes=2)
+_CORRECTION = timedelta(minutes=5)
+_ANSWER = timedelta(minutes=6)
+_CALL = timedelta(minutes=45)
+_RESULT = timedelta(minutes=6)
+_SHORT = 6
+"""Words of a message that can be no more than a yes."""
+_CALLED = re.compile(r"@([^\s,.:;?!]+)")
+
+
+@dataclass(slots=True)
+class Unit:
+    """Messages of one author that make one entry, and the `answers` of others that belong to it.
+
+    `length` counts the words of its text. `kind` is that of a bot, None for people. `part` says that another unit has
+    it among its answers, `called` that somebody had asked for its author.
+    """
+
+    said: list[Said]
+    text: str
+    words: frozenset[str]
+    cues: frozenset[Cue]
+    length: int
+    kind: Kind | None = None
+    answers: list[Said] = field(default_factory=list)
+    corrected: bool = False
+    part: bool = False
+    called: bool = False
+
+    @property
+    def main(self) -> Said:
+        """What it begins with, whose time counts."""
+        return self.said[0]
+
+    @property
+    def end(self) -> datetime:
+        """When its last message came."""
+        return self.said[-1].at
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The messages that it rests on."""
+        return tuple(each.ts for each in (*self.said, *self.answers))
+
+    def take(self, said: Said) -> None:
+        """Go on with another message of the same author."""
+        self.said.append(said)
+        self.text = f"{self.text}\n{said.text}" if self.text else said.text
+        self.words |= words_of(said.text)
+        self.cues |= hear(outside_code(said.text))
+        self.length += len(said.text.split())
+        self.corrected = self.corrected or bool(CORRECTS.search(said.text))
+
+
+def gather(said: Iterable[Said]) -> list[Unit]:
+    """Units in the order of their first messages; `said` is in order of time.
+
+    One pass that looks back a few units only.
+    """
+    units: list[Unit] = []
+    last: dict[str, Unit] = {}
+    own: dict[tuple[str, str], Unit] = {}
+    calls: dict[str, datetime] = {}
+    command: Unit | None = None
+    for each in said:
+        place, mine = each.thread_ts, own.get((each.thread_ts, each.author))
+        if mine and _continues(each, mine, last[place]):
+            mine.take(each)
+            last[place] = mine
+            continue
+        unit = _begin(each)
+        if each.bot:
+            if command and each.at - command.end > _RESULT:
+                command = None
+            elif command and unit.kind not in {Kind.ALARM, Kind.CLEAR}:
+                unit.kind = Kind.RESULT
+                unit.answers.append(command.main)
+                command.part, command = True, None
+        else:
+            called = calls.pop(each.name, None)
+            unit.called = called is not None and each.at - called <= _CALL
+            calls.update((name, each.at) for name in _CALLED.findall(each.text))
+            asked = _answered(unit, units)
+            if asked:
+                asked.answers.append(each)
+                unit.part = True
+            elif is_command(each.text):
+                command = unit
+        units.append(unit)
+        last[place] = own[place, each.author] = unit
+    return units
+
+
+def _begin(said: Said) -> Unit:
+    kind = kind_of(said.name, said.text, commanded=False) if said.bot else None
+    return Unit([said], said.text, words_of(said.text), hear(outside_code(said.text)), len(said.text.split()), kind)
+
+
+def _continues(each: Said, own: Unit, before: Unit) -> bool:
+    """Whether `each` goes on with what its author wrote just before, or puts it right."""
+    if each.marked or own.main.marked or each.bot != own.main.bot:
+        return False
+    if each.bot:
+        storm = len(own.said) < _LONGEST_BURST and each.at - own.end <= _STORM
+        return (
+            storm
+            and own.kind in {Kind.ALARM, Kind.RESULT}
+            and own.kind == kind_of(each.name, each.text, commanded=False)
+        )
+    if CORRECTS.search(each.text) and each.at - own.end <= _CORRECTION and any(map(str.isdigit, each.text)):
+        return True
+    if own is not before or len(own.said) >= _LONGEST_BURST or _stands_alone(each) or is_command(own.main.text):
+        return False
+    return each.at - own.end <= _BURST
+
+
+def _stands_alone(said: Said) -> bool:
+    """Whether it changes the course of the incident: who leads, how bad it is, that it is over; or tells a bot to."""
+    return (
+        is_command(said.text) or bool(severity_in(said.text)) or not {Cue.LEADS, Cue.CLOSES}.isdisjoint(hear(said.text))
+    )
+
+
+def _answered(unit: Unit, units: Sequence[Unit]) -> Unit | None:
+    """What `unit` says yes to: somebody else's question or proposal a few messages before."""
+    each = unit.main
+    if not 0 < unit.length <= _SHORT or Cue.YES not in unit.cues or ASKS.search(each.text):
+        return None
+    for before in reversed(units[-_SHORT:]):
+        if each.at - before.end > _ANSWER:
+            return None
+        if before.main.thread_ts == each.thread_ts and before.main.author != each.author and before.kind is None:
+            asks = before.answers or "@" in before.text or ASKS.search(before.text)
+            return before if asks else None
+    return None

@@ -1,0 +1,297 @@
+"""How much each unit matters: points by rules that look at the form of the conversation first, at words second."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.incidents import forms
+from bot.incidents.bots import Kind, alert_key
+from bot.incidents.conversation import Conversation
+from bot.incidents.lexicon import Cue, hear
+from bot.incidents.said_severity import severity_in
+from bot.incidents.times import Time, times_in
+from bot.incidents.units import Unit
+from bot.incidents.vocabulary import Vocabulary
+
+CLOSES = "closes"
+REOPENS = "reopens"
+THE_END = "the end"
+AFTER = "after the end"
+LOOKS = "only looks"
+FIGURES = "tells figures"
+AFFECTED = "tells who is affected"
+FAILS = "tells that something fails"
+CODE = "shows code or an error"
+FINDS = "finds something"
+ASKS = "asks"
+HEDGES = "is not sure"
+"""Reasons that others ask for."""
+
+_CUES = (
+    (FINDS, 1.1, Cue.FINDS),
+    ("rules something out", 1.0, Cue.RULES_OUT),
+    (FAILS, 0.8, Cue.FAILS),
+    (AFFECTED, 0.8, Cue.AFFECTED),
+    ("tells what was done", 1.2, Cue.DONE),
+    ("tells that it is better", 0.8, Cue.BETTER),
+)
+_FORMS = (
+    ("names a ticket", 0.7, forms.TICKET),
+    ("quotes somebody", 0.7, forms.QUOTES),
+    ("objects", 1.0, forms.OBJECTS),
+)
+_FADES = 0.6
+"""What each further hint of one message counts of the one before: a long message has them all."""
+
+_SILENCE = timedelta(minutes=5)
+_NEWS = timedelta(seconds=100)
+_AT_ONCE = 4
+"""Messages after one in which others answer at once."""
+
+_DISCUSSED = 3
+_LITTLE = 2
+_STATEMENT = 3
+"""Words of the shortest statement."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_ASKED = re.compile(r"[^.!?\n]*\?|[.!\n]")
+
+
+@dataclass(slots=True)
+class Weight:
+    """A unit with its points by reason, and the times that it tells."""
+
+    unit: Unit
+    points: dict[str, float] = field(default_factory=dict)
+    times: tuple[Time, ...] = ()
+
+    @property
+    def total(self) -> float:
+        """The sum."""
+        return sum(self.points.values())
+
+    @property
+    def closes(self) -> bool:
+        """Whether it says that the incident is over, without an if."""
+        return self.points.get(CLOSES, 0.0) > 1
+
+    def add(self, reason: str, points: float) -> None:
+        """Give or take points once for a reason."""
+        if points:
+            self.points[reason] = points
+
+
+@dataclass(slots=True)
+class _Channel:
+    """What the rules know of the whole conversation."""
+
+    units: Sequence[Unit]
+    vocabulary: Vocabulary
+    leaders: frozenset[str]
+    names: frozenset[str]
+    replies: Counter[str]
+    fired: set[tuple[str, ...]] = field(default_factory=set)
+    actors: set[str] = field(default_factory=set)
+
+
+def weigh(units: Sequence[Unit], conversation: Conversation) -> list[Weight]:
+    """Points for each unit, in the same order."""
+    channel = _Channel(
+        units=units,
+        vocabulary=Vocabulary(units),
+        leaders=find_leaders(units),
+        names=frozenset(person.name.lower() for person in conversation.people.values() if not person.bot),
+        replies=Counter(unit.main.thread_ts for unit in units if unit.main.thread_ts),
+    )
+    weights = []
+    for number, unit in enumerate(units):
+        weight = Weight(unit, times=times_in(unit, conversation))
+        if unit.kind:
+            _weigh_bot(weight, channel, number)
+        else:
+            _weigh_person(weight, channel, number)
+        if Cue.ELSEWHERE in unit.cues and "prod" not in unit.text:
+            weight.add("of another place", -2.5 if unit.kind else -1.2)
+        weights.append(weight)
+    _mark_the_end(weights)
+    return weights
+
+
+def _mark_the_end(weights: Sequence[Weight]) -> None:
+    """What comes after the last word that it is over is of another matter."""
+    end = max((number for number, weight in enumerate(weights) if weight.closes), default=len(weights))
+    for weight in weights[end : end + 1]:
+        weight.add(THE_END, 1.2)
+    for weight in weights[end + 1 :]:
+        if weight.unit.kind not in {Kind.ALARM, Kind.RESULT} and REOPENS not in weight.points:
+            weight.add(AFTER, -2.0)
+
+
+def _weigh_bot(weight: Weight, channel: _Channel, number: int) -> None:
+    unit, known = weight.unit, channel.vocabulary
+    shared = known.shared_with_people(unit)
+    match unit.kind:
+        case Kind.RESULT:
+            weight.add("what was done", 4.2)
+            channel.actors.add(unit.main.author)
+            if Cue.LOOKS in hear(unit.text):
+                weight.add(LOOKS, -1.6)
+        case Kind.ALARM:
+            key = alert_key(unit.text)
+            first = 2.4 if channel.fired else 3.2
+            weight.add("an alert", 1.6 if key in channel.fired else first)
+            channel.fired.add(key)
+            weight.add("about what people talk of", min(1.2, 0.4 * shared) if shared else -1.5)
+        case Kind.CLEAR:
+            weight.add("an alert is over", 2.4 if alert_key(unit.text) in channel.fired else 0.0)
+            weight.add("about what people talk of", min(1.2, 0.4 * shared) if shared else -1.5)
+        case _ if unit.main.author in channel.actors:
+            weight.add("what came of it", 3.0 if Cue.FINISHED in unit.cues else min(2.0, shared))
+        case Kind.SHIPPED:
+            weight.add("a release", 1.0 + min(2.0, 0.7 * shared))
+        case Kind.OPENED:
+            weight.add("an incident is opened", 1.5)
+        case Kind.BUILD:
+            weight.add("a build", min(1.0, 0.3 * shared) - 1.5)
+        case _:
+            weight.add("a bot", min(1.0, 0.3 * shared) - 0.5)
+    if unit.kind != Kind.RESULT and _explained_away(channel.units, number):
+        weight.add("explained away", -2.0)
+
+
+def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
+    unit = weight.unit
+    lead = unit.main.author in channel.leaders
+    topic = channel.vocabulary.topic(unit)
+    for place, (points, reason) in enumerate(sorted(_hints(unit, topic, lead=lead), reverse=True)):
+        weight.add(reason, points * _FADES**place)
+    for reason, points in (*_deeds(weight), *_doubts(unit), *_roles(unit, channel, lead=lead)):
+        weight.add(reason, points)
+    weight.add("brings up what others take up", min(1.5, 0.5 * channel.vocabulary.brought_up(unit, number)))
+    weight.add("about what others talk of", min(1.6, 0.8 * topic))
+    weight.add("answered at once", _noticed(channel.units, number))
+    weight.add("after a silence", _silence(channel.units, number))
+    if channel.replies[unit.main.ts] >= _DISCUSSED:
+        weight.add("others discuss it", 0.6)
+
+
+def _hints(unit: Unit, topic: float, *, lead: bool) -> Iterator[tuple[float, str]]:
+    """What its words and figures hint at; words count less the less it is about what others talk of."""
+    scale = min(1.0, 0.4 + 0.6 * topic)
+    for reason, points, cue in _CUES:
+        if cue in unit.cues:
+            yield points * scale, reason
+    if Cue.DECIDES in unit.cues:
+        yield (1.4 if lead else 0.5) * scale, "decides"
+    if forms.CODE.search(unit.text):
+        yield 1.4 * scale, CODE
+    if any(map(str.isdigit, unit.text)):
+        if figures := len(forms.MEASURE.findall(unit.text)):
+            yield min(1.5, 0.9 * figures), FIGURES
+        if forms.ALL_OF.search(unit.text):
+            yield 1.2, "tells that all succeed"
+        if forms.CHANGES.search(unit.text):
+            yield 1.0, "tells a change"
+
+
+def _deeds(weight: Weight) -> Iterator[tuple[str, float]]:
+    """What a message does to the incident by being said."""
+    unit = weight.unit
+    if severity_in(unit.text):
+        yield "tells the severity", 2.2
+    if Cue.BEGAN in unit.cues and weight.times:
+        yield "tells a time", 1.4
+    if Cue.CLOSES in unit.cues:
+        yield CLOSES, _closing(unit.main.text)
+    if Cue.REOPENS in unit.cues:
+        yield REOPENS, 2.0
+    for reason, points, form in _FORMS:
+        if form.search(unit.text):
+            yield reason, points
+    if unit.corrected:
+        yield "corrected", 0.8
+    if unit.answers:
+        yield "agreed to", 1.6
+    if unit.main.files:
+        yield "shows a file", 0.5
+
+
+def _doubts(unit: Unit) -> Iterator[tuple[str, float]]:
+    """What takes weight away: questions, plans, guesses, and too few words to say anything."""
+    evidence = bool(forms.CODE.search(unit.text) or forms.MEASURE.search(unit.text))
+    if forms.ASKS.search(unit.text) and not forms.CODE.search(unit.text):
+        states = any(len(part.split()) > _STATEMENT for part in _ASKED.split(unit.text))
+        yield ASKS, -0.5 if unit.answers or states else -1.8
+    if Cue.INTENDS in unit.cues or forms.BEGINS.search(unit.text):
+        yield "intends", -0.8
+    if Cue.HEDGES in unit.cues:
+        yield HEDGES, -1.0
+    if unit.part:
+        yield "told with another", -2.5
+    if len(unit.words) <= _LITTLE and not evidence:
+        yield "says little", -1.0
+
+
+def _roles(unit: Unit, channel: _Channel, *, lead: bool) -> Iterator[tuple[str, float]]:
+    """Who speaks, and to whom."""
+    if lead:
+        yield "leads", 0.4
+    if Cue.LEADS in unit.cues:
+        yield "takes or gives the lead", 2.0
+    if unit.called:
+        yield "was asked for", 0.8
+    named = channel.names.intersection(_WORD.findall(unit.text.lower())) - {unit.main.name.lower()}
+    if len(named) > 1:
+        yield "tells several people what to do", 1.2 if lead else 0.5
+
+
+def _closing(text: str) -> float:
+    """Points for saying that it is over; few where that comes with an if or a not."""
+    for sentence in forms.sentences(forms.unquoted(text)):
+        cues = hear(sentence)
+        if Cue.CLOSES in cues and not forms.ASKS.search(sentence):
+            return 2.4 if Cue.NOT_YET not in cues else 0.6
+    return 0.0
+
+
+def _noticed(units: Sequence[Unit], number: int) -> float:
+    """Short words of others right after it: they take note."""
+    unit = units[number]
+    found = 0
+    for after in units[number + 1 : number + 1 + _AT_ONCE]:
+        if after.main.at - unit.end > _NEWS:
+            break
+        found += after.main.author != unit.main.author and after.kind is None and after.length <= _AT_ONCE
+    return min(0.8, 0.4 * found)
+
+
+def _silence(units: Sequence[Unit], number: int) -> float:
+    """Who speaks first, or after some minutes of silence, mostly has something to tell."""
+    if not number:
+        return 0.8
+    gap = (units[number].main.at - units[number - 1].end) / _SILENCE
+    return min(0.6, 0.3 * math.log2(1 + gap)) if gap >= 1 else 0.0
+
+
+def _explained_away(units: Sequence[Unit], number: int) -> bool:
+    """Whether somebody says right after a bot that it does not matter."""
+    at = units[number].main.at
+    return any(
+        after.kind is None and Cue.EXPECTED in after.cues and after.main.at - at <= timedelta(minutes=3)
+        for after in units[number + 1 : number + 3]
+    )
+
+
+def find_leaders(units: Sequence[Unit]) -> frozenset[str]:
+    """Who leads: who says so, and who speaks to most others by name."""
+    score: Counter[str] = Counter()
+    for unit in units:
+        if unit.kind is None:
+            score[unit.main.author] += 3 * (Cue.LEADS in unit.cues) + unit.text.count("@")
+    most = max(score.values(), default=0)
+    return frozenset(who for who, points in score.items() if points >= max(3, most / 3))
