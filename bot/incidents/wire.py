@@ -6,10 +6,12 @@ blocks. A message of an export has its reactions in itself, and no history of it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from bot.core.blocks import lines
 
 Ts = Annotated[str, Field(pattern=r"^\d{1,12}\.\d{1,9}$")]
 """What Slack gives a message for a name: seconds since 1970, a point, and digits that make it unique."""
@@ -87,12 +89,10 @@ class Message(_Shape):
 
     @property
     def words(self) -> str:
-        """Its text; of an app also what it says in attachments and blocks only, as alerts do."""
-        parts = [self.text.strip()]
-        if self.bot_id or not parts[0]:
-            found = [*_of_blocks(self.blocks or ()), *_of_attachments(self.attachments or ())]
-            parts += [part for part in found if part and part not in parts[0]]
-        return "\n".join(part for part in dict.fromkeys(parts) if part)
+        """Its text; of one that has none, as alerts often do, the words of its blocks and attachments."""
+        if self.text.strip():
+            return self.text.strip()
+        return "\n".join(line for part in (*(self.blocks or ()), *(self.attachments or ())) for line in lines(part))
 
 
 class Item(_Shape):
@@ -133,43 +133,3 @@ class User(_Shape):
     def shown(self) -> str:
         """The name that people see."""
         return (self.profile.shown if self.profile else "") or self.name or self.real_name or self.id
-
-
-def _of_blocks(blocks: object) -> Iterator[str]:
-    """Every text of blocks, one part a line; buttons and menus are left out."""
-    for block in blocks if isinstance(blocks, list | tuple) else ():
-        if not isinstance(block, dict) or block.get("type") in {"actions", "input"}:
-            continue
-        if block.get("type", "").startswith("rich_text"):
-            yield "".join(_of_rich_text(block))
-            continue
-        for part in (block.get("text"), *(block.get("fields") or ()), *(block.get("elements") or ())):
-            text = part.get("text") if isinstance(part, dict) else part
-            if isinstance(text, str):
-                yield text.strip()
-
-
-def _of_rich_text(block: dict[str, Any]) -> Iterator[str]:
-    if isinstance(block.get("text"), str):
-        yield block["text"]
-    elif block.get("type") == "user":
-        yield f"<@{block.get('user_id', '')}>"
-    elif block.get("type") == "link":
-        yield str(block.get("url", ""))
-    elif block.get("type") == "emoji":
-        yield f":{block.get('name', '')}:"
-    for each in block.get("elements") or ():
-        if isinstance(each, dict):
-            yield from _of_rich_text(each)
-
-
-def _of_attachments(attachments: object) -> Iterator[str]:
-    """The words of attachments; the preview of a link says nothing of its own."""
-    for each in attachments if isinstance(attachments, list | tuple) else ():
-        if not isinstance(each, dict) or each.get("from_url") or each.get("original_url"):
-            continue
-        found = [str(each[key]).strip() for key in ("pretext", "title", "text") if each.get(key)]
-        fields = (field for field in each.get("fields") or () if isinstance(field, dict))
-        found += (f"{field.get('title', '')}: {field.get('value', '')}".strip(": ") for field in fields)
-        found += _of_blocks(each.get("blocks"))
-        yield from found or [str(each.get("fallback") or "").strip()]

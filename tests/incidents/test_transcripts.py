@@ -13,7 +13,7 @@ from bot.__main__ import main
 from bot.incidents.transcripts import read_transcript
 
 CHANNEL = "C1"
-PEOPLE = {
+PEOPLE: dict[str, dict[str, Any]] = {
     "U1": {"name": "rosa", "tz": "Europe/Lisbon"},
     "U2": {"name": "ivo", "tz": "Mars/Olympus"},
     "U9": {"name": "robot", "tz": "UTC", "is_bot": True},
@@ -24,8 +24,8 @@ def ts(second: int) -> str:
     return f"{1772445600 + second}.000100"
 
 
-def message(second: int, text: str, user: str = "U1", **more: object) -> dict[str, Any]:
-    return {"type": "message", "ts": ts(second), "user": user, "text": text, "channel": CHANNEL, **more}
+def message(second: int, text: str, **more: object) -> dict[str, Any]:
+    return {"type": "message", "ts": ts(second), "user": "U1", "text": text, "channel": CHANNEL, **more}
 
 
 def changed(second: int, of: int, text: str, **more: object) -> dict[str, Any]:
@@ -57,7 +57,9 @@ def written(folder: Path, *events: object) -> Path:
 
 
 def exported(folder: Path, **channels: list[dict[str, Any]]) -> Path:
-    users = [{"id": key, "profile": {"display_name": who["name"]}, "tz": who["tz"]} for key, who in PEOPLE.items()]
+    users: list[Any] = [
+        {"id": key, "profile": {"display_name": who["name"]}, "tz": who["tz"]} for key, who in PEOPLE.items()
+    ]
     (folder / "users.json").write_text(json.dumps(users))
     (folder / "channels.json").write_text(json.dumps([{"id": "C1", "name": name} for name in channels]))
     for name, messages in channels.items():
@@ -162,7 +164,8 @@ def test_a_pushpin_that_was_taken_back_marks_nothing(tmp_path: Path) -> None:
 
 def test_an_alert_that_only_has_blocks_or_attachments_is_read_from_them(tmp_path: Path) -> None:
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "*Latency high*"}, "fields": [{"text": "p95 9s"}]}]
-    rich = [{"type": "rich_text", "elements": [{"elements": [{"type": "text", "text": "db is "}, {"text": "down"}]}]}]
+    parts = [{"type": "text", "text": "db is "}, {"type": "text", "text": "down"}]
+    rich = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": parts}]}]
     attachment = {"title": "Disk full", "fields": [{"title": "Host", "value": "db-1"}], "fallback": "no"}
     bot: dict[str, Any] = {"subtype": "bot_message", "username": "alerts", "bot_id": "B1", "user": None}
 
