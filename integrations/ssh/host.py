@@ -45,9 +45,13 @@ class _FloodError(Exception):
 
 @dataclass(slots=True)
 class _Heard:
-    """What a line gave: both streams, and its code; None when the flood was stopped."""
+    """What a line gave: both streams, and its code; None when the flood was stopped.
+
+    A change that `begins` was told to.
+    """
 
     code: int | None = None
+    begins: bool = False
     out: bytearray = field(default_factory=bytearray)
     raw_err: bytearray = field(default_factory=bytearray)
 
@@ -92,9 +96,7 @@ class SshHost:
         """See `Host`. Under a lock, a signal that ended the command shows as the code 128 and its number."""
         if lock is None:
             return await self.pipe((argv,), within=within, env=env, cwd=cwd)
-        setting = await self._setting(env, cwd)
-        await ask_permit()
-        return await self._change(Change(argv, lock, within, self._cap), setting)
+        return await self._change(Change(argv, lock, within, self._cap), await self._setting(env, cwd))
 
     async def pipe(
         self,
@@ -131,12 +133,17 @@ class SshHost:
         loop = asyncio.get_running_loop()
         most = 2 * change.within + _GRACE  # for the lock, and for the command
         until = loop.time() + most.total_seconds()
+        heard = _Heard()
         try:
-            heard = await self._hear(change.begin(setting), within=most)
-        except _LostError:
+            await self._hear(change.begin(setting), within=most, heard=heard, permitted=True)
+        except (_LostError, TimeoutError) as error:
+            if not heard.begins:
+                raise IntegrationError(
+                    f"The connection to {self.name} was lost before {_name(change)} began. Nothing was done."
+                ) from error
+            if isinstance(error, TimeoutError):
+                raise self._goes_on(change) from error
             heard = await self._hear_of(change, setting, until=until)
-        except TimeoutError as error:
-            raise self._goes_on(change) from error
         finally:
             await self._tidy(change.forget())
         return self._collected(change, heard)
@@ -166,6 +173,8 @@ class SshHost:
                     f"Another change still runs on {self.name}: {said or 'it has not said what it is'}.",
                     hint=f"I waited {change.within.total_seconds():g} s for it. Try again when it has ended.",
                 )
+            case "unheard":
+                raise IntegrationError(f"{self.name} was not told in time that {_name(change)} may begin, and left it.")
             case "refused":
                 raise IntegrationError(f"The lock {change.lock} on {self.name} cannot be opened: {said}.")
             case "lost":
@@ -194,12 +203,17 @@ class SshHost:
         own = {"PATH": self._config.path, "HOME": self._home, "LANG": "C.UTF-8"}
         return Setting({**own, **env}, cwd)
 
-    async def _hear(self, line: str, *, within: timedelta) -> _Heard:
-        """Send `line`, and listen until it ends; it is ended when it floods, takes too long, or nobody wants it."""
-        heard = _Heard()
-        async with self._session(line, heard) as process, asyncio.timeout(within.total_seconds()):
+    async def _hear(
+        self, line: str, *, within: timedelta, heard: _Heard | None = None, permitted: bool = False
+    ) -> _Heard:
+        """Send `line`, and listen until it ends; it is ended when it floods, takes too long, or nobody wants it.
+
+        One that has to be `permitted` says when it is ready, and is told to go on when nobody else has taken over.
+        """
+        heard = heard or _Heard()
+        async with self._session(line, heard, listens=permitted) as process, asyncio.timeout(within.total_seconds()):
             try:
-                await self._listen(process, heard)
+                await self._listen(process, heard, permitted=permitted)
             except _FloodError:
                 return heard
             except asyncssh.Error as error:
@@ -210,10 +224,11 @@ class SshHost:
             heard.code = process.returncode
         return heard
 
-    async def _listen(self, process: Process, heard: _Heard) -> None:
+    async def _listen(self, process: Process, heard: _Heard, *, permitted: bool) -> None:
         """Both streams to their ends, or until one is more than is kept."""
-        streams = ((heard.out, process.stdout), (heard.raw_err, process.stderr))
-        reading = [asyncio.create_task(_fill(kept, stream, self._cap + _OVERHEAD)) for kept, stream in streams]
+        cap = self._cap + _OVERHEAD
+        out = _permit(process, heard, cap) if permitted else _fill(heard.out, process.stdout, cap)
+        reading = [asyncio.create_task(each) for each in (out, _fill(heard.raw_err, process.stderr, cap))]
         try:
             await asyncio.wait(reading, return_when=asyncio.FIRST_EXCEPTION)
             for each in reading:
@@ -224,9 +239,9 @@ class SshHost:
                 each.cancel()
 
     @asynccontextmanager
-    async def _session(self, line: str, heard: _Heard) -> AsyncIterator[Process]:
+    async def _session(self, line: str, heard: _Heard, *, listens: bool) -> AsyncIterator[Process]:
         async with self._sessions:
-            process = await self._open(line)
+            process = await self._open(line, listens=listens)
             try:
                 yield process
             finally:
@@ -241,7 +256,7 @@ class SshHost:
                 async with asyncio.timeout(_TIDYING):
                     await self._link.run(line, stdin=asyncssh.DEVNULL, errors="replace")
 
-    async def _open(self, line: str) -> Process:
+    async def _open(self, line: str, *, listens: bool) -> Process:
         """A session that runs `line`. One that never opened has run nothing, and is opened on a new connection."""
         try:
             sent = lines.encoded(line)
@@ -251,7 +266,8 @@ class SshHost:
             link = await self._linked()
             try:
                 # Bytes, for arguments need not be text; asyncssh hands them on.
-                return await link.create_process(cast("str", sent), stdin=asyncssh.DEVNULL, encoding=None)
+                stdin = asyncssh.PIPE if listens else asyncssh.DEVNULL
+                return await link.create_process(cast("str", sent), stdin=stdin, encoding=None)
             except asyncssh.ChannelOpenError as error:
                 never_opened = error.code == asyncssh.OPEN_CONNECT_FAILED
                 if never_opened and attempt < _OPENINGS:
@@ -338,6 +354,22 @@ class SshHost:
 
 def _name(change: Change) -> str:
     return PurePosixPath(change.argv[0]).name
+
+
+async def _permit(process: Process, heard: _Heard, cap: int) -> None:
+    """The output after it was told to go on: under the lock on the other side, as the permit wants it.
+
+    Raises what the permit raises; nothing has begun then.
+    """
+    first = await process.stdout.readline()
+    if first == lines.READY:
+        await ask_permit()
+        with suppress(BrokenPipeError):  # it was not told in time, and says so
+            process.stdin.write(lines.GO)
+            heard.begins = True
+    else:
+        heard.out += first
+    await _fill(heard.out, process.stdout, cap)
 
 
 async def _fill(kept: bytearray, stream: asyncssh.SSHReader[bytes], cap: int) -> None:

@@ -47,7 +47,7 @@ class Setting:
         """`argv` with this environment and no other variable."""
         return ("env", "-i", *(f"{name}={value}" for name, value in self.environment.items()), *argv)
 
-    def line(self, argv: Sequence[str], *, more: str = "") -> str:
+    def line(self, argv: Sequence[str], *, streams: str = "</dev/null") -> str:
         """Become `argv`, in the folder, after telling the process group on standard error; see `ended`.
 
         Messages of the tools on the way are in English.
@@ -55,7 +55,7 @@ class Setting:
         enter = (
             "" if self.cwd is None else f"cd -- {quote(self.cwd)} || {{ echo {quote(_NO_FOLDER)} >&2; exit 125; }}; "
         )
-        return f"echo $$ >&2; {enter}export LC_ALL=C; exec {join(argv)} </dev/null{more}"
+        return f"echo $$ >&2; {enter}export LC_ALL=C; exec {join(argv)} {streams}"
 
 
 def ended(group: int) -> str:
@@ -71,7 +71,7 @@ def reading(argvs: Sequence[Sequence[str]], setting: Setting, *, within: timedel
     limit = ("timeout", "-k", "5", str(ceil(within.total_seconds()) + 1))
     if len(argvs) == 1:
         return setting.line((*limit, *setting.program(argvs[0])))
-    return setting.line((*limit, "sh", "-c", _joined(argvs, setting)), more=" 3>&2 2>/dev/null")
+    return setting.line((*limit, "sh", "-c", _joined(argvs, setting)), streams="</dev/null 3>&2 2>/dev/null")
 
 
 def _joined(argvs: Sequence[Sequence[str]], setting: Setting) -> str:
@@ -105,9 +105,16 @@ def encoded(line: str) -> bytes:
     return sent
 
 
+READY, GO = b"ready\n", b"go\n"
+"""What the other side says when it holds the lock, and what it has to hear then before it begins."""
+
+_HEARS_WITHIN = timedelta(seconds=15)
+"""Longer than the bot may take to ask its database; what has not heard by then begins nothing, and frees the lock."""
+
 _COLLECT = """[ -e "$d/alive" ] || answer lost
 exec 7<"$d/alive"
 flock -s -w "$w" 7 || answer late
+[ ! -e "$d/unheard" ] || answer unheard
 [ -s "$d/code" ] || answer lost
 echo "ended $(cat "$d/code")"
 head -c "$cap" "$d/out"
@@ -116,7 +123,7 @@ head -c "$cap" "$d/err" >&2
 _WORDS = f"""d={_TMP}/$1 w=$2 cap=$3; shift 3
 answer() {{ printf '%s\\n' "$*"; exit 0; }}
 """
-_START = """l=$1 what=$2; shift 2
+_START = """l=$1 what=$2 hears=$3; shift 3
 m=$(umask); umask 077
 mkdir "$d" || answer refused "no folder can be made beside it"
 exec 8>"$d/alive"; flock 8
@@ -124,6 +131,8 @@ exec 8>"$d/alive"; flock 8
 why=$( { : 9<>"$l"; } 2>&1 ) || answer refused "$why"
 exec 9<>"$l"; umask "$m"
 flock -w "$w" 9 || answer held "$(head -c 200 "$l")"
+echo ready
+[ "$(timeout "$hears" head -n 1 8>&- 9>&-)" = go ] || { mkdir "$d/unheard"; answer unheard; }
 setsid -f sh -c '"$@" >"$0/out" 2>"$0/err" 8>&-; echo $? >"$0/code"' "$d" \\
     sh -c 'printf "%s (pid %s)" "$1" $$ >"$0"; shift; exec "$@"' "$l" "$what" "$@" </dev/null >/dev/null 2>&1
 exec 8>&- 9>&-
@@ -145,9 +154,13 @@ class Change:
     folder: str = field(default_factory=lambda: _PREFIX + token_hex(8))
 
     def begin(self, setting: Setting) -> str:
-        """Take the lock, run the command, tell what came of it."""
-        words = (*self._words(self.within), self.lock, join(self.argv), *setting.program(self.argv))
-        return setting.line(("sh", "-c", _WORDS + _START + _COLLECT, "sh", *words))
+        """Take the lock, say `READY`, hear `GO`, run the command, tell what came of it.
+
+        Whoever does not say `GO`, for nobody permits it or the connection is lost, has begun nothing.
+        """
+        hears = f"{min(self.within, _HEARS_WITHIN).total_seconds():.2f}"
+        words = (*self._words(self.within), self.lock, join(self.argv), hears, *setting.program(self.argv))
+        return setting.line(("sh", "-c", _WORDS + _START + _COLLECT, "sh", *words), streams="")
 
     def collect(self, setting: Setting, *, within: timedelta) -> str:
         """Tell what came of it, on a connection after the one that began it was lost."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from datetime import timedelta
@@ -183,3 +184,38 @@ async def test_a_change_asks_for_its_permit_and_a_read_does_not(host: Host, lock
     assert asked == ["permit"]
     assert not (tmp_path / "effect").exists()
     assert done.code == 0
+
+
+async def test_the_permit_is_asked_when_the_lock_is_held(host: Host, lock: str) -> None:
+    free: list[int] = []
+
+    async def look() -> None:
+        free.append((await asyncio.to_thread(subprocess.run, ("flock", "-n", lock, "true"), check=False)).returncode)
+
+    with permitted_by(look):
+        await host.run(("true",), lock=lock)
+
+    assert free == [1]
+
+
+async def test_who_was_taken_over_while_it_waited_for_the_lock_begins_nothing_and_lets_go_of_it(
+    host: Host, lock: str, tmp_path: Path
+) -> None:
+    begun, effect, taken_over = tmp_path / "begun", tmp_path / "effect", asyncio.Event()
+
+    async def permit() -> None:
+        if taken_over.is_set():
+            raise Fenced("taken over")
+
+    before = asyncio.create_task(host.run(("sh", "-c", f"echo yes >{begun}; sleep 0.5"), lock=lock))
+    await until(lambda: content(begun))
+    with permitted_by(permit):
+        waiting = asyncio.create_task(host.run(("touch", str(effect)), within=ENOUGH, lock=lock))
+    await asyncio.sleep(0.2)
+    taken_over.set()
+
+    await before
+    with pytest.raises(Fenced):
+        await waiting
+    await host.run(("true",), within=SOON, lock=lock)
+    assert not effect.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.permit import permitted_by
 from bot.core.ports import Done
 from integrations.ssh import Config
 from integrations.ssh.host import SshHost
@@ -195,6 +197,43 @@ async def test_a_change_whose_connection_is_lost_goes_on_and_its_result_is_fetch
 
     assert await task == Done(5, "out\n", "err\n")
     assert list(own.folder.glob("opsbot-run-*")) == []
+
+
+@pytest.mark.parametrize("while_", ["it waits for the lock", "its permit is asked"])
+async def test_a_change_whose_connection_is_lost_before_it_began_never_begins(
+    own: Sshd, reach: Reach, tmp_path: Path, while_: str
+) -> None:
+    host, effect, lock, asked = reach(own), tmp_path / "effect", tmp_path / "lock", asyncio.Event()
+
+    async def permit() -> None:
+        asked.set()
+        await asyncio.sleep(1)
+
+    with lock.open("w") as held, permitted_by(permit):
+        if while_ == "it waits for the lock":
+            fcntl.flock(held, fcntl.LOCK_EX)
+        task = asyncio.create_task(host.run(("touch", str(effect)), within=ENOUGH, lock=str(lock)))
+        await (asyncio.sleep(0.5) if while_ == "it waits for the lock" else asked.wait())
+        own.drop()
+
+        with pytest.raises(IntegrationError, match=r"lost before touch began\. Nothing was done"):
+            await task
+
+    await host.run(("true",), within=ENOUGH, lock=str(lock))
+    assert not effect.exists()
+
+
+async def test_a_change_that_is_permitted_too_late_has_been_left_by_the_machine(reach: Reach, tmp_path: Path) -> None:
+    host, effect, lock = reach(), tmp_path / "effect", str(tmp_path / "lock")
+
+    async def permit() -> None:
+        await asyncio.sleep(1)
+
+    with permitted_by(permit), pytest.raises(IntegrationError, match="was not told in time that touch may begin"):
+        await host.run(("touch", str(effect)), within=timedelta(seconds=0.3), lock=lock)
+
+    await host.run(("true",), lock=lock)
+    assert not effect.exists()
 
 
 async def test_a_change_that_nobody_can_ask_for_any_more_is_unknown_and_still_holds_its_lock(
