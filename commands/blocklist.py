@@ -66,7 +66,7 @@ async def block(ctx: Context, args: Block, *, service: Service, firewall: Firewa
         )
     wanted = parse_network(args.address)
     _refuse_own(wanted, {**await network.must_reach(), **{net: name for name, net in firewall.protected.items()}})
-    there = await firewall.blocked()
+    there = await firewall.blocked(spelt(wanted))
     entry = Entry(network=spelt(wanted), seconds=int(lasts.total_seconds()), mark=ctx.actor.user_id)
     known = next((each for each in there if each.network == entry.network), None)
     if known is None and (around := _around(wanted, there)):
@@ -97,7 +97,7 @@ async def block(ctx: Context, args: Block, *, service: Service, firewall: Firewa
 async def unblock(_ctx: Context, args: Unblock, *, service: Service, firewall: Firewall, store: Store) -> Plan:
     """Let an address in again."""
     wanted = spelt(parse_network(args.address))
-    there = await firewall.blocked()
+    there = await firewall.blocked(wanted)
     known = next((each for each in there if each.network == wanted), None)
     if known is None and (around := _around(parse_network(args.address), there)):
         raise Conflict(
@@ -162,7 +162,7 @@ async def see_unblocked(attempt: Attempt[Entry], *, firewall: Firewall) -> Obser
 
 
 async def _find(firewall: Firewall, network: str) -> Blocked | None:
-    return next((each for each in await firewall.blocked() if each.network == network), None)
+    return next((each for each in await firewall.blocked(network) if each.network == network), None)
 
 
 def _unblock_action(firewall: Firewall, network: str) -> Action:

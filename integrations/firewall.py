@@ -66,9 +66,9 @@ class HelperFirewall:
         self.proxies = config.proxies
         self.protected = config.protected
 
-    async def blocked(self) -> tuple[Blocked, ...]:
+    async def blocked(self, network: str = "") -> tuple[Blocked, ...]:
         """See `Firewall`."""
-        said = await self._run("blocked")
+        said = await self._run("blocked", *((network,) if network else ()))
         try:
             entries = _ENTRIES.validate_json(said)
         except ValidationError as error:

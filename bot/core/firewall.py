@@ -79,8 +79,8 @@ class Firewall(Protocol):
     by_packet: bool
     """Whether packets are dropped by their source, which behind a proxy is the proxy."""
 
-    async def blocked(self) -> tuple[Blocked, ...]:
-        """Everything that is blocked, by whomever."""
+    async def blocked(self, network: str = "") -> tuple[Blocked, ...]:
+        """What is blocked, by whomever: everything, or the entries that this address or network has a part in."""
         ...
 
     async def block(self, network: str, *, lasts: timedelta, mark: str) -> str:

@@ -90,6 +90,37 @@ async def test_a_network_keeps_out_all_of_it(namespace: Namespace, backend: dict
 
 
 @pytest.mark.row("I2")
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        pytest.param(FOUR, [FOUR], id="an address"),
+        pytest.param(SIX, [SIX, "2001:db8:5::/64"], id="an address in a network"),
+        pytest.param("2001:db8:5::8", ["2001:db8:5::/64"], id="an address in a network alone"),
+        pytest.param("198.51.100.8", [], id="another address"),
+        pytest.param("2001:db8:5::/63", ["2001:db8:5::/64"], id="a network around one"),
+    ],
+)
+async def test_one_address_is_asked_for_alone_with_the_networks_that_hold_it(
+    namespace: Namespace, backend: dict[str, object], asked: str, told: list[str]
+) -> None:
+    blocker = namespace.firewall(backend)
+    assert await blocker.blocked(asked) == ()
+    for network, hours in ((FOUR, 50), (SIX, 1), ("2001:db8:5::/64", 2)):
+        await blocker.block(network, lasts=hours * HOUR, mark="U0ANA")
+
+    found = await blocker.blocked(asked)
+
+    assert [each.network for each in found if "/" in each.network or each.network == asked] == told
+    listed = {each.network: each for each in await blocker.blocked()}
+    for each in found:
+        known = listed[each.network].left
+        assert each.mark == "U0ANA"
+        assert each.left
+        assert known
+        assert abs(each.left - known) < timedelta(seconds=2)
+
+
+@pytest.mark.row("I2")
 async def test_an_nft_entry_ends_by_itself_without_the_bot(namespace: Namespace) -> None:
     blocker = namespace.firewall()
     await blocker.block(FOUR, lasts=timedelta(seconds=1), mark="U0ANA")
@@ -162,6 +193,8 @@ async def test_behind_a_proxy_nginx_denies_by_the_requests_own_address(nginx: tu
         await denier.block("198.51.100.200", lasts=HOUR, mark="U0ANA")
     assert denied.read_text() == before
     assert [each.network for each in await denier.blocked()] == [FOUR]
+    assert [each.network for each in await denier.blocked(FOUR)] == [FOUR]
+    assert await denier.blocked("198.51.100.200") == ()
 
 
 async def test_ping_says_how_many_are_blocked_and_a_helper_that_refuses_is_an_error(namespace: Namespace) -> None:
