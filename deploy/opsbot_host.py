@@ -202,31 +202,32 @@ def _nft_unblock(conf: Row, found: Network) -> None:
 
 
 def _nft_blocked(_conf: Row, found: Network | None = None) -> list[Row]:
-    """Of one address only the kernel's own look-up is asked: 10,000 of them take 0.2 s to list."""
-    if "table inet opsbot" not in run("nft", "list", "tables"):
-        return []
-    what = ("table", "inet", "opsbot") if found is None else ("set", "inet", "opsbot", f"networks{found.version}")
-    listed = json.loads(run("nft", "-j", "list", *what))["nftables"]
+    """All of it; or the one address, for which the kernel has a look-up, and of the networks, which are few."""
+    what = ("set", "inet", "opsbot", f"networks{found.version}") if found else ("table", "inet", "opsbot")
+    listed = json.loads(_nft_read("-j", "list", *what) or '{"nftables": []}')["nftables"]
     elements = [element for each in listed for element in each.get("set", {}).get("elem", ())]
     rows = [_nft_row(element.get("elem", {"val": element})) for element in elements]
-    return rows if found is None else [*_nft_address(found), *_having(found, rows)]
+    return (_nft_address(found) if found and found.num_addresses == 1 else []) + _having(found, rows)
 
 
 def _nft_address(found: Network) -> list[Row]:
-    """The entry of one address; `nft -j` answers this question in plain text too, in old versions."""
-    if found.num_addresses > 1:
-        return []
-    try:
-        said = run("nft", "get", "element", "inet", "opsbot", _nft_set(found), f"{{ {_spelt(found)} }}")
-    except RefusedError as error:
-        if "No such file or directory" in str(error):
-            return []
-        raise
-    entry = said.partition("elements = {")[2]
-    mark, left = re.search(r'comment "([^"]*)"', entry), re.search(r"expires (\S+)", entry)
+    """Its entry; to this question `nft -j` of old versions answers in plain text too."""
+    said = _nft_read("get", "element", "inet", "opsbot", _nft_set(found), f"{{ {_spelt(found)} }}")
+    mark, left = re.search(r'comment "([^"]*)"', said), re.search(r"expires (\S+)", said)
     units = re.findall(r"(\d+)(d|h|ms|m|s)", left[1]) if left else ()
     seconds = sum(int(number) * _UNITS[unit] for number, unit in units)
-    return [{"network": _spelt(found), "left": seconds if left else None, "mark": mark[1] if mark else ""}]
+    row = {"network": _spelt(found), "left": seconds if left else None, "mark": mark[1] if mark else ""}
+    return [row] if said else []
+
+
+def _nft_read(*words: str) -> str:
+    """What nft answers; nothing when the kernel has no such thing."""
+    try:
+        return run("nft", *words)
+    except RefusedError as error:
+        if "No such file or directory" in str(error):
+            return ""
+        raise
 
 
 def _having(found: Network | None, rows: Sequence[Row]) -> list[Row]:

@@ -110,7 +110,7 @@ async def test_one_address_is_asked_for_alone_with_the_networks_that_hold_it(
 
     found = await blocker.blocked(asked)
 
-    assert [each.network for each in found if "/" in each.network or each.network == asked] == told
+    assert {each.network for each in found if "/" in each.network or each.network == asked} == {*told}
     listed = {each.network: each for each in await blocker.blocked()}
     for each in found:
         known = listed[each.network].left
