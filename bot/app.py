@@ -201,6 +201,7 @@ async def run(
             **engine.handlers,
             **link.handlers,
             **spills.handlers,
+            **link.reader(spills=spills).handlers,
             **housekeeping.handlers,
             DIGEST: digests.post,
         }
@@ -276,7 +277,7 @@ async def _receiving(
 
     checks = {"store": stored, "worker": working}
     async with AsyncExitStack() as stack:
-        route = None
+        route = sockets = None
         if settings.slack.transport == "http":
             secret = settings.slack.signing_secret.get_secret_value()
             route = SlackRoute(door.receive, signing_secret=secret, clock=clock)
@@ -285,7 +286,9 @@ async def _receiving(
             sockets = await stack.enter_async_context(link.sockets(door, app_token=app_token))
             checks["slack"] = sockets.check
         app = build_web(slack=route, checks=checks, metrics=metrics)
-        yield await stack.enter_async_context(serving(app, host=settings.web.host, port=settings.web.port))
+        port = await stack.enter_async_context(serving(app, host=settings.web.host, port=settings.web.port))
+        await stack.enter_async_context(link.watching(door, sockets))
+        yield port
 
 
 def private_folder(path: Path) -> Path:

@@ -106,6 +106,18 @@ class Messages(Protocol):
         """Every edit and deletion of one message, or of all of a channel, each message's oldest first."""
         ...
 
+    async def newest(self, channel: str, *, below: str, limit: int) -> tuple[str, ...]:
+        """The ts of what stands in the channel itself, newest first, under a ts; without replies in threads."""
+        ...
+
+    async def replies(self, channel: str, thread: str, *, after: str, limit: int) -> tuple[str, ...]:
+        """The ts of the replies that stand in a thread, oldest first, after a ts."""
+        ...
+
+    async def threads(self, channel: str, *, first: str, below: str) -> tuple[str, ...]:
+        """The ts of the first message of each thread with replies that stand, from a ts to under another one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -125,6 +137,7 @@ class Entries(Protocol):
     """Timeline entries, kept once per `id`."""
 
     async def add(self, entry: Entry) -> None: ...
+    async def drop(self, entry_id: str) -> None: ...
 
     async def of_incident(self, number: int) -> tuple[Entry, ...]:
         """All of one incident, oldest first."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from bot.core.backfills import Backfills
 from bot.core.checklists import Checklists
 from bot.core.incidents import Entries, Incidents, Messages
 from bot.core.marks import Marks
@@ -297,6 +298,8 @@ class Unit(Protocol):
     def messages(self) -> Messages: ...
     @property
     def marks(self) -> Marks: ...
+    @property
+    def backfills(self) -> Backfills: ...
     @property
     def entries(self) -> Entries: ...
     @property

@@ -14,6 +14,7 @@ from bot.core.ports import Chat
 from bot.core.prose import Line, Person
 from bot.core.records import Store, Unit
 from bot.incidents.attempts import Attempts
+from bot.incidents.backfills import begin_record
 from bot.incidents.cards import incident_card
 from bot.incidents.channel import create_channel, topic
 from bot.incidents.rules import IncidentRules
@@ -72,6 +73,7 @@ async def declare(
         incident = replace(incident, channel=channel)
         async with store.transaction() as tx:
             await tx.incidents.set_channel(incident.number, channel)
+            await begin_record(tx, channel, since=ctx.now, now=ctx.now)
         await attempts.to("set the topic", chat.set_topic(channel, topic(incident)))
     card = await attempts.to("post the summary", chat.post(incident.channel, incident_card(incident, notes=notes)))
     if card:

@@ -143,8 +143,16 @@ class Edited(Inbound):
     ts: str
 
 
+class Reacted(Inbound):
+    """A reaction as the history shows it; of many people `users` may have some only."""
+
+    name: str
+    users: tuple[str, ...] = ()
+    count: int = 0
+
+
 class Posted(Inbound):
-    """A message, in an event or in the history."""
+    """A message, in an event or in the history; `reply_count` and `reactions` are in the history only."""
 
     ts: str
     user: str = ""
@@ -158,6 +166,8 @@ class Posted(Inbound):
     files: tuple[File, ...] = ()
     blocks: tuple[dict[str, Any], ...] = ()
     attachments: tuple[dict[str, Any], ...] = ()
+    reply_count: int = 0
+    reactions: tuple[Reacted, ...] = ()
 
 
 class MessageEvent(Posted):
@@ -177,6 +187,21 @@ class Item(Inbound):
     channel: str = ""
     ts: str = ""
     message: Posted | None = None
+
+
+class Pinned(Inbound):
+    """A pin as `pins.list` has it; `created` in seconds, `message` absent for a file."""
+
+    created: int = 0
+    created_by: str = ""
+    message: Posted | None = None
+
+
+class Joined(Inbound):
+    """The event `member_joined_channel`."""
+
+    user: str
+    channel: str
 
 
 class ReactionEvent(Inbound):
@@ -202,11 +227,12 @@ class PinEvent(Inbound):
 Recordable = MessageEvent | ReactionEvent | PinEvent
 """What the record takes."""
 
-RECORDED: dict[str, type[Recordable]] = {
+RECORDED: dict[str, type[Recordable | Joined]] = {
     "message": MessageEvent,
+    "member_joined_channel": Joined,
     "reaction_added": ReactionEvent,
     "reaction_removed": ReactionEvent,
     "pin_added": PinEvent,
     "pin_removed": PinEvent,
 }
-"""The events that carry it, by type."""
+"""The events that carry it, or that say when it is to be read, by type."""

@@ -16,6 +16,7 @@ from bot.core.people import Role
 from bot.core.records import Store
 from bot.core.registry import Registry
 from bot.operations.spills import Spills
+from bot.slack.backfilling import CALLS_A_MINUTE, Reader
 from bot.slack.client import SLACK, Identity, identify, open_session, web_client
 from bot.slack.deliver import Deliverer, Redact
 from bot.slack.directory import Directory
@@ -27,6 +28,7 @@ from bot.slack.metrics import Metrics
 from bot.slack.outbox import JOB, Outbox
 from bot.slack.people import People, Roles, holders
 from bot.slack.pipeline import Pipeline
+from bot.slack.receiving import EVERY, Watch
 from bot.slack.recorder import Recorder
 from bot.slack.runner import Runner
 from bot.slack.socket import Sockets
@@ -93,6 +95,21 @@ class Link:
         """What each of Slack's jobs does, by task name."""
         return {JOB: self.outbox.bring}
 
+    def reader(self, *, spills: Spills | None = None, calls_a_minute: float = CALLS_A_MINUTE) -> Reader:
+        """What reads Slack's history into the record."""
+        recorder = self._recorder(spills)
+        return Reader(
+            self.client,
+            store=self._store,
+            chat=self.chat,
+            recorder=recorder,
+            clock=self._clock,
+            calls_a_minute=calls_a_minute,
+        )
+
+    def _recorder(self, spills: Spills | None) -> Recorder:
+        return Recorder(self._store, identity=self.identity, clock=self._clock, redact=self._redact, spills=spills)
+
     @asynccontextmanager
     async def door(
         self,
@@ -135,17 +152,31 @@ class Link:
             whom_to_ask=self._roles.whom_to_ask,
             spills=spills,
         )
-        recorder = Recorder(self._store, identity=self.identity, redact=self._redact, spills=spills)
         try:
             yield Door(
                 self.client,
                 app_id=self.identity.app_id,
                 pipeline=pipeline,
-                recorder=recorder,
+                recorder=self._recorder(spills),
                 metrics=self._metrics,
             )
         finally:
             await runner.drain(drain)
+
+    @asynccontextmanager
+    async def watching(self, door: Door, sockets: Sockets | None, *, every: timedelta = EVERY) -> AsyncIterator[Watch]:
+        """Know what may have been missed while the block runs; without `sockets` payloads come over HTTP."""
+        watch = Watch(
+            self._store,
+            clock=self._clock,
+            connected=lambda: sockets is None or sockets.connected > 0,
+            interruptions=lambda: door.lost + (sockets.interruptions if sockets else 0),
+        )
+        await watch.start(every=every)
+        try:
+            yield watch
+        finally:
+            await watch.stop()
 
     @asynccontextmanager
     async def sockets(self, door: Door, *, app_token: str) -> AsyncIterator[Sockets]:

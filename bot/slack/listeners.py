@@ -26,6 +26,7 @@ from bot.slack.inbound import (
     RECORDED,
     Clicked,
     HomeOpened,
+    Joined,
     Mention,
     Recordable,
     SlashCommand,
@@ -51,6 +52,8 @@ class Door:
         self._pipeline = pipeline
         self._recorder = recorder
         self._metrics = metrics
+        self.lost = 0
+        """How many events could not be stored so far, and were not acked."""
         self._bolt = _bolt(client)
         self._bolt.event(_ANY)(self._on_event)
         self._bolt.action(_ANY)(self._on_click)
@@ -65,7 +68,8 @@ class Door:
             if "command" in payload:
                 self._pipeline.command(SlashCommand.model_validate(payload))
                 return HTTPStatus.OK, {}
-            if isinstance(event := payload.get("event"), dict) and (kind := RECORDED.get(str(event.get("type")))):
+            event = payload.get("event")
+            if isinstance(event, dict) and (kind := RECORDED.get(str(event.get("type")))):
                 return await self._record(kind.model_validate(event)), {}
             Walked.model_validate(payload)
         except ValidationError:
@@ -88,11 +92,15 @@ class Door:
                 taken = True
         return _acked() if taken else _again()
 
-    async def _record(self, event: Recordable) -> HTTPStatus:
+    async def _record(self, event: Recordable | Joined) -> HTTPStatus:
         try:
-            await self._recorder.record(event)
+            if isinstance(event, Joined):
+                await self._recorder.joined(event)
+            else:
+                await self._recorder.record(event)
         except OpsbotError as error:
             log.warning("event.not_stored", reason=str(error))
+            self.lost += 1
             self._metrics.events.labels("failed").inc()
             return HTTPStatus.SERVICE_UNAVAILABLE
         self._metrics.events.labels("stored").inc()

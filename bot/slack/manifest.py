@@ -14,10 +14,12 @@ SCOPES = {
     "app_mentions:read": "To be asked by @name, which works in threads, where slash commands do not.",
     "channels:history": "To record the conversation of an incident in a public channel.",
     "channels:manage": "To create an incident's channel, set its topic and invite people.",
+    "channels:read": "To hear when the bot is let into an incident's public channel, and to read what it missed there.",
     "chat:write": "To answer, and to post digests, plans and progress.",
     "commands": "To offer slash commands.",
     "files:write": "To share what is too long for a message: logs and reports.",
     "groups:history": "To record the conversation of an incident in a private channel.",
+    "groups:read": "To hear when the bot is let into an incident's private channel, and to read what it missed there.",
     "groups:write": "To create and run an incident's private channel.",
     "im:write": "To tell one person what the bot may not show in a channel that it is no member of.",
     "pins:read": "To know what people pinned in an incident's channel: that is in its timeline.",
@@ -29,7 +31,7 @@ SCOPES = {
 """Every scope that the bot asks for, with the reason; it asks for no other."""
 
 EVENTS = (
-    *("app_home_opened", "app_mention", "message.channels", "message.groups"),
+    *("app_home_opened", "app_mention", "member_joined_channel", "message.channels", "message.groups"),
     *("pin_added", "pin_removed", "reaction_added", "reaction_removed"),
 )
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
+from bot.core.clock import Clock
 from bot.core.incidents import Change, Message
 from bot.core.marks import Mark
 from bot.core.records import Store, Unit
+from bot.incidents.backfills import read_again
 from bot.operations.spills import Place, Spills
 from bot.slack.captured import Captured, read
 from bot.slack.client import Identity
 from bot.slack.deliver import Redact
-from bot.slack.inbound import MessageEvent, Recordable
+from bot.slack.inbound import Joined, MessageEvent, Posted, Recordable
 from bot.store.batch import Batcher
 from bot.views import scrubbed
+
+M = TypeVar("M", bound=Message | Change)
 
 
 class Recorder:
@@ -22,8 +27,12 @@ class Recorder:
     In all channels it looks for live secrets: they are never stored, and `spills` is told.
     """
 
-    def __init__(self, store: Store, *, identity: Identity, redact: Redact, spills: Spills | None = None) -> None:
+    def __init__(
+        self, store: Store, *, identity: Identity, clock: Clock, redact: Redact, spills: Spills | None = None
+    ) -> None:
+        self._store = store
         self._own = identity
+        self._clock = clock
         self._redact = redact
         self._spills = spills
         self._batches: Batcher[Captured] = Batcher(store, self._write)
@@ -33,17 +42,25 @@ class Recorder:
         """Return when the event is durable, or of no interest; raises what the store raised when it is not."""
         found = read(event)
         if isinstance(found, Message | Change) and isinstance(event, MessageEvent):
-            found = await self._without_secrets(found, event)
+            found = await self.cleared(found, event.message or event)
         if found is not None:
             await self._batches.add(found)
 
-    async def _without_secrets(self, found: Message | Change, event: MessageEvent) -> Message | Change:
+    async def joined(self, event: Joined) -> None:
+        """Have what was said in the channel of an incident read, once the bot is let in or let in again."""
+        if event.user != self._own.user_id:
+            return
+        async with self._store.transaction() as tx:
+            since = await tx.backfills.recorded_from(event.channel)
+            if since is not None:
+                await read_again(tx, event.channel, since=since, now=self._clock())
+
+    async def cleared(self, found: M, posted: Posted) -> M:
         """What may be stored of it; a live secret that it brings is marked as burnt first."""
         former = found.old_text if isinstance(found, Change) else ""
         text = found.text or ""
         if self._spills is None or not self._spills.holds(f"{text}\n{former}"):
             return found
-        posted = event.message or event
         if self._spills.holds(text) and self._own.user_id != posted.user and self._own.bot_id != posted.bot_id:
             user = "" if posted.bot_id else posted.user
             await self._spills.found(text, Place(found.channel, user, found.ts))

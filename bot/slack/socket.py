@@ -50,6 +50,8 @@ class Sockets:
         self._tasks = Runner()
         self._answers = Runner()
         self._arrived = asyncio.Event()
+        self.interruptions = 0
+        """How often the last connection was lost; what comes then is heard by nobody here."""
 
     @property
     def connected(self) -> int:
@@ -122,6 +124,7 @@ class Sockets:
                     elif "envelope_id" in envelope:
                         self._answers.start(self._answer(ws, envelope))
         self._open.discard(ws)
+        self.interruptions += not self._open
         leaving.set()
         await ws.close()
 

@@ -28,6 +28,10 @@ class Entries:
             ],
         )
 
+    async def drop(self, entry_id: str) -> None:
+        """Take it out, where it is no longer true."""
+        await self._connection.execute("delete from entries where id = %s", [entry_id])
+
     async def of_incident(self, number: int) -> tuple[Entry, ...]:
         """All of one incident, in order of time."""
         async with self._connection.cursor(row_factory=row_of(Entry)) as cursor:

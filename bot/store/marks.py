@@ -10,12 +10,9 @@ from psycopg import AsyncConnection
 from bot.core.marks import Mark
 from bot.store.rows import row_of
 
-_ONE = """ts, kind, name, case when kind = 'pin' then '' else "user" end"""
-"""What one mark is, apart from when it was put there: a pin is the channel's, a reaction is one person's."""
-
 
 class Marks:
-    """Table `marks`."""
+    """Table `marks`; in `whose` nobody has a pin, which is the channel's, and a reaction its user."""
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -39,14 +36,14 @@ class Marks:
         """All of a channel; what was noticed is left out where an event that came late tells the same."""
         async with self._connection.cursor(row_factory=row_of(Mark)) as cursor:
             await cursor.execute(
-                f"""select channel, ts, kind, name, "user", event_ts, added, noticed from (
+                """select channel, ts, kind, name, "user", event_ts, added, noticed from (
                        select *, lag(added) over one as before,
                            lead(added) over one as after, lead(noticed) over one as guess
                        from marks where channel = %s
-                       window one as (partition by {_ONE} order by event_ts, noticed)) told
+                       window one as (partition by ts, kind, name, whose order by event_ts, noticed)) told
                    where not noticed
                        or before is distinct from added and (guess or after is distinct from added)
-                   order by event_ts, ts, kind, name, "user" """,  # noqa: S608 - the one constant above
+                   order by event_ts, ts, kind, name, "user" """,
                 [channel],
             )
             return tuple(await cursor.fetchall())
@@ -55,10 +52,11 @@ class Marks:
         """The newest word on each mark, where that is not its removal."""
         async with self._connection.cursor(row_factory=row_of(Mark)) as cursor:
             await cursor.execute(
-                f"""select * from (
-                       select distinct on ({_ONE}) * from marks where channel = %s and ts between %s and %s
-                       order by {_ONE}, event_ts desc, noticed) newest
-                   where added order by ts, event_ts, "user" """,  # noqa: S608 - the one constant above
+                """select channel, ts, kind, name, "user", event_ts, added, noticed from (
+                       select distinct on (ts, kind, name, whose) * from marks
+                       where channel = %s and ts between %s and %s
+                       order by ts, kind, name, whose, event_ts desc, noticed) newest
+                   where added order by ts, event_ts, "user" """,
                 [channel, first, last],
             )
             return tuple(await cursor.fetchall())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
@@ -19,6 +19,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 class Messages:
     """Tables `messages` (the earliest version that was seen) and `changes` (edits and deletions, by key).
+
+    The view `standing` has the messages that were not deleted.
 
     What an event told of a change stands over what was noticed of it in Slack's history: an event knows the time of a
     deletion and the former text of an edit. Where nobody told the former text (null), it is that of the version before.
@@ -76,6 +78,34 @@ class Messages:
                 [channel, ts, ts],
             )
             return tuple(await cursor.fetchall())
+
+    async def newest(self, channel: str, *, below: str, limit: int) -> tuple[str, ...]:
+        """The newest that stand under a ts; a reply that was also sent to the channel stands in both."""
+        return await self._keys(
+            """select ts from standing where channel = %s and ts < %s
+               and (thread_ts = '' or subtype = 'thread_broadcast') order by ts desc limit %s""",
+            [channel, below, limit],
+        )
+
+    async def replies(self, channel: str, thread: str, *, after: str, limit: int) -> tuple[str, ...]:
+        """The oldest that stand in a thread after a ts."""
+        return await self._keys(
+            """select ts from standing where channel = %s and thread_ts = %s and ts > %s
+               order by ts limit %s""",
+            [channel, thread, after, limit],
+        )
+
+    async def threads(self, channel: str, *, first: str, below: str) -> tuple[str, ...]:
+        """Threads by the ts of their first message, which need not be in the record."""
+        return await self._keys(
+            """select distinct thread_ts from standing
+               where channel = %s and thread_ts <> '' and thread_ts >= %s and thread_ts < %s order by thread_ts""",
+            [channel, first, below],
+        )
+
+    async def _keys(self, query: LiteralString, values: Sequence[object]) -> tuple[str, ...]:
+        cursor = await self._connection.execute(query, values)
+        return tuple([key for (key,) in await cursor.fetchall()])
 
     # Arrays go over the wire in binary (%b): quoting their text took most of the bot's time for an event.
 

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from bot.store.audit import Audit
+from bot.store.backfills import Backfills
 from bot.store.chain import Chain
 from bot.store.checklists import Checklists
 from bot.store.claims import Claims
@@ -37,6 +38,7 @@ class PostgresUnit:
         self.incidents = Incidents(connection)
         self.messages = Messages(connection)
         self.marks = Marks(connection)
+        self.backfills = Backfills(connection)
         self.entries = Entries(connection)
         self.slots = Slots(connection)
         self.claims = Claims(connection)
