@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,10 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
+from bot.alerts.intake import Intake
+from bot.alerts.messages import GroupMessages
+from bot.alerts.rules import AlertRules
+from bot.core.alerts import Alert
 from bot.core.clock import Clock, now
 from bot.core.contacts import Contact, Contacts
 from bot.core.errors import IntegrationError
@@ -46,6 +50,7 @@ from bot.slack.link import Link
 from bot.slack.listeners import Door
 from bot.slack.metrics import Metrics
 from bot.slack.people import Roles
+from bot.store.batch import Batcher
 from bot.store.embedded import EmbeddedPostgres
 from bot.store.migrate import migrate
 from bot.store.postgres import Postgres
@@ -53,6 +58,7 @@ from bot.views import Templates
 from bot.web.server import build as build_web
 from bot.web.server import serving
 from bot.web.slack_route import SlackRoute
+from bot.web.webhooks import Webhooks
 from integrations.http import HttpClient
 
 _IN_HAND = timedelta(seconds=4)
@@ -203,6 +209,7 @@ async def run(
             **spills.handlers,
             **link.reader(spills=spills).handlers,
             **housekeeping.handlers,
+            **GroupMessages(store, link.chat, clock).handlers,
             DIGEST: digests.post,
         }
         worker = Worker(conninfo, handlers)
@@ -228,7 +235,9 @@ async def run(
             )
         )
         port = await stack.enter_async_context(
-            _receiving(settings, link, door, worker=worker, store=store, metrics=metrics, clock=clock)
+            _receiving(
+                settings, link, door, worker=worker, store=store, metrics=metrics, clock=clock, redact=redactor.redact
+            )
         )
         stack.callback(engine.drain)
         async with store.transaction() as tx:
@@ -265,6 +274,7 @@ async def _receiving(
     store: Postgres,
     metrics: CollectorRegistry,
     clock: Clock,
+    redact: Redact,
 ) -> AsyncIterator[int]:
     """Take payloads by the configured transport, and answer health and metrics, on the port that is yielded."""
 
@@ -285,7 +295,11 @@ async def _receiving(
             app_token = settings.slack.app_token.get_secret_value()
             sockets = await stack.enter_async_context(link.sockets(door, app_token=app_token))
             checks["slack"] = sockets.check
-        app = build_web(slack=route, checks=checks, metrics=metrics)
+        alerts = settings.alerts
+        intake = Intake(AlertRules(alerts.channel, alerts.routes, alerts.group_by), clock, redact)
+        taken: Batcher[Sequence[Alert]] = Batcher(store, intake.take)
+        webhooks = Webhooks(taken.add, secrets=alerts.secrets(), clock=clock, metrics=metrics)
+        app = build_web(slack=route, checks=checks, metrics=metrics, webhooks=webhooks)
         port = await stack.enter_async_context(serving(app, host=settings.web.host, port=settings.web.port))
         await stack.enter_async_context(link.watching(door, sockets))
         yield port

@@ -52,6 +52,7 @@ from bot.digests.schedules import Schedule
 SECRETS_DIR = "OPSBOT_SECRETS_DIR"
 """Names the folder of secrets files, one a secret, such as `slack__bot_token`."""
 
+_SHORTEST_SECRET = 16
 _NO_SETTINGS = {SECRETS_DIR, "OPSBOT_TOOLS"}
 
 
@@ -85,6 +86,12 @@ def _limit(name: str) -> str:
     if name not in LIMITS:
         raise ValueError(unknown_key(name, tuple(LIMITS)))
     return name
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if 0 < len(secret.get_secret_value()) < _SHORTEST_SECRET:
+        raise ValueError(f"is too short to keep strangers out: {_SHORTEST_SECRET} characters at least")
+    return secret
 
 
 LimitName = Annotated[str, AfterValidator(_limit)]
@@ -177,6 +184,38 @@ class IncidentSettings(Section):
     responders: tuple[str, ...] = Field((), description="Slack ids of users and user groups invited to every incident.")
 
 
+ChannelId = Annotated[str, StringConstraints(pattern=r"^[CG][A-Z0-9]{2,20}$")]
+HookSecret = Annotated[SecretStr, AfterValidator(_long)]
+
+
+class AlertSettings(Section):
+    """Alerts that other systems send to `/webhooks/...`. A source whose secret is not set is not listened to."""
+
+    channel: ChannelId | Literal[""] = Field("", description="Channel id that receives them.")
+    routes: Mapping[Annotated[str, StringConstraints(pattern="^[^=]+=.+$")], ChannelId] = Field(
+        {}, description="Other channels by `label=value`; the first that fits an alert counts."
+    )
+    group_by: tuple[str, ...] = Field(
+        (), description="Labels that make a group, which is one message; empty leaves it to the source."
+    )
+    alertmanager_token: HookSecret = Field(SecretStr(""), description="Bearer token of Alertmanager.")
+    grafana_token: HookSecret = Field(SecretStr(""), description="Bearer token of Grafana.")
+    jira_token: HookSecret = Field(SecretStr(""), description="Bearer token of Jira Service Management.")
+    pagerduty_secret: HookSecret = Field(SecretStr(""), description="Signing secret of the PagerDuty subscription.")
+    generic_secret: HookSecret = Field(SecretStr(""), description="Secret of everything else: signing, or as a token.")
+
+    def secrets(self) -> dict[str, str]:
+        """The secrets that are set, by source."""
+        named = {name.rpartition("_")[0]: each for name, each in self if isinstance(each, SecretStr)}
+        return {source: each.get_secret_value() for source, each in named.items() if each.get_secret_value()}
+
+    @model_validator(mode="after")
+    def _has_a_channel(self) -> Self:
+        if self.secrets() and not self.channel:
+            raise ValueError("has secrets and no channel: name the one that receives alerts")
+        return self
+
+
 class ScheduleSettings(Section):
     """A digest that is posted at set times."""
 
@@ -231,6 +270,7 @@ class Settings(BaseSettings):
     contacts: tuple[ContactSettings, ...] = Field((), description="Emergency contacts.")
     on_call: OnCallSettings = Field(OnCallSettings(), description="Who is on call.")
     incidents: IncidentSettings = Field(IncidentSettings(), description="What holds for every incident.")
+    alerts: AlertSettings = Field(AlertSettings(), description="Alerts that other systems send.")
     services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")
     schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")
 
@@ -238,6 +278,7 @@ class Settings(BaseSettings):
         """The secrets of the configuration by name, as far as they are set."""
         named = {name: getattr(self.slack, name) for name in ("bot_token", "app_token", "signing_secret")}
         named["database_url"] = self.database_url
+        named |= {f"alerts.{source}": SecretStr(value) for source, value in self.alerts.secrets().items()}
         for service, section in self.services.items():
             for part, config in section.parts().items():
                 for key, value in config:

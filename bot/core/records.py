@@ -13,6 +13,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from bot.core.alerts import Alerts
 from bot.core.backfills import Backfills
 from bot.core.checklists import Checklists
 from bot.core.incidents import Entries, Incidents, Messages
@@ -316,6 +317,8 @@ class Unit(Protocol):
     def windows(self) -> Windows: ...
     @property
     def readings(self) -> Readings: ...
+    @property
+    def alerts(self) -> Alerts: ...
 
 
 class Store(Protocol):

@@ -15,6 +15,9 @@ KEEP = timedelta(days=7)
 """How long keys of payloads and rows behind forms are kept: Slack's last copy comes after minutes, a form is open for
 hours. The audit chain is never shortened by itself."""
 
+KEEP_ALERTS = timedelta(days=90)
+"""How long alerts that are over are kept."""
+
 _FIRST, _EVERY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -43,4 +46,5 @@ class Housekeeping:
             await tx.claims.prune(before=before)
             await tx.pending.prune(before=before)
             await tx.readings.prune(now=now)
+            await tx.alerts.prune(before=now - KEEP_ALERTS)
             await tx.due.put(Due(TASK, "daily", now + _EVERY, {}))

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from bot.store.alerts import Alerts
 from bot.store.audit import Audit
 from bot.store.backfills import Backfills
 from bot.store.chain import Chain
@@ -47,3 +48,4 @@ class PostgresUnit:
         self.checklists = Checklists(connection)
         self.windows = Windows(connection)
         self.readings = Readings(connection)
+        self.alerts = Alerts(connection)

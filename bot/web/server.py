@@ -1,4 +1,4 @@
-"""The bot's own HTTP server: Slack's route, liveness, readiness and metrics."""
+"""The bot's own HTTP server: Slack's route, webhooks, liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from bot.core.errors import OpsbotError
 from bot.web.slack_route import SlackRoute
+from bot.web.webhooks import Webhooks
 
 Check = Callable[[], Awaitable[None]]
 """Raises `OpsbotError` with the reason when its part cannot do its work now."""
@@ -25,6 +26,7 @@ def build(
     slack: SlackRoute | None,
     checks: Mapping[str, Check],
     metrics: CollectorRegistry,
+    webhooks: Webhooks | None = None,
 ) -> web.Application:
     """The application; `slack` is None where payloads come over Socket Mode. `checks` by name make up `/readyz`."""
 
@@ -46,6 +48,8 @@ def build(
     app.router.add_get("/metrics", exposition)
     if slack is not None:
         app.router.add_post("/slack/events", slack.handle)
+    if webhooks is not None:
+        webhooks.add_to(app)
     return app
 
 

@@ -1,0 +1,158 @@
+"""From what a source says to rows: doubles dropped, groups found or made, and a look at each group soon."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain
+from uuid import uuid4
+
+from bot.alerts.rules import AlertRules
+from bot.core.alerts import Alert, AlertGroup, AlertRow
+from bot.core.clock import Clock
+from bot.core.records import Due, Unit
+
+SHOW = "alerts.show"
+"""The job that shows a group, with `group_id` as its argument."""
+
+FLAPPING = timedelta(minutes=5)
+"""A group that fires again within this time after its end goes on in its message; later it is a new one."""
+
+OWN_MESSAGES, STORM_WITHIN = 10, timedelta(minutes=1)
+"""So many groups of a channel get a message of their own within that time; the others are one group, a storm."""
+
+_STORM = "alert storm"
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Takes alerts in, any number of requests in one transaction. Every text is redacted before it is stored."""
+
+    rules: AlertRules
+    clock: Clock
+    redact: Callable[[str], str]
+
+    async def take(self, tx: Unit, requests: Sequence[Sequence[Alert]]) -> None:
+        """Store what is new. An end of what nobody said had begun is dropped: there is nothing to show or to end."""
+        now = self.clock()
+        await tx.alerts.lock()
+        changed: set[str] = set()
+        for alerts in _rounds(chain.from_iterable(requests)):
+            changed |= await self._round([self._clean(alert) for alert in alerts], tx, now)
+        if not changed:
+            return
+        await tx.alerts.settle(sorted(changed), at=now)
+        await look(tx, sorted(changed), now=now)
+
+    async def _round(self, alerts: Sequence[Alert], tx: Unit, now: datetime) -> set[str]:
+        """Alerts that are all different ones; ids of the groups that they changed."""
+        known = await tx.alerts.latest(alerts)
+        added, renewed, homeless = [], [], []
+        for alert in alerts:
+            row = known.get((alert.source, alert.fingerprint))
+            if row and alert.told_at and row.told_at >= alert.told_at:
+                continue  # a double, or an older word that came late
+            if row and row.ended_at is None:
+                renewed.append(_renewed(row, alert, now))
+            elif alert.firing:
+                homeless.append(alert)
+        if homeless:
+            groups = await self._groups(homeless, tx, now)
+            added = [_row(alert, group, now) for alert, group in zip(homeless, groups, strict=True)]
+        await tx.alerts.renew(renewed)
+        await tx.alerts.add(added)
+        return {row.group_id for row in (*added, *renewed)}
+
+    async def _groups(self, alerts: Sequence[Alert], tx: Unit, now: datetime) -> list[str]:
+        """The id of the group of each alert; missing groups are made."""
+        keyed = [
+            replace(alert, group=key, group_title=title)
+            for alert in alerts
+            for key, title in [self.rules.group_of(alert)]
+        ]
+        storms = [replace(alert, source="", group=f"{_STORM} {self.rules.channel_of(alert)}") for alert in alerts]
+        found: Mapping[tuple[str, str], AlertGroup] = await tx.alerts.groups(
+            (*keyed, *storms), ended_after=now - FLAPPING
+        )
+        ids = {place: group.id for place, group in found.items()}
+        opened = Counter(await tx.alerts.opened(after=now - STORM_WITHIN))
+        made: list[AlertGroup] = []
+        homes = []
+        for alert, storm in zip(keyed, storms, strict=True):
+            channel = self.rules.channel_of(alert)
+            place, title = (alert.source, alert.group), alert.group_title
+            if place not in ids and opened[channel] >= OWN_MESSAGES:
+                place, title = (storm.source, storm.group), "Alert storm"
+            if place not in ids:
+                group = AlertGroup(uuid4().hex, *place, title, channel, now)
+                made.append(group)
+                ids[place] = group.id
+                opened[channel] += 1
+            homes.append(ids[place])
+        await tx.alerts.add_groups(made)
+        return homes
+
+    def _clean(self, alert: Alert) -> Alert:
+        return replace(
+            alert,
+            title=self.redact(alert.title),
+            group_title=self.redact(alert.group_title),
+            text=self.redact(alert.text),
+            url=self.redact(alert.url),
+            labels={name: self.redact(value) for name, value in alert.labels.items()},
+        )
+
+
+async def look(tx: Unit, group_ids: Sequence[str], *, now: datetime) -> None:
+    """Note that groups have changed, and have each shown once soon however often it changes until then."""
+    for group in await tx.alerts.touch(group_ids, at=now):
+        await tx.due.put(Due(SHOW, group.id, group.show_at or now, {"group_id": group.id}))
+
+
+def _rounds(alerts: Iterator[Alert]) -> Iterator[list[Alert]]:
+    """The alerts in order, cut so that no round has one alert twice."""
+    held: dict[tuple[str, str], Alert] = {}
+    for alert in alerts:
+        identity = (alert.source, alert.fingerprint)
+        if identity in held:
+            yield list(held.values())
+            held = {}
+        held[identity] = alert
+    if held:
+        yield list(held.values())
+
+
+def _row(alert: Alert, group_id: str, now: datetime) -> AlertRow:
+    return AlertRow(
+        id=uuid4().hex,
+        group_id=group_id,
+        source=alert.source,
+        fingerprint=alert.fingerprint,
+        title=alert.title,
+        level=alert.level,
+        started_at=alert.started_at,
+        told_at=alert.told_at or now,
+        ended_at=None,
+        times=1,
+        text=alert.text,
+        url=alert.url,
+        labels=alert.labels,
+        acknowledged_by=alert.acknowledged_by or "",
+    )
+
+
+def _renewed(row: AlertRow, alert: Alert, now: datetime) -> AlertRow:
+    told_at = alert.told_at or now
+    return replace(
+        row,
+        title=alert.title,
+        level=alert.level,
+        told_at=told_at,
+        ended_at=None if alert.firing else told_at,
+        times=row.times + alert.firing,
+        text=alert.text,
+        url=alert.url,
+        acknowledged_by=row.acknowledged_by if alert.acknowledged_by is None else alert.acknowledged_by,
+    )

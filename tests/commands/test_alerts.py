@@ -1,0 +1,167 @@
+"""Alerts as people in the channel see them and act on them, from the webhook's rows to Slack and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.alerts.intake import Intake
+from bot.alerts.messages import GroupMessages
+from bot.alerts.rules import AlertRules
+from bot.core.alerts import Alert, Level
+from bot.core.clock import now
+from bot.core.contacts import Contacts
+from bot.core.people import Role
+from bot.core.ports import Documents
+from bot.core.records import Store
+from bot.demo.workspace import Channel, Person, Seen, Workspace
+from bot.incidents.rules import IncidentRules
+from bot.slack.people import Roles
+from bot.store.postgres import Postgres
+from bot.views.templates import Templates
+from commands import alerts, incident
+from tests.fixtures_slack import SECRET, SlackBot, running_bot
+
+DISK = Alert(
+    "generic",
+    "disk",
+    "disks",
+    "disks",
+    "Disk <!channel> almost full",
+    Level.CRITICAL,
+    firing=True,
+    started_at=datetime(2026, 3, 2, 8, 55, tzinfo=UTC),
+    text=f"/var has 2 % left; login with {SECRET}",
+    url="https://monitoring.example.com/disk",
+    labels={"host": "web-1"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The bot with a channel for alerts."""
+
+    bot: SlackBot
+    ana: Person
+    ops: Channel
+
+    async def take(self, *told: Alert) -> None:
+        """Take alerts in and show what they change."""
+        async with self.bot.store.transaction() as tx:
+            await Intake(AlertRules(self.ops.id), now, lambda text: text).take(tx, [told])
+        await self.show()
+
+    async def show(self) -> None:
+        messages = GroupMessages(self.bot.store, self.bot.link.chat, now)
+        async with self.bot.store.transaction() as tx:
+            views = await tx.alerts.firing(now=now())
+        for view in views:
+            await messages.show(view.group.id)
+
+    def seen(self) -> Seen:
+        """The one message of the bot in the channel."""
+        (seen,) = [seen for seen in self.ana.sees(self.ops) if not seen.ephemeral]
+        return seen
+
+    def message(self) -> str:
+        """Its words."""
+        return self.seen().plain()
+
+
+@pytest.fixture
+async def scene(workspace: Workspace, store: Postgres) -> AsyncIterator[Scene]:
+    ana = workspace.person("ana")
+    ops = workspace.channel("ops", [ana])
+    async with running_bot(
+        workspace,
+        store,
+        roles=Roles(default=Role.RESPONDER),
+        commands=(*alerts.COMMANDS, *incident.COMMANDS),
+        clicks=alerts.CLICKS,
+        ports=lambda _link: {
+            Store: store,
+            Documents: Templates(),
+            IncidentRules: IncidentRules(),
+            Contacts: Contacts(),
+        },
+    ) as bot:
+        yield Scene(bot, ana, ops)
+
+
+async def test_an_alert_is_shown_with_what_can_be_done_and_its_text_is_inert_and_without_secrets(scene: Scene) -> None:
+    await scene.take(DISK)
+
+    said = scene.message()
+    for words in ("disks", "1 firing", "critical", "Disk <!channel> almost full", "host=web-1", "/var has 2 % left"):
+        assert words in said
+    assert SECRET not in said
+    seen = scene.seen()
+    assert "<!channel>" not in seen.text
+    assert seen.buttons() == ["Acknowledge", "Silence", "Open incident"]
+
+
+async def test_a_click_acknowledges_once_and_the_message_says_who(scene: Scene) -> None:
+    await scene.take(DISK)
+    seen = scene.seen()
+    await scene.ana.click(seen, "Acknowledge")
+    await scene.ana.wait_for(scene.ops, "Acknowledged by")
+    await scene.take(replace(DISK, fingerprint="other", title="Another"))
+
+    said = scene.message()
+    assert "Acknowledged by" in said
+    assert "2 firing" in said
+    seen = scene.seen()
+    assert seen.buttons() == ["Silence", "Open incident"]
+
+
+async def test_a_silence_is_asked_for_in_a_form_and_shown_with_its_reason(scene: Scene) -> None:
+    await scene.take(DISK)
+    seen = scene.seen()
+    await scene.ana.click(seen, "Silence")
+    view = await scene.ana.wait_for_modal()
+    await scene.ana.submit(view, {"lasts": "2h", "reason": "a bigger disk is ordered"})
+    told = await scene.ana.wait_for(scene.ops, "disks is silenced until")
+    await scene.show()
+    listed = (await (await scene.ana.command(scene.ops, "/ops alerts")).reply()).plain()
+    ended = (await (await scene.ana.command(scene.ops, "/ops alerts unsilence")).reply()).plain()
+
+    assert told.ephemeral
+    assert "a bigger disk is ordered" in scene.message()
+    assert "silenced until" in listed
+    assert "not silenced any more" in ended
+
+
+async def test_an_incident_is_opened_from_an_alert_with_what_it_says(scene: Scene) -> None:
+    await scene.take(DISK)
+    seen = scene.seen()
+    await scene.ana.click(seen, "Open incident")
+    view = await scene.ana.wait_for_modal()
+    await scene.ana.submit(view, {})
+    await scene.ana.wait_for(scene.ops, "Incident 1")
+
+    async with scene.bot.store.transaction() as tx:
+        opened = await tx.incidents.get(1)
+    assert (opened.severity, opened.title) == ("Critical", "disks")
+    assert "/var has 2 % left" in opened.impact
+
+
+async def test_what_fires_is_listed_shown_and_acknowledged_by_typing(scene: Scene) -> None:
+    nothing = (await (await scene.ana.command(scene.ops, "/ops alerts")).reply()).plain()
+    await scene.take(*(replace(DISK, fingerprint=str(number), title=f"Disk {number}") for number in range(30)))
+    listed = (await (await scene.ana.command(scene.ops, "/ops alerts")).reply()).plain()
+    shown = (await (await scene.ana.command(scene.ops, "/ops alerts show")).reply()).plain()
+    first = (await (await scene.ana.command(scene.ops, "/ops alerts acknowledge")).reply()).plain()
+    second = (await (await scene.ana.command(scene.ops, "/ops alerts acknowledge")).reply()).plain()
+    too_long = (await (await scene.ana.command(scene.ops, "/ops alerts silence --for 8d")).reply()).plain()
+
+    assert "No alert fires, as far as the configured sources have told." in nothing
+    assert "disks" in listed
+    assert "30" in listed
+    assert all(f"Disk {number}" in shown for number in range(30))
+    assert "… and 20 more that fire" in scene.message()
+    assert "Acknowledged by" in first
+    assert "acknowledged before" in second
+    assert "too long" in too_long
