@@ -1,4 +1,4 @@
-"""Run an incident: declare it, keep its timeline, resolve it, draft its report."""
+"""Run an incident: declare it, keep its timeline, resolve it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from pydantic import Field
 
 from bot.core.command import Args, Command, Context, Root
 from bot.core.contacts import Contact, Contacts
-from bot.core.errors import IntegrationError
-from bot.core.incident_results import IncidentCard, IncidentReport, Timeline
+from bot.core.incident_results import IncidentCard, Timeline
 from bot.core.parse import option, words
 from bot.core.people import Role
-from bot.core.ports import Chat, Documents
+from bot.core.ports import Chat
 from bot.core.prose import Channel, Line, Person, When
 from bot.core.records import Store
 from bot.core.results import Table, Text
-from bot.incidents.attempts import Attempts
+from bot.incidents.asking import Which
 from bot.incidents.cards import incident_card
 from bot.incidents.lifecycle import declare
 from bot.incidents.lifecycle import resolve as resolve_incident
 from bot.incidents.lookup import find_incident
 from bot.incidents.notes import add_note, moment_of
-from bot.incidents.report import build_report, render_report
 from bot.incidents.rules import IncidentRules
 from bot.incidents.severity import Severity
 from bot.incidents.timeline import read_timeline
@@ -32,12 +30,6 @@ class Open(Args):
     severity: Severity = Field(description="How bad it is.")
     title: str = words(..., "What is happening, in a few words.")
     impact: str = option("", "Who and how many are affected, as far as is known.")
-
-
-class Which(Args):
-    """Arguments of a command about one incident."""
-
-    incident: int = option(0, "Number of the incident; needed only outside its channel.")
 
 
 class Note(Which):
@@ -115,27 +107,6 @@ async def resolve(ctx: Context, args: Resolve, *, store: Store, chat: Chat) -> I
     return await resolve_incident(ctx, incident, text=args.text, store=store, chat=chat)
 
 
-async def report(
-    ctx: Context, args: Which, *, store: Store, chat: Chat, documents: Documents, rules: IncidentRules
-) -> Text | IncidentReport:
-    """Draft the report in the incident's channel, with the Markdown file in its thread.
-
-    Everything in it is from the record; what nobody wrote down is a TODO. Typed again it is drafted anew.
-    """
-    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
-    drafted = await build_report(incident, store=store, chat=chat, zone=rules.zone)
-    try:
-        posted = await chat.post(incident.channel, drafted)
-    except IntegrationError:
-        return drafted
-    attempts = Attempts()
-    content = render_report(drafted, documents)
-    name, title = f"incident-{incident.number}-report.md", f"Report of incident {incident.number}"
-    upload = chat.upload(incident.channel, name, content, title=title, thread=posted.ts)
-    await attempts.to("add it as a file", upload)
-    return Text((("The report is in ", Channel(incident.channel), "."), *attempts.refused))
-
-
 async def status(ctx: Context, args: Which, *, store: Store) -> IncidentCard:
     """Show the summary of an incident."""
     return incident_card(await find_incident(store, channel=ctx.channel_id, number=args.incident))
@@ -200,15 +171,6 @@ COMMANDS = (
         root=Root.INCIDENT,
         examples=("Provider recovered, maintenance mode is off",),
         public=True,
-    ),
-    Command(
-        ("report",),
-        Which,
-        run=report,
-        role=Role.RESPONDER,
-        root=Root.INCIDENT,
-        rows=("T",),
-        examples=("", "--incident 12"),
     ),
     Command(("status",), Which, run=status, root=Root.INCIDENT, examples=("", "--incident 12")),
     Command(("list",), Args, run=list_incidents, root=Root.INCIDENT),

@@ -95,7 +95,7 @@ class FakeChat:
         self._ask("picture")
         self.files.append((channel, name, chart.words, thread))
 
-    async def find(self, channel: str, key: str, *, since: datetime) -> MessageRef | None:
+    async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
         self._ask("find")
         found = (ref for ref, posted in self.messages.items() if posted.channel == channel and posted.key == key)
         return next(found, None)

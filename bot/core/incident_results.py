@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from bot.core.parts import Button
+from bot.core.passage import Passage
 from bot.core.prose import Line
 
 
@@ -46,21 +49,54 @@ class Timeline:
     left_out: str = ""
 
 
+class Section(StrEnum):
+    """The sections of the runbook's template, in its order."""
+
+    DATE = "date"
+    TIME = "time"
+    SEVERITY = "severity"
+    IMPACT = "impact"
+    SUMMARY = "summary"
+    TIMELINE = "timeline"
+    ROOT_CAUSE = "root-cause"
+    RESOLUTION = "resolution"
+    ACTION_ITEMS = "action-items"
+    LESSONS = "lessons-learned"
+
+    @property
+    def heading(self) -> str:
+        """As the template has it."""
+        return self.value.replace("-", " ").title()
+
+
+@dataclass(frozen=True, slots=True)
+class SectionText:
+    """A section as `bot.core.passage` has it; `note` says who changed it."""
+
+    section: Section
+    text: str
+    note: Line = ""
+
+
 @dataclass(frozen=True, slots=True)
 class IncidentReport:
-    """All that the incident report's template needs; `None` and empty become a visible TODO, never a guess."""
+    """The report of an incident, or those of its sections that stand in one message.
 
-    title: str
+    `links` are the addresses of what its sections rest on, by key. `faults` say what keeps a draft from being final.
+    """
+
     number: int
-    severity: str
-    impact: str
-    started_at: datetime
-    started_how: str
-    ended_at: datetime | None
-    zone: str
-    summary: tuple[str, ...]
-    timeline: tuple[TimelineEntry, ...]
-    resolution: tuple[str, ...]
-    root_cause: tuple[str, ...] = ()
-    action_items: tuple[str, ...] = ()
-    lessons: tuple[str, ...] = ()
+    title: str
+    sections: tuple[SectionText, ...]
+    links: tuple[tuple[str, str], ...] = ()
+    version: int = 0
+    final: bool = False
+    faults: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+    @property
+    def document(self) -> Mapping[str, object]:
+        """What a template gets as `report`: each section under its name, with `_` for `-`."""
+        links = dict(self.links)
+        passages = {each.section.replace("-", "_"): Passage(each.text, links) for each in self.sections}
+        return {"number": self.number, "title": self.title, **passages}

@@ -21,6 +21,7 @@ from bot.core.marks import Marks
 from bot.core.plan import Call, Json, Plan
 from bot.core.ports import MessageRef
 from bot.core.readings import Readings
+from bot.core.reports import Reports, Tasks
 from bot.core.results import Check, OperationState, PlanState, StepState
 from bot.core.windows import Windows
 
@@ -319,6 +320,10 @@ class Unit(Protocol):
     def readings(self) -> Readings: ...
     @property
     def alerts(self) -> Alerts: ...
+    @property
+    def reports(self) -> Reports: ...
+    @property
+    def tasks(self) -> Tasks: ...
 
 
 class Store(Protocol):

@@ -89,7 +89,7 @@ class Tour:
         opened = seen.serves_customers and before.online.isdisjoint(seen.online)
         self._observe("customers are served again by every worker, all of them new", seen, opened)
         await self._type(ana, room, "/incident resolve The provider fixed it and customers are back", "resolved")
-        await self._type(ben, room, "/incident report", "Incident Report")
+        await self._type(ben, room, "/incident report", "The report is in")
         report = "\n".join(message.plain() for message in ben.sees(room))
         self._note("the report has every heading", ok=all(heading in report for heading in _HEADINGS))
         self._note("the report has the corrected time", ok="14:13" in report and "14:31" not in report)

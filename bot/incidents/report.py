@@ -1,89 +1,250 @@
-"""The incident report: stored facts in the runbook's form; what nobody said is left empty, and shown as a TODO."""
+"""The report of an incident: drafted from the record, edited by people, and shown where they talk."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from zoneinfo import ZoneInfo
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from bot.core.duration import format_duration
-from bot.core.incident_results import IncidentReport
+from bot.core.command import Context
+from bot.core.errors import Conflict, NotFound
+from bot.core.incident_results import IncidentReport, Section, SectionText
 from bot.core.incidents import Incident
-from bot.core.ports import Chat, Documents
-from bot.core.records import Operation, Store
-from bot.core.results import OperationState
-from bot.incidents.lifecycle import RESOLVED
-from bot.incidents.timeline import NOTE, Record, entries_of, name_everybody, read_record
+from bot.core.merge import merge
+from bot.core.passage import cited
+from bot.core.plan import Json
+from bot.core.ports import Chat
+from bot.core.prose import Line, Person
+from bot.core.records import Operation, Store, Unit
+from bot.core.reports import Task, Version, Written
+from bot.core.results import StepState
+from bot.incidents.chosen import Selection
+from bot.incidents.faults import faults
+from bot.incidents.lifecycle import DECLARED
+from bot.incidents.links import links_of
+from bot.incidents.people import names_of
+from bot.incidents.recorded import conversation_of
+from bot.incidents.sections import Changed, Facts, write
+from bot.incidents.selection import select
+from bot.incidents.tasks import tasks_of
+from bot.incidents.timeline import Record, name_everybody, read_record
 
-TEMPLATE = "incident_report.md.j2"
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A version of a report as it may be shown now: without what rests on messages that were deleted since."""
+
+    incident: Incident
+    version: Version
+    texts: Mapping[Section, str]
+    faults: tuple[str, ...]
+
+    @property
+    def report(self) -> IncidentReport:
+        """All of it, for documents."""
+        version = self.version
+        return IncidentReport(
+            number=self.incident.number,
+            title=self.incident.title,
+            sections=tuple(
+                SectionText(each.section, self.texts[each.section], _edited(each)) for each in version.sections
+            ),
+            links=version.links,
+            version=version.number,
+            final=version.final,
+            faults=self.faults,
+        )
 
 
-async def build_report(incident: Incident, *, store: Store, chat: Chat, zone: str) -> IncidentReport:
-    """The report as the record has it now; root cause, lessons and action items are for people to write."""
+async def draft(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str) -> Version:
+    """Write the report from the record as it is now; what people changed in it stays, merged section by section.
+
+    `Conflict` when somebody else changes it at the same moment.
+    """
     record = await read_record(incident, store)
-    names = await name_everybody(record, chat)
-    started_at, started_how = _start(record, names)
-    return IncidentReport(
+    async with store.transaction() as tx:
+        marks = await tx.marks.standing(incident.channel)
+    names = dict(await name_everybody(record, chat))
+    conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone)
+    selection = await asyncio.to_thread(select, conversation)
+    async with store.transaction() as tx:
+        gone = [said.ts for said in conversation.said if said.deleted]
+        await tx.tasks.find(incident.number, tasks_of(incident, selection, at=ctx.now), gone=gone)
+        tasks = await tx.tasks.of_incident(incident.number)
+        changes = [await _changed(tx, operation) for operation in record.operations]
+    names |= await names_of({task.owner for task in tasks} - names.keys(), chat)
+    facts = _facts(record, selection, names, changes, tasks, zone=zone)
+    texts = await asyncio.to_thread(write, facts)
+    keys = frozenset().union(*(cited(text) for _, text in texts))
+    links = await _links(record, keys, chat)
+    return await _store(ctx, incident, dict(texts), links, store=store)
+
+
+async def edit(ctx: Context, incident: Incident, section: Section, text: str, *, seen: int, store: Store) -> Version:
+    """Put a person's text in place of a section.
+
+    `seen` is the version that it was made from: what others changed since is merged with it. 0 replaces what there is.
+    """
+    async with store.transaction() as tx:
+        last = await _last(tx, incident)
+        was = last.section(section)
+        before = await tx.reports.get(incident.number, seen) if seen else None
+        if before and before.section(section).text != was.text:
+            text = merge(before.section(section).text, text, was.text)
+        edited = Written(section, was.drafted, base=was.drafted, hand=text, by=ctx.actor.user_id)
+        return await _add(tx, ctx, last, [edited], what=f"{section.heading} edited")
+
+
+async def finish(ctx: Context, incident: Incident, *, store: Store) -> Version:
+    """Make the report final; `Conflict` says what has to be put right first."""
+    standing = await stand(incident, store=store)
+    if standing.faults:
+        raise Conflict("The report cannot be final yet.", hint=" ".join(standing.faults))
+    async with store.transaction() as tx:
+        last = await _last(tx, incident)
+        if last.number != standing.version.number:
+            raise Conflict("Somebody changed the report at the same moment.", hint="Look at it and try again.")
+        return last if last.final else await _add(tx, ctx, last, [], what="final", final=True)
+
+
+async def redraft_tasks(ctx: Context, incident: Incident, text: str, *, store: Store) -> bool:
+    """Have the draft show the action items as they are now; False where there is none, or a final one, which stays."""
+    async with store.transaction() as tx:
+        last = await tx.reports.get(incident.number)
+        if last is None or last.final:
+            return False
+        section = replace(last.section(Section.ACTION_ITEMS), drafted=text)
+        await _add(tx, ctx, last, [section], what="action items changed")
+        return True
+
+
+async def stand(incident: Incident, *, store: Store) -> Standing:
+    """The report as it stands; `NotFound` when none was drafted."""
+    async with store.transaction() as tx:
+        version = await _last(tx, incident)
+        gone = await tx.reports.gone(incident.number)
+        tasks = await tx.tasks.of_incident(incident.number)
+    texts = {each.section: _without(each, gone).text for each in version.sections}
+    return Standing(incident, version, texts, faults(texts, tasks))
+
+
+def _without(written: Written, gone: frozenset[str]) -> Written:
+    """A section without the lines that rest on messages that are gone."""
+
+    def kept(text: str) -> str:
+        return "\n".join(line for line in text.split("\n") if not cited(line) & gone)
+
+    if not gone:
+        return written
+    hand = None if written.hand is None else kept(written.hand)
+    return replace(written, drafted=kept(written.drafted), base=kept(written.base), hand=hand)
+
+
+def _edited(written: Written) -> Line:
+    return "" if written.hand is None else ("edited by ", Person(written.by))
+
+
+def _facts(
+    record: Record,
+    selection: Selection,
+    names: Mapping[str, str],
+    changes: Sequence[Changed],
+    tasks: Sequence[Task],
+    *,
+    zone: str,
+) -> Facts:
+    incident = record.incident
+
+    def name(who: str) -> str:
+        return names.get(who, who)
+
+    return Facts(
+        selection=selection,
+        zone=zone,
         title=incident.title,
-        number=incident.number,
         severity=incident.severity,
         impact=incident.impact,
-        started_at=started_at,
-        started_how=started_how,
-        ended_at=incident.resolved_at,
-        zone=zone,
-        summary=_summary(record, names, started_at, zone),
-        timeline=await entries_of(record, names, chat),
-        resolution=_resolution(record),
+        declared=(f"{DECLARED}:{incident.number}",),
+        declared_by=name(incident.opened_by),
+        names=names,
+        people=tuple(name(who) for who in record.people),
+        changes=tuple(
+            replace(each, by=name(each.by), approved_by=name(each.approved_by) if each.approved_by else "")
+            for each in changes
+        ),
+        tasks=tuple(tasks),
     )
 
 
-def render_report(report: IncidentReport, documents: Documents) -> str:
-    """The report as Markdown."""
-    return documents.render(TEMPLATE, report=report)
-
-
-def _start(record: Record, names: Mapping[str, str]) -> tuple[datetime, str]:
-    """When it began, and how that is known: the declaration, or a note that is dated before it."""
+async def _links(record: Record, keys: frozenset[str], chat: Chat) -> Mapping[str, str]:
+    """Addresses of what a report rests on; the declaration is told by the card, a change by its own card."""
     incident = record.incident
-    first = next((entry for entry in record.entries if entry.kind == NOTE), None)
-    if first and first.at < incident.opened_at:
-        return first.at, f"earliest note, by {names.get(first.author, first.author)}"
-    return incident.opened_at, f"declared by {names.get(incident.opened_by, incident.opened_by)}"
+    cards = {f"{DECLARED}:{incident.number}": incident.card}
+    cards |= {_change_key(operation): operation.card for operation in record.operations}
+    cards |= {entry.id: entry.message for entry in record.entries if entry.message}
+    return await links_of(keys, messages=record.messages, others=cards, chat=chat)
 
 
-def _summary(record: Record, names: Mapping[str, str], started_at: datetime, zone: str) -> tuple[str, ...]:
-    incident = record.incident
-    if incident.resolved_at:
-        resolver = names.get(incident.resolved_by, incident.resolved_by)
-        lasted = f"It lasted {format_duration(incident.resolved_at - started_at)} and was resolved by {resolver}."
-    else:
-        lasted = "It is not resolved yet."
-    people = ", ".join(names.get(who, who) for who in record.people)
-    return (
-        f"{incident.severity} incident, declared by {names.get(incident.opened_by, incident.opened_by)}.",
-        lasted,
-        f"Took part: {people}.",
-        *(_action(operation, names, zone) for operation in record.operations),
-    )
+def _change_key(operation: Operation) -> str:
+    """What a report rests on where it tells of a change."""
+    return f"operation:{operation.id}"
 
 
-def _action(operation: Operation, names: Mapping[str, str], zone: str) -> str:
-    """One change of the service: what, its outcome in the words of the operation, when, and by whom."""
-    at = (operation.started_at or operation.proposed_at).astimezone(ZoneInfo(zone))
-    by = f"asked by {names.get(operation.requester, operation.requester)}"
-    if operation.approver and operation.approver != operation.requester:
-        by += f", approved by {names.get(operation.approver, operation.approver)}"
+async def _changed(tx: Unit, operation: Operation) -> Changed:
+    steps = await tx.operations.steps(operation.id)
+    seen = [step.evidence for step in steps if step.state in {StepState.DONE, StepState.FAILED} and step.evidence]
     why = f" ({operation.why})" if operation.why else ""
-    return f"{at:%Y-%m-%d %H:%M} {operation.plan.title} on {operation.service}: {operation.state}{why}, {by}."
+    return Changed(
+        key=_change_key(operation),
+        at=operation.started_at or operation.proposed_at,
+        title=f"{operation.plan.title} on {operation.service}",
+        outcome=f"{operation.state}{why}",
+        seen=tuple(dict.fromkeys(seen)),
+        by=operation.requester,
+        approved_by=operation.approver if operation.approver != operation.requester else "",
+    )
 
 
-def _resolution(record: Record) -> tuple[str, ...]:
-    """What people said it was resolved by, and the changes that were seen to take effect."""
-    said = [entry.text for entry in record.entries if entry.kind == RESOLVED and entry.text]
-    seen = [
-        f"{operation.plan.title} on {operation.service}: observed as done."
-        for operation in record.operations
-        if operation.state is OperationState.DONE
-    ]
-    return (*said, *seen)
+async def _store(
+    ctx: Context, incident: Incident, texts: Mapping[Section, str], links: Mapping[str, str], *, store: Store
+) -> Version:
+    async with store.transaction() as tx:
+        last = await tx.reports.get(incident.number)
+        kept = {each.section: each for each in last.sections} if last else {}
+        sections = tuple(
+            replace(kept.get(section, Written(section, "")), drafted=text) for section, text in texts.items()
+        )
+        if last and last.sections == sections:
+            return last
+        first = Version(incident.number, 0, ctx.now, "", "", final=False, sections=sections)
+        known = {**dict(last.links if last else ()), **links}
+        what = "drafted anew" if last else "drafted"
+        return await _add(tx, ctx, replace(last or first, links=tuple(sorted(known.items()))), sections, what=what)
+
+
+async def _add(
+    tx: Unit, ctx: Context, last: Version, changed: Sequence[Written], *, what: str, final: bool = False
+) -> Version:
+    """Store the version after `last`, in which `changed` stand in place of the sections of their names."""
+    anew = {each.section: each for each in changed}
+    version = replace(
+        last,
+        number=last.number + 1,
+        at=ctx.now,
+        by=ctx.actor.user_id,
+        what=what,
+        final=final,
+        sections=tuple(anew.get(each.section, each) for each in last.sections),
+    )
+    if not await tx.reports.add(version):
+        raise Conflict("Somebody changed the report at the same moment.", hint="Look at it and try again.")
+    data: Json = {"incident": version.incident, "version": version.number, "what": what}
+    await tx.audit.append(at=ctx.now, actor=ctx.actor.user_id, kind="report", data=data)
+    return version
+
+
+async def _last(tx: Unit, incident: Incident) -> Version:
+    last = await tx.reports.get(incident.number)
+    if last is None:
+        raise NotFound(f"Incident {incident.number} has no report yet.", hint="/incident report drafts it.")
+    return last

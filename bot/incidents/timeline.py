@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.core.errors import IntegrationError
 from bot.core.incident_results import Timeline, TimelineEntry
 from bot.core.incidents import Entry, Incident, Message
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
 from bot.core.records import Operation, Store
+from bot.incidents.links import archive_of, link
 from bot.incidents.people import mentioned, names_of, readable
 
 LONGEST_TEXT = 300
@@ -67,7 +67,7 @@ async def name_everybody(record: Record, chat: Chat) -> Mapping[str, str]:
 
 async def entries_of(record: Record, names: Mapping[str, str], chat: Chat) -> tuple[TimelineEntry, ...]:
     """Everything in `record` in order of time, with links where Slack gives them."""
-    archive = await _archive(record, chat)
+    archive = await archive_of(record.incident.card, record.messages, chat)
     found = [
         *(_of_message(message, names, archive) for message in record.messages),
         *(_of_entry(entry, names, archive) for entry in record.entries),
@@ -90,7 +90,7 @@ def _of_message(message: Message, names: Mapping[str, str], archive: str) -> Tim
         author=names.get(message.user) or message.author or message.user,
         text="(deleted)" if gone else _cut(readable(message.text, names).strip() + files),
         kind="deleted" if gone else "message",
-        permalink=_link(archive, MessageRef(message.channel, message.ts), thread=message.thread_ts),
+        permalink=link(archive, MessageRef(message.channel, message.ts), thread=message.thread_ts),
         edited=message.edited_at is not None and not gone,
     )
 
@@ -101,28 +101,8 @@ def _of_entry(entry: Entry, names: Mapping[str, str], archive: str) -> TimelineE
         author=names.get(entry.author, entry.author),
         text=_cut(readable(entry.text, names)) or entry.kind,
         kind=entry.kind,
-        permalink=_link(archive, entry.message) if entry.message else "",
+        permalink=link(archive, entry.message) if entry.message else "",
     )
-
-
-async def _archive(record: Record, chat: Chat) -> str:
-    """The part that all links to messages have in common: asking Slack for each would take a second a message."""
-    standing = (MessageRef(m.channel, m.ts) for m in record.messages if m.deleted_at is None)
-    some = record.incident.card or next(standing, None)
-    if some is None:
-        return ""
-    try:
-        return (await chat.permalink(some)).partition("/archives/")[0]
-    except IntegrationError:
-        return ""
-
-
-def _link(archive: str, message: MessageRef, *, thread: str = "") -> str:
-    """https://docs.slack.dev/reference/methods/chat.getPermalink shows the form."""
-    if not archive:
-        return ""
-    reply = f"?thread_ts={thread}&cid={message.channel}" if thread and thread != message.ts else ""
-    return f"{archive}/archives/{message.channel}/p{message.ts.replace('.', '')}{reply}"
 
 
 def _cut(text: str) -> str:

@@ -167,9 +167,10 @@ class Deliverer:
         with translated("open a direct message"):
             return str((await self._client.conversations_open(users=user_id))["channel"]["id"])
 
-    async def find(self, channel: str, key: str, *, since: datetime) -> MessageRef | None:
-        """A post of ours that was made with `key`."""
-        async for message in self._pages(channel, since=since, metadata=True):
+    async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
+        """A post of ours that was made with `key`, in the channel itself or in a thread."""
+        found = self._replies(channel, thread) if thread else self._pages(channel, since=since, metadata=True)
+        async for message in found:
             if message.get("metadata", {}).get("event_payload", {}).get("key") == key:
                 return MessageRef(channel, message["ts"])
         return None
@@ -267,7 +268,7 @@ class Deliverer:
         while True:
             with translated("read a thread"):
                 page = await self._client.conversations_replies(
-                    channel=channel, ts=ts, limit=_PAGE, cursor=cursor or None
+                    channel=channel, ts=ts, limit=_PAGE, cursor=cursor or None, include_all_metadata=True
                 )
             for message in page["messages"]:
                 if message["ts"] != ts:

@@ -23,7 +23,9 @@ from bot.store.operations import Operations
 from bot.store.pending import PendingRows
 from bot.store.readings import Readings
 from bot.store.remembered import Remembered
+from bot.store.reports import Reports
 from bot.store.slots import Slots
+from bot.store.tasks import Tasks
 from bot.store.windows import Windows
 
 
@@ -49,3 +51,5 @@ class PostgresUnit:
         self.windows = Windows(connection)
         self.readings = Readings(connection)
         self.alerts = Alerts(connection)
+        self.reports = Reports(connection)
+        self.tasks = Tasks(connection)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from bot.core.incident_results import IncidentCard, IncidentReport, Timeline, TimelineEntry
+from bot.core.incident_results import (
+    IncidentCard,
+    IncidentReport,
+    Section,
+    SectionText,
+    Timeline,
+    TimelineEntry,
+)
 from bot.core.parts import Button, State, Style
+from bot.core.passage import BEGIN, BETWEEN, END
 from bot.core.prose import Bold, Channel, Code, Link, Person, When
 from bot.core.results import (
     Check,
@@ -186,27 +195,40 @@ def _incidents() -> Iterator[tuple[str, Result]]:
     yield "entries", Timeline("Timeline of incident 12", _ENTRIES, left_out="3 messages of small talk")
     yield "many entries", Timeline("Timeline of incident 12", _ENTRIES * 100)
     yield "empty", Timeline("Timeline of incident 12", ())
-    yield "open", IncidentReport("Payments fail", 12, "", "", _AT, "", None, "Europe/Berlin", (), (), ())
-    yield "complete", _report(_ENTRIES)
-    yield "many entries", _report(_ENTRIES * 100)
+    yield from (("draft", _report(())), ("conflict", _report(("One has no owner.",), root_cause=_CONFLICT)))
+    yield "final", dataclasses.replace(_report(()), final=True)
+    yield (
+        "many entries",
+        _report((), timeline="\n".join(["- [22:50](#1.2): Ada: Payments fail & the queue grows"] * 300)),
+    )
+    yield "empty", IncidentReport(12, "Payments fail", ())
 
 
-def _report(entries: tuple[TimelineEntry, ...]) -> IncidentReport:
+_CONFLICT = f"{BEGIN}\nThe certificate had expired.\n{BETWEEN}\n> Bo: it was the certificate\n{END}"
+
+
+def _report(faults: tuple[str, ...], **texts: str) -> IncidentReport:
+    told = {
+        Section.DATE: "2026-03-02",
+        Section.TIME: "23:50 CET - 01:50 CET (Europe/Berlin; start: first failed check ([23:50](#1.2)))",
+        Section.SEVERITY: "High",
+        Section.IMPACT: "312 failed payments",
+        Section.SUMMARY: "It lasted 2h.\n- Detected: 23:54, by an alert",
+        Section.TIMELINE: "- [23:50](#1.2): Ada: Payments fail since the release",
+        Section.ROOT_CAUSE: "> Bo: the certificate had expired ([00:10](#1.3))",
+        Section.RESOLUTION: "- Maintenance off: done",
+        Section.ACTION_ITEMS: "- [ ] Probe the provider each minute (owner: Ada)\n- [x] Renew it (owner: Bo)",
+        Section.LESSONS: "TODO: what we learned from this incident",
+    }
+    changed = {Section(name.replace("_", "-")): text for name, text in texts.items()}
     return IncidentReport(
-        title="Payments fail",
         number=12,
-        severity="High",
-        impact="312 failed payments",
-        started_at=_AT,
-        started_how="first failed check",
-        ended_at=_AT + timedelta(hours=2),
-        zone="Europe/Berlin",
-        summary=("The provider was away for two hours.",),
-        timeline=entries,
-        resolution=("Maintenance on at 22:54", "Maintenance off at 00:50"),
-        root_cause=("The provider's certificate had expired.",),
-        action_items=("Probe the provider each minute",),
-        lessons=("Say it on the status page sooner.",),
+        title="Payments fail",
+        sections=tuple(SectionText(section, text) for section, text in {**told, **changed}.items()),
+        links=(("1.2", "https://x.slack.com/p1"), ("1.3", "https://x.slack.com/p2")),
+        version=3,
+        faults=faults,
+        buttons=_BUTTONS,
     )
 
 

@@ -1,12 +1,10 @@
-"""An incident: its pinned card, its timeline, and the report that is drafted from the template."""
+"""An incident: its pinned card and its timeline."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from slack_sdk.models.blocks import MarkdownBlock
 
-from bot.core.incident_results import IncidentCard, IncidentReport, Timeline
+from bot.core.incident_results import IncidentCard, Timeline
 from bot.core.mrkdwn import escape, mrkdwn
 from bot.core.prose import Channel, Person, When
 from bot.core.results import Field
@@ -47,17 +45,6 @@ def timeline(result: Timeline, *, templates: Templates) -> Payload:
     text = templates.render("timeline.md.j2", timeline=result) if result.entries else "Nothing was recorded yet."
     first = f"{escape(result.title)}: {count(len(result.entries), 'entry', 'entries')}, times in UTC"
     return _document(first, result.title, text, name="timeline.md")
-
-
-def incident_report(result: IncidentReport, *, templates: Templates) -> Payload:
-    """The runbook's template, filled in; what is not known is a visible TODO."""
-    text = templates.render("incident_report.md.j2", report=result)
-    first = f"Draft report of incident {result.number}: {escape(result.title)}"
-    todo = text.count("TODO:")
-    note = f"{count(todo, 'TODO')} left to fill in by people." if todo else ""
-    title = f"Draft report of incident {result.number}: {result.title}"
-    shown = _document(first, title, text, name=f"incident-{result.number}-report.md", note=note)
-    return replace(shown, file=None)  # long or short, whoever posts the report shares it as that file
 
 
 def _document(first: str, title: str, text: str, *, name: str, note: str = "") -> Payload:

@@ -23,7 +23,7 @@ from bot.core.results import (
     Table,
     Text,
 )
-from bot.views import app_home, change, checklist, form, guide, health, incident, plain
+from bot.views import app_home, change, checklist, form, guide, health, incident, plain, report
 from bot.views.payload import Payload
 from bot.views.templates import Templates
 
@@ -56,7 +56,7 @@ def render(result: Result, *, templates: Templates | None = None) -> Payload:  #
         case Timeline():
             return incident.timeline(result, templates=templates or _installed())
         case IncidentReport():
-            return incident.incident_report(result, templates=templates or _installed())
+            return report.incident_report(result)
         case CommandHelp():
             return guide.command_help(result)
         case HelpIndex():

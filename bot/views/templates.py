@@ -17,6 +17,8 @@ from markupsafe import Markup
 
 from bot.core.mrkdwn import escape as mrkdwn
 from bot.core.mrkdwn import is_safe_url
+from bot.core.passage import Passage
+from bot.views.passages import as_html, as_markdown, as_text
 
 _INSTALLED = Path(__file__).resolve().parents[2] / "templates"
 """Installed beside the `bot` package; the working folder has no say in it."""
@@ -74,7 +76,15 @@ def _finalize(context: Context, value: object) -> Markup:
     """Each printed value, made inert for the kind of document that it is printed in."""
     if isinstance(value, Markup):
         return value
+    if isinstance(value, Passage):
+        return Markup(_passage(value, context.name or ""))  # noqa: S704 - escaped part by part
     return Markup(_escaper(context.name or "")("" if value is None else str(value)))  # noqa: S704 - escaped right here
+
+
+def _passage(passage: Passage, name: str) -> str:
+    if name.endswith(".md.j2"):
+        return as_markdown(passage.rows, markdown)
+    return as_html(passage.rows) if name.endswith(".html.j2") else as_text(passage.rows, _escaper(name))
 
 
 def _escaper(name: str) -> Callable[[str], str]:

@@ -8,11 +8,11 @@ import pytest
 from bot.core.command import Command, Context
 from bot.core.contacts import Contact, Contacts
 from bot.core.errors import Conflict, NotFound, UsageError
-from bot.core.incident_results import IncidentCard, IncidentReport
+from bot.core.incident_results import IncidentCard
 from bot.core.incidents import Incident
 from bot.core.parse import parse
 from bot.core.people import Actor, Role
-from bot.core.ports import Chat, Documents, Profile
+from bot.core.ports import Chat, Profile
 from bot.core.prose import Channel, Person
 from bot.core.records import Store
 from bot.core.registry import Registry, bind
@@ -20,7 +20,6 @@ from bot.core.results import Result, Table, Text
 from bot.incidents.rules import IncidentRules
 from bot.store.postgres import Postgres
 from bot.views import render
-from bot.views.templates import Templates
 from commands import incident
 from tests.conftest import SetClock
 from tests.fakes import FakeChat
@@ -57,7 +56,6 @@ class Desk:
         ports: dict[type, object] = {
             Store: self.store,
             Chat: self.chat,
-            Documents: Templates(),
             IncidentRules: RULES,
             Contacts: CONTACTS,
         }
@@ -291,39 +289,6 @@ async def test_the_open_incidents_are_listed(desk: Desk) -> None:
 
     assert isinstance(listed, Table)
     assert [row[:4] for row in listed.rows] == [("2", "Low", "Dashboard slow", (Channel("C0NEW1"),))]
-
-
-@pytest.mark.row("T")
-async def test_the_report_is_posted_in_the_channel_with_its_file_in_the_thread(desk: Desk, chat: FakeChat) -> None:
-    await desk.type("open high Webhooks late")
-
-    answered = await desk.type("report")
-
-    report = chat.posted(OWN)[-1]
-    ((channel, name, content, thread),) = chat.files
-    assert isinstance(report, IncidentReport)
-    assert answered == Text((("The report is in ", Channel(OWN), "."),))
-    assert (channel, name) == (OWN, "incident-1-report.md")
-    assert thread == list(chat.messages)[-1].ts
-    assert "**Severity:** High" in content
-    assert "### Root Cause\nTODO" in content
-
-
-async def test_a_report_that_cannot_be_shared_as_a_file_says_so(desk: Desk, chat: FakeChat) -> None:
-    await desk.type("open high Webhooks late")
-    chat.refuses["upload"] = "missing_scope"
-
-    answered = await desk.type("report", channel=OWN)
-
-    assert isinstance(answered, Text)
-    assert answered.lines[1:] == (("Could not ", "add it as a file", ": missing_scope."),)
-
-
-async def test_a_report_that_cannot_be_posted_is_the_answer_itself(desk: Desk, chat: FakeChat) -> None:
-    await desk.type("open high Webhooks late")
-    chat.refuses["post"] = "not_in_channel"
-
-    assert isinstance(await desk.type("report", channel=OWN), IncidentReport)
 
 
 @pytest.mark.row("I5")

@@ -1,4 +1,4 @@
-"""The timeline and the report of an incident whose record is in the store."""
+"""The timeline of an incident whose record is in the store."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ import pytest
 
 from bot.core.incident_results import TimelineEntry
 from bot.core.incidents import Change, Entry, Incident, Message
-from bot.core.people import AUTOMATIC
 from bot.core.plan import Area, Call, Plan
 from bot.core.ports import MessageRef, Profile
 from bot.core.records import Operation
 from bot.core.results import OperationState, PlanState
-from bot.incidents.report import build_report, render_report
 from bot.incidents.timeline import read_timeline
 from bot.store.postgres import Postgres
-from bot.views.templates import Templates
 from tests.fakes import FakeChat
 
 OPENED = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
@@ -182,69 +179,3 @@ async def test_an_incident_of_which_nothing_is_stored_has_an_empty_timeline(
     incident: Incident, store: Postgres, chat: FakeChat
 ) -> None:
     assert await entries(incident, store, chat) == ()
-
-
-async def test_the_report_states_what_is_stored_and_leaves_the_rest_open(
-    incident: Incident, store: Postgres, chat: FakeChat
-) -> None:
-    await record(store, [said(5, "U0CHI", "the provider is down")])
-    await operate(store, OperationState.DONE, approver="U0BEN")
-    await operate(store, OperationState.FAILED, why="worker 1 is away")
-    await note(store, "Provider recovered", at=minute(100), kind="resolved", who="U0BEN")
-    await note(store, "", at=minute(90), kind="lease", who=AUTOMATIC.user_id)
-    async with store.transaction() as tx:
-        await tx.incidents.resolve(1, at=minute(100), by="U0BEN")
-        incident = await tx.incidents.get(1)
-
-    report = await build_report(incident, store=store, chat=chat, zone="Europe/Berlin")
-
-    assert (report.started_at, report.started_how, report.ended_at) == (OPENED, "declared by Ana", minute(100))
-    assert report.summary == (
-        "Critical incident, declared by Ana.",
-        "It lasted 1h40m and was resolved by Ben.",
-        "Took part: Ana, Chi, Ben.",
-        "2026-03-01 23:41 Maintenance on on gateway: done, asked by Ana, approved by Ben.",
-        "2026-03-01 23:41 Maintenance on on gateway: failed (worker 1 is away), asked by Ana.",
-    )
-    assert report.resolution == ("Provider recovered", "Maintenance on on gateway: observed as done.")
-    assert (report.impact, report.root_cause, report.lessons, report.action_items) == ("", (), (), ())
-
-
-async def test_a_note_from_before_the_declaration_is_when_it_started(
-    incident: Incident, store: Postgres, chat: FakeChat
-) -> None:
-    await note(store, "First complaint", at=minute(-40))
-    await note(store, "Second complaint", at=minute(-30))
-
-    report = await build_report(incident, store=store, chat=chat, zone="UTC")
-
-    assert (report.started_at, report.started_how) == (minute(-40), "earliest note, by Ben")
-    assert (report.ended_at, report.resolution) == (None, ())
-    assert "It is not resolved yet." in report.summary
-
-
-@pytest.mark.row("T")
-async def test_the_document_has_the_runbooks_headings_and_both_days_of_a_night(
-    incident: Incident, store: Postgres, chat: FakeChat
-) -> None:
-    await record(store, [said(5, "U0BEN", "down *again* <!channel>")])
-    async with store.transaction() as tx:
-        await tx.incidents.resolve(1, at=minute(100), by="U0BEN")
-        incident = await tx.incidents.get(1)
-
-    document = render_report(await build_report(incident, store=store, chat=chat, zone="Europe/Berlin"), Templates())
-
-    headings = [line for line in document.splitlines() if line.startswith("#")]
-    assert headings == [
-        "## Incident Report",
-        "### Summary",
-        "### Timeline",
-        "### Root Cause",
-        "### Resolution",
-        "### Action Items",
-        "### Lessons Learned",
-    ]
-    assert "**Date:** 2026-03-01 to 2026-03-02" in document
-    assert "**Time:** 2026-03-01 23:30 CET - 2026-03-02 01:10 CET" in document
-    assert "**Impact:** TODO" in document
-    assert "<!channel>" not in document

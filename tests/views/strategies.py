@@ -10,7 +10,6 @@ from enum import Enum
 
 from hypothesis import strategies as st
 
-from bot.core.incident_results import IncidentReport
 from bot.core.parts import Button
 from bot.core.results import Form, FormField, FormKind, Result
 
@@ -64,8 +63,6 @@ def _dataclass(kind: object) -> st.SearchStrategy[object]:
     assert dataclasses.is_dataclass(kind)
     hints = typing.get_type_hints(kind)
     given = {field.name: _of(hints[field.name]) for field in dataclasses.fields(kind)}
-    if kind is IncidentReport:
-        given["zone"] = st.sampled_from(("UTC", "Europe/Berlin", "Asia/Kathmandu"))
     if kind is Form:
         given["row_id"] = _word
         given["fields"] = st.lists(_LEAVES[FormField], min_size=1, max_size=5).map(tuple)

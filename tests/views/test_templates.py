@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
-from datetime import UTC, datetime, timedelta
+import re
 from pathlib import Path
 
 import pytest
@@ -14,34 +14,22 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
-from bot.core.incident_results import IncidentReport, TimelineEntry
+from bot.core.incident_results import IncidentReport, Section, SectionText
+from bot.core.passage import said
 from bot.views import Templates
 from bot.views.templates import csv_cell, markdown
 
-AT = datetime(2026, 3, 2, 22, 50, tzinfo=UTC)
 HEADINGS = ["## Incident Report", "### Summary", "### Timeline", "### Root Cause", "### Resolution"]
 HEADINGS += ["### Action Items", "### Lessons Learned"]
 FIELDS = ["**Date:**", "**Time:**", "**Severity:**", "**Impact:**"]
 
 
-def report(**given: object) -> str:
-    values: dict[str, object] = {
-        "title": "Payments fail",
-        "number": 12,
-        "severity": "High",
-        "impact": "312 payments",
-        "started_at": AT,
-        "started_how": "first failed check",
-        "ended_at": AT + timedelta(minutes=30),
-        "zone": "UTC",
-        "summary": ("The provider was away.",),
-        "timeline": (TimelineEntry(AT, "Ada", "It fails", permalink="https://x.slack.com/p1"),),
-        "resolution": ("Maintenance on",),
-        "root_cause": ("A certificate",),
-        "action_items": ("Probe it",),
-        "lessons": ("Say it sooner",),
-    }
-    return Templates().render("incident_report.md.j2", report=IncidentReport(**(values | given)))  # type: ignore[arg-type]
+def report(**texts: str) -> str:
+    told = {section: f"what is known of {section.heading}" for section in Section}
+    told |= {Section(name.replace("_", "-")): text for name, text in texts.items()}
+    sections = tuple(SectionText(section, text) for section, text in told.items())
+    shown = IncidentReport(12, "Payments fail", sections, links=(("1.2", "https://x.slack.com/p1"),))
+    return Templates().render("incident_report.md.j2", report=shown.document)
 
 
 def marks(text: str) -> list[str]:
@@ -63,49 +51,45 @@ def test_the_headings_are_those_of_the_runbook_itself() -> None:
     assert marks(report()) == marks(template.partition("```")[0])
 
 
-def test_a_complete_report_leaves_nothing_to_do() -> None:
-    text = report()
-
-    assert "TODO" not in text
-    assert "**Date:** 2026-03-02\n**Time:** 22:50 UTC - 23:20 UTC (UTC; start: first failed check)\n" in text
-    assert "- [22:50](https://x.slack.com/p1): Ada: It fails\n" in text
-    assert "- [ ] Probe it\n" in text
-
-
-def test_what_is_unknown_is_a_visible_todo() -> None:
-    empty = {"summary": (), "timeline": (), "resolution": (), "root_cause": (), "action_items": (), "lessons": ()}
-
-    text = report(severity="", impact="", ended_at=None, started_how="", **empty)
-
-    assert text.count("TODO: ") == 9
-    assert "**Time:** 22:50 UTC - TODO: end time, the incident is still open (UTC)\n" in text
-
-
-def test_an_incident_over_midnight_has_both_dates_in_the_zone_of_the_report() -> None:
-    text = report(zone="Europe/Berlin", ended_at=AT + timedelta(hours=26))
-
-    assert "**Date:** 2026-03-02 to 2026-03-04\n" in text
-    assert "**Time:** 2026-03-02 23:50 CET - 2026-03-04 01:50 CET (Europe/Berlin; " in text
-    assert "- [2026-03-02 23:50](https://x.slack.com/p1): Ada" in text
-
-
-def test_the_night_the_clocks_change_shows_both_offsets() -> None:
-    night = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
-
-    assert "01:30 CET - 03:30 CEST" in report(
-        zone="Europe/Berlin", started_at=night, ended_at=night + timedelta(hours=1)
+def test_each_section_stands_under_its_heading_with_links_to_what_it_rests_on() -> None:
+    text = report(
+        time="22:50 UTC - 23:20 UTC (UTC)",
+        timeline="- [22:50](#1.2): Ada: It fails\n- [22:55](#9.9): Bo: Still",
+        root_cause="> Ada: a certificate ([22:50](#1.2))\n> Bo: yes",
+        action_items="- [ ] Probe it\n- [x] Renew it",
     )
+
+    assert "**Time:** 22:50 UTC - 23:20 UTC (UTC)\n" in text
+    assert "### Timeline\n- [22:50](https://x.slack.com/p1): Ada: It fails\n- 22:55: Bo: Still\n" in text
+    assert "### Root Cause\n> Ada: a certificate ([22:50](https://x.slack.com/p1))\n>\n> Bo: yes\n" in text
+    assert "### Action Items\n- [ ] Probe it\n- [x] Renew it\n" in text
 
 
 def test_a_message_makes_no_second_line_and_no_markup() -> None:
-    entry = TimelineEntry(
-        AT, "[Eve](x)", "ok\n### Root Cause\n**it** was `me` <!channel> | a_b", permalink="javascript:x"
-    )
+    words = said("ok\n### Root Cause\n**it** was `me` <!channel> | a_b [x](https://evil.example)")
 
-    text = report(timeline=(entry,))
+    text = report(timeline=f"- [22:50](#1.2): {said('[Eve](x)')}: {words}")
 
     assert marks(text) == [HEADINGS[0], *FIELDS, *HEADINGS[1:]]
-    assert "- 22:50: \\[Eve\\](x): ok ### Root Cause \\*\\*it\\*\\* was \\`me\\` &lt;!channel&gt; \\| a_b\n" in text
+    assert "): \\[Eve\\](x): ok ### Root Cause \\*\\*it\\*\\* was \\`me\\` &lt;!channel&gt; \\| a_b \\[x\\](" in text
+
+
+@given(st.lists(st.tuples(st.sampled_from(("", "- ", "- [ ] ", "> ")), st.text()), max_size=4))
+def test_foreign_text_is_inert_in_every_document(parts: list[tuple[str, str]]) -> None:
+    shown = IncidentReport(
+        12,
+        "x",
+        tuple(SectionText(section, "\n".join(f"{mark}{said(text)}" for mark, text in parts)) for section in Section),
+    )
+
+    plain = Templates().render("incident_report.md.j2", report=shown.document)
+    page = Templates().render("incident_report.html.j2", report=shown.document, chart=None)
+
+    assert marks(plain) == [HEADINGS[0], *FIELDS, *HEADINGS[1:]]
+    assert not re.search(r"<|(?<!\\)\]\(", plain)
+    tags = set(re.findall(r"<(/?[a-z!][a-z0-9]*)", page[page.index("<body>") :]))
+    ours = {"body", "h1", "h2", "p", "dl", "dt", "dd", "ul", "li", "blockquote", "input", "html"}
+    assert {tag.removeprefix("/") for tag in tags} <= ours
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""A conversation out of the record: what the choice of a timeline reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bot.core.incidents import Entry, Message
+from bot.core.marks import Mark, MarkKind
+from bot.core.people import AUTOMATIC
+from bot.incidents.conversation import Acted, Conversation, Person, Said
+from bot.incidents.people import readable
+from bot.incidents.timeline import Record
+
+MARKS = frozenset({"pushpin", "round_pushpin"})
+"""Reactions by which people ask for a message in the timeline."""
+
+
+def conversation_of(record: Record, marks: Sequence[Mark], names: Mapping[str, str], *, zone: str) -> Conversation:
+    """What was said and done in an incident, with what stands on the messages and people's names by their Slack ids."""
+    incident = record.incident
+    put: dict[str, list[Mark]] = {}
+    for mark in marks:
+        put.setdefault(mark.ts, []).append(mark)
+    told = [*(message.user for message in record.messages), *(entry.author for entry in record.entries)]
+    return Conversation(
+        said=tuple(_said(message, put.get(message.ts, ()), names) for message in record.messages),
+        acted=tuple(_acted(entry, names) for entry in record.entries),
+        people=_people(told, names),
+        zone=zone,
+        declared_at=incident.opened_at,
+        resolved_at=incident.resolved_at,
+        severity=incident.severity,
+        impact=incident.impact,
+    )
+
+
+def _people(ids: Iterable[str], names: Mapping[str, str]) -> dict[str, Person]:
+    known = {who: Person(names.get(who, who), bot=who == AUTOMATIC.user_id) for who in dict.fromkeys(ids) if who}
+    return known | {who: Person(name) for who, name in names.items() if who not in known}
+
+
+def _said(message: Message, marks: Sequence[Mark], names: Mapping[str, str]) -> Said:
+    gone = message.deleted_at is not None
+    reactions: dict[str, tuple[str, ...]] = {}
+    for mark in marks:
+        if mark.kind is MarkKind.REACTION:
+            reactions[mark.name] = (*reactions.get(mark.name, ()), mark.user)
+    return Said(
+        ts=message.ts,
+        at=message.at,
+        user=message.user,
+        name=names.get(message.user) or message.author or message.user,
+        text="" if gone else readable(message.text, names),
+        bot=message.subtype == "bot_message",
+        thread_ts="" if message.thread_ts == message.ts else message.thread_ts,
+        broadcast=message.subtype == "thread_broadcast",
+        files=() if gone else tuple(name for name, _ in message.files),
+        reactions=reactions,
+        marked=tuple(dict.fromkeys(mark.user for mark in marks if _wants(mark))),
+        deleted=gone,
+    )
+
+
+def _wants(mark: Mark) -> bool:
+    return mark.kind is not MarkKind.REACTION or mark.name in MARKS
+
+
+def _acted(entry: Entry, names: Mapping[str, str]) -> Acted:
+    return Acted(
+        key=entry.id,
+        at=entry.at,
+        user=entry.author,
+        name=names.get(entry.author, entry.author),
+        kind=entry.kind,
+        text=readable(entry.text, names),
+        message=entry.message.ts if entry.message else "",
+    )

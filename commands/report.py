@@ -1,0 +1,125 @@
+"""Write an incident up: the report in its channel, drafted from the record and edited by people."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bot.core.command import Click, Command, Context, Filling, Root
+from bot.core.errors import IntegrationError, UsageError
+from bot.core.incident_results import IncidentReport, Section
+from bot.core.incidents import Incident
+from bot.core.parse import option, words
+from bot.core.people import Role
+from bot.core.ports import Chat
+from bot.core.prose import Channel, Person, When
+from bot.core.records import Store
+from bot.core.results import Table, Text
+from bot.incidents.asking import Which
+from bot.incidents.lookup import find_incident
+from bot.incidents.pages import ANEW, EDIT, Pages
+from bot.incidents.report import draft, edit, stand
+from bot.incidents.rules import IncidentRules
+
+LONGEST_IN_FORM = 3_000
+"""Characters that a field of a Slack form takes."""
+
+
+class Edit(Which):
+    """A section of the report in somebody's own words."""
+
+    section: Section = Field(description="Which section.")
+    text: str = words(..., "All of the section: `- ` begins a bullet, `- [ ] ` a task, `> ` a quotation.")
+    version: int = option(0, "The version that the text was made from; what changed since is merged with it.")
+
+
+async def report(ctx: Context, args: Which, *, store: Store, chat: Chat, rules: IncidentRules) -> Text | IncidentReport:
+    """Draft the report in the incident's channel, or draft it anew: what people changed in it stays.
+
+    Everything in it is from the record and names the message that it rests on; what nobody said is a TODO.
+    """
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone)
+    return await _show(ctx, incident, store=store, chat=chat)
+
+
+async def edit_report(ctx: Context, args: Edit, *, store: Store, chat: Chat) -> Text | IncidentReport:
+    """Put your own words in place of a section of the report.
+
+    They stay when it is drafted anew. Where the record then says something else in the same lines, both are shown.
+    """
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    await edit(ctx, incident, args.section, args.text, seen=args.version, store=store)
+    return await _show(ctx, incident, store=store, chat=chat)
+
+
+async def history(ctx: Context, args: Which, *, store: Store) -> Table:
+    """List the versions of the report: who changed what, and when."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    async with store.transaction() as tx:
+        revisions = await tx.reports.revisions(incident.number)
+    return Table(
+        f"Versions of the report of incident {incident.number}",
+        ("Version", "What", "By", "When"),
+        tuple((str(each.number), each.what, (Person(each.by),), (When(each.at, date=True),)) for each in revisions),
+        empty="It was not drafted yet.",
+    )
+
+
+async def click_edit(ctx: Context, row_id: str, *, store: Store) -> Filling:
+    """Open a section as it stands, to be edited."""
+    number, _, name = row_id.partition(":")
+    section = Section(name)
+    standing = await stand(await find_incident(store, channel=ctx.channel_id, number=int(number)), store=store)
+    text = standing.texts[section]
+    if len(text) > LONGEST_IN_FORM:
+        raise UsageError(
+            f"{section.heading} is longer than the {LONGEST_IN_FORM} characters that a form takes.",
+            hint=f"Type it: /incident report edit {section} followed by all of its text.",
+        )
+    kept = {"incident": number, "section": section.value, "version": str(standing.version.number)}
+    return Filling(("incident", "report", "edit"), given={"text": text}, kept=kept)
+
+
+async def click_anew(ctx: Context, row_id: str, *, store: Store, chat: Chat, rules: IncidentRules) -> None:
+    """Draft the report anew."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
+    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone)
+    await Pages(store, chat).show(incident, at=ctx.now)
+
+
+async def _show(ctx: Context, incident: Incident, *, store: Store, chat: Chat) -> Text | IncidentReport:
+    """Bring the messages up to date and say how far the report is; where Slack takes none, answer with its text."""
+    standing = await stand(incident, store=store)
+    try:
+        await Pages(store, chat).show(incident, at=ctx.now)
+    except IntegrationError:
+        return standing.report
+    where = ("The report is in ", Channel(incident.channel), f", version {standing.version.number}.")
+    return Text((where, *(f"Before it can be final: {fault}" for fault in standing.faults)))
+
+
+COMMANDS = (
+    Command(
+        ("report",),
+        Which,
+        run=report,
+        role=Role.RESPONDER,
+        root=Root.INCIDENT,
+        rows=("T",),
+        examples=("", "--incident 12"),
+    ),
+    Command(
+        ("report", "edit"),
+        Edit,
+        run=edit_report,
+        role=Role.RESPONDER,
+        root=Root.INCIDENT,
+        rows=("T",),
+        examples=("impact About 200 payments failed", "root-cause The certificate of the provider had expired"),
+    ),
+    Command(("report", "history"), Which, run=history, root=Root.INCIDENT, examples=("", "--incident 12")),
+)
+CLICKS = (
+    *(Click(f"{EDIT}.{section}", click_edit, role=Role.RESPONDER) for section in Section),
+    Click(ANEW, click_anew, role=Role.RESPONDER),
+)

@@ -1,0 +1,237 @@
+"""The report of an incident, as people draft, edit and read it in its channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.core.contacts import Contacts
+from bot.core.people import Role
+from bot.core.ports import MessageRef
+from bot.core.records import Store
+from bot.core.reports import Version
+from bot.demo.workspace import Workspace
+from bot.demo.workspace.person import Person
+from bot.demo.workspace.records import Channel
+from bot.demo.workspace.seen import Seen
+from bot.incidents.rules import IncidentRules
+from bot.slack.people import Roles
+from bot.store.postgres import Postgres
+from commands import incident, report
+from tests.fixtures_slack import SlackBot, running_bot
+from tests.waiting import until
+
+COMMANDS = (*incident.COMMANDS, *report.COMMANDS)
+
+
+class Room:
+    """An incident of Ana's and Ben's, about which they talk."""
+
+    def __init__(self, workspace: Workspace, bot: SlackBot, ana: Person, ben: Person, channel: Channel) -> None:
+        self.workspace, self.bot, self.ana, self.ben, self.channel = workspace, bot, ana, ben, channel
+
+    async def hear(self, who: Person, text: str) -> Seen:
+        """Say something, and wait until it is in the record."""
+        said = await who.say(self.channel, text)
+        await until(lambda: self._recorded(text))
+        return said
+
+    async def _recorded(self, text: str) -> bool:
+        async with self.bot.store.transaction() as tx:
+            return text in [message.text for message in await tx.messages.of_channel(self.channel.id)]
+
+    async def command(self, line: str, *, who: Person | None = None) -> Seen:
+        """Type a command of the incident family and wait for its answer."""
+        return await (await (who or self.ana).command(self.channel, f"/incident {line}")).reply()
+
+    def pages(self) -> dict[str, Seen]:
+        """The messages of the report by the sections that they show, as all see them now."""
+        seen = [each for each in self.ben.sees(self.channel) if "Incident Report 1" in each.plain()]
+        names = ("Summary:", "Timeline:", "Root Cause:", "Action Items:")
+        return {name[:-1]: each for each in seen for name in names if name in each.plain()}
+
+    async def version(self) -> Version:
+        async with self.bot.store.transaction() as tx:
+            last = await tx.reports.get(1)
+        assert last
+        return last
+
+    async def shows(self, page: str, text: str) -> Seen:
+        """The page once it says so."""
+        await until(lambda: page in self.pages() and text in self.pages()[page].plain())
+        return self.pages()[page]
+
+
+@pytest.fixture
+async def bot(workspace: Workspace, store: Postgres) -> AsyncIterator[SlackBot]:
+    rules = IncidentRules(responders=(workspace.person("ben").id,), zone="Europe/Berlin")
+    async with running_bot(
+        workspace,
+        store,
+        roles=Roles(default=Role.RESPONDER),
+        commands=COMMANDS,
+        clicks=report.CLICKS,
+        ports=lambda _link: {Store: store, IncidentRules: rules, Contacts: Contacts()},
+    ) as bot:
+        yield bot
+
+
+@pytest.fixture
+async def room(workspace: Workspace, bot: SlackBot) -> Room:
+    ana, ben = workspace.person("ana", tz="Europe/Berlin"), workspace.person("ben")
+    ops = workspace.channel("ops", [ana, ben])
+    await ana.command(ops, '/incident open Critical Card payments fail --impact "200 payments"')
+    await ben.wait_for(ops, "Card payments fail")
+    async with bot.store.transaction() as tx:
+        channel = workspace.core.store.channels[(await tx.incidents.get(1)).channel]
+    return Room(workspace, bot, ana, ben, channel)
+
+
+@pytest.mark.row("T")
+async def test_the_report_is_drafted_as_messages_whose_statements_name_what_they_rest_on(room: Room) -> None:
+    important = await room.hear(room.ben, "the provider is down <!channel>")
+    await room.ana.react(important, "pushpin")
+    await room.hear(room.ana, "lunch?")
+    await room.command("note Status page is red")
+    answer = await room.command("report")
+
+    pages = room.pages()
+    head, timeline = pages["Summary"], pages["Timeline"]
+    assert head.thread_ts is None
+    assert {page.thread_ts for name, page in pages.items() if name != "Summary"} == {head.ts}
+    for line in (
+        "Severity: Critical",
+        "200 payments",
+        "declared by ana",
+        "It is not resolved yet.",
+        "Took part: ana, ben",
+    ):
+        assert line in head.plain()
+    assert "ben: the provider is down @channel" in timeline.plain()
+    assert "ana: Status page is red" in timeline.plain()
+    assert "lunch" not in timeline.plain()
+    stored = room.channel.messages[timeline.ts]
+    assert f"/archives/{room.channel.id}/p{important.ts.replace('.', '')}" in str(stored.blocks)
+    assert "TODO: detailed explanation of what caused it" in pages["Root Cause"].plain()
+    assert "Time does not say START - END" in answer.plain()
+
+
+async def test_a_section_is_edited_in_a_form_and_the_edit_survives_drafting_anew(room: Room) -> None:
+    await room.command("report")
+    await room.ben.click(room.pages()["Root Cause"], "Edit root cause")
+    form = await room.ben.wait_for_modal()
+    await room.ben.submit(form, {"Text": "The certificate of the provider had expired."})
+    await room.shows("Root Cause", "The certificate of the provider had expired.")
+    before = {name: page.ts for name, page in room.pages().items()}
+
+    await room.hear(room.ana, "one more thing")
+    await room.command("note Provider renewed it")
+    await room.ana.click(room.pages()["Summary"], "Draft anew")
+    await room.shows("Timeline", "Provider renewed it")
+
+    cause = room.pages()["Root Cause"].plain()
+    assert "The certificate of the provider had expired." in cause
+    assert "edited by @ben" in cause
+    assert "TODO" not in cause.partition("Resolution:")[0].partition("Root Cause:")[2]
+    assert {name: page.ts for name, page in room.pages().items()} == before
+    assert len([each for each in room.ben.sees(room.channel) if "Incident Report 1" in each.plain()]) == 4
+
+
+async def test_what_two_people_edit_at_the_same_time_is_shown_side_by_side(room: Room) -> None:
+    await room.command("report")
+    await room.ana.click(room.pages()["Root Cause"], "Edit root cause")
+    hers = await room.ana.wait_for_modal()
+    await room.ben.click(room.pages()["Root Cause"], "Edit root cause")
+    his = await room.ben.wait_for_modal()
+
+    await room.ben.submit(his, {"Text": "A certificate had expired."})
+    await room.shows("Root Cause", "A certificate had expired.")
+    await room.ana.submit(hers, {"Text": "The provider was down."})
+    page = await room.shows("Root Cause", "The provider was down.")
+
+    assert "Conflict, edited by hand: The provider was down. Conflict, drafted anew: A certificate" in " ".join(
+        page.plain().split()
+    )
+    assert "Root Cause has a conflict" in room.pages()["Summary"].plain()
+
+
+async def test_an_edit_and_the_record_that_changed_the_same_line_are_shown_side_by_side(room: Room) -> None:
+    await room.command("report")
+    await room.command("report edit impact About 180 payments failed")
+    async with room.bot.store._pool.connection() as connection:
+        await connection.execute("update incidents set impact = '312 payments'")
+
+    await room.command("report")
+    conflict = (await room.shows("Summary", "312 payments")).plain()
+    await room.command("report edit impact 312 payments failed")
+    settled = (await room.shows("Summary", "312 payments failed")).plain()
+
+    assert "About 180 payments failed" in conflict
+    assert "Impact has a conflict" in conflict
+    assert "conflict" not in settled.lower()
+    assert "About 180" not in settled
+
+
+async def test_every_version_is_kept_with_who_changed_what(room: Room) -> None:
+    await room.command("report")
+    await room.command("report")
+    await room.command("report edit impact 312 payments failed", who=room.ben)
+
+    listed = (await room.command("report history")).plain()
+
+    for line in ("drafted", "Impact edited", "@ana", "@ben"):
+        assert line in listed
+    assert (await room.version()).number == 2  # the same draft again is no version
+    async with room.bot.store.transaction() as tx:
+        first = await tx.reports.get(1, 1)
+    assert first
+    assert all(each.hand is None for each in first.sections)
+
+
+async def test_what_rests_on_a_deleted_message_is_gone_from_the_report(room: Room) -> None:
+    slip = await room.hear(room.ben, "the key is kept at home")
+    await room.ana.react(slip, "pushpin")
+    await room.command("note Status page is red")
+    await room.command("report")
+    assert "kept at home" in room.pages()["Timeline"].plain()
+
+    await room.ben.delete(slip)
+    await until(lambda: _is_deleted(room, slip.ts))
+    await room.command("report edit impact 3 payments")
+
+    await until(lambda: "kept at home" not in room.pages()["Timeline"].plain())
+    assert "Status page is red" in room.pages()["Timeline"].plain()
+
+
+async def _is_deleted(room: Room, ts: str) -> bool:
+    async with room.bot.store.transaction() as tx:
+        return ts in await tx.reports.gone(1)
+
+
+async def test_a_page_that_somebody_deleted_is_posted_again(room: Room) -> None:
+    await room.command("report")
+    await room.bot.link.chat.delete(await _shown(room, "timeline"))
+
+    await room.command("report edit impact 3 payments")
+
+    assert "Timeline" in room.pages()
+
+
+async def _shown(room: Room, page: str) -> MessageRef:
+    async with room.bot.store.transaction() as tx:
+        return (await tx.reports.shown(1))[page]
+
+
+async def test_two_who_draft_at_once_post_one_report(room: Room) -> None:
+    await asyncio.gather(room.command("report"), room.command("report", who=room.ben))
+
+    await until(lambda: len(room.pages()) == 4)
+    assert len([each for each in room.ben.sees(room.channel) if "Incident Report 1" in each.plain()]) == 4
+
+
+async def test_what_cannot_be_posted_is_answered(room: Room) -> None:
+    room.workspace.scopes.discard("chat:write")
+
+    assert "Incident Report 1" in (await room.command("report")).plain()
