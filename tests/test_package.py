@@ -15,12 +15,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 RENDERED = """
-from datetime import UTC, datetime
 import bot, commands, integrations
-from bot.core.incident_results import IncidentReport
-from bot.views import render
-at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-print(render(IncidentReport("Payments fail", 1, "High", "", at, "declared", None, "UTC", (), (), ())).blocks)
+from bot.core.incident_results import IncidentReport, Section, SectionText
+from bot.views import Templates
+report = IncidentReport(1, "Payments fail", tuple(SectionText(section, "TODO: find out") for section in Section))
+print(Templates().render("incident_report.md.j2", report=report.document))
 print(bot.__file__, commands.__file__, integrations.__file__)
 """
 

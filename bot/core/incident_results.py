@@ -100,3 +100,30 @@ class IncidentReport:
         links = dict(self.links)
         passages = {each.section.replace("-", "_"): Passage(each.text, links) for each in self.sections}
         return {"number": self.number, "title": self.title, **passages}
+
+
+@dataclass(frozen=True, slots=True)
+class ActionItem:
+    """One thing to be done: by whom, where it was said, and who did it when.
+
+    `incident` is its number where items of several stand in one list, else 0.
+    """
+
+    number: int
+    text: str
+    owner: Line = ""
+    done: bool = False
+    incident: int = 0
+    by: str = ""
+    at: datetime | None = None
+    permalink: str = ""
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionItems:
+    """What is to be done after incidents."""
+
+    title: str
+    items: tuple[ActionItem, ...]
+    buttons: tuple[Button, ...] = ()

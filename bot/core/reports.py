@@ -112,11 +112,13 @@ class Reports(Protocol):
 class Task:
     """An action item: what is to be done by whom (a Slack id, or a name), and which messages say so.
 
-    `edited` once a person changed it: then what the conversation says of it has no say any more.
+    `number` is its own within the incident, from 1; 0 before it is stored. `edited` once a person changed it: then what
+    the conversation says of it has no say any more.
     """
 
     id: str
     incident: int
+    number: int
     text: str
     owner: str
     source: tuple[str, ...]
@@ -155,9 +157,9 @@ class Tasks(Protocol):
         ...
 
     async def of_incident(self, incident: int) -> tuple[Task, ...]:
-        """Those of one incident that were not dropped, the oldest first."""
+        """Those of one incident that were not dropped, by number."""
         ...
 
     async def open(self, *, owner: str = "") -> tuple[Task, ...]:
-        """Those to be done, of one person or of all, except those of private incidents, the oldest first."""
+        """Those to be done, of one person or of all, except those of private incidents, by incident and number."""
         ...

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.core.incident_results import IncidentCard, IncidentReport, Timeline
+from bot.core.incident_results import ActionItems, IncidentCard, IncidentReport, Timeline
 from bot.core.parts import Button, State
 from bot.core.prose import Line
 
@@ -326,6 +326,7 @@ Result = (
     | IncidentCard
     | Timeline
     | IncidentReport
+    | ActionItems
     | CommandHelp
     | HelpIndex
     | Form

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from bot.core.duration import format_duration
 from bot.core.errors import UsageError
-from bot.core.incident_results import IncidentReport, TimelineEntry
+from bot.core.incident_results import IncidentReport, SectionText
 from bot.core.ports import Documents
 from bot.incidents.chosen import ActionItem, Chosen, Moment, Quote, Selection
-from bot.incidents.report import render_report
+from bot.incidents.sections import TEMPLATE, Facts, write
 from bot.incidents.selection import select
+from bot.incidents.tasks import tasks_of
 from bot.incidents.transcripts import Transcript
 
 ZONE = "UTC"
@@ -58,36 +58,21 @@ def draft(transcript: Transcript, *, redact: Callable[[str], str], documents: Do
             {"text": item.text, "owner": names.get(item.owner, item.owner) or None, "source": list(item.source)}
             for item in selection.action_items
         ],
-        "report": render_report(_report(redact(transcript.title), selection, names), documents),
+        "report": documents.render(TEMPLATE, report=_report(redact(transcript.title), selection, names).document),
     }
 
 
 def _report(title: str, selection: Selection, names: Mapping[str, str]) -> IncidentReport:
-    started, resolved = selection.started.at or selection.entries[0].at, selection.resolved.at
-    people = ", ".join(dict.fromkeys(entry.author for entry in selection.entries))
-    lasted = f"It lasted {format_duration(resolved - started)}." if resolved else "Nobody said that it is over."
-    return IncidentReport(
-        title=title,
-        number=0,
-        severity=selection.severity.text if selection.severity else "",
-        impact=" / ".join(quote.text for quote in selection.impact),
-        started_at=started,
-        started_how=selection.started.how,
-        ended_at=resolved,
+    """The report without links: a transcript does not tell where its messages stand."""
+    facts = Facts(
+        selection=selection,
         zone=ZONE,
-        summary=(lasted, f"In the timeline: {people}."),
-        timeline=tuple(TimelineEntry(entry.at, entry.author, entry.text, entry.kind) for entry in selection.entries),
-        resolution=tuple(map(_quoted, selection.resolution)),
-        root_cause=tuple(map(_quoted, selection.root_cause)),
-        action_items=tuple(
-            f"{item.text} ({names.get(item.owner, item.owner) or 'TODO: owner'})" for item in selection.action_items
-        ),
-        lessons=tuple(map(_quoted, selection.lessons)),
+        title=title,
+        names=names,
+        people=tuple(dict.fromkeys(entry.author for entry in selection.entries if entry.author)),
+        tasks=tasks_of(0, selection, at=selection.entries[0].at),
     )
-
-
-def _quoted(quote: Quote) -> str:
-    return f"{quote.author}: {quote.text}" if quote.author else quote.text
+    return IncidentReport(0, title, tuple(SectionText(section, text) for section, text in write(facts)))
 
 
 def _moment(moment: Moment) -> JsonValue:

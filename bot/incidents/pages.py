@@ -15,6 +15,7 @@ from bot.core.ports import Chat, MessageRef
 from bot.core.records import Store
 from bot.core.reports import Claim
 from bot.incidents.report import Standing, stand
+from bot.incidents.tasks import ADD
 
 HEAD = "report"
 
@@ -33,7 +34,7 @@ _LOST = timedelta(minutes=1)
 
 _CLOCKS_APART = timedelta(minutes=1)
 
-EDIT, ANEW, EXPORT, FINAL, ADD = (f"incident.report.{verb}" for verb in ("edit", "anew", "export", "final", "add"))
+EDIT, ANEW, EXPORT, FINAL = (f"incident.report.{verb}" for verb in ("edit", "anew", "export", "final"))
 """Verbs of the buttons; those that edit have the name of the section behind it."""
 
 

@@ -24,7 +24,7 @@ from bot.incidents.lifecycle import DECLARED
 from bot.incidents.links import links_of
 from bot.incidents.people import names_of
 from bot.incidents.recorded import conversation_of
-from bot.incidents.sections import Changed, Facts, write
+from bot.incidents.sections import Changed, Facts, tasks_text, write
 from bot.incidents.selection import select
 from bot.incidents.tasks import tasks_of
 from bot.incidents.timeline import Record, name_everybody, read_record
@@ -56,28 +56,48 @@ class Standing:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the record tells now, and the action items as they are after it was read."""
+
+    record: Record
+    names: Mapping[str, str]
+    selection: Selection
+    tasks: tuple[Task, ...]
+
+
 async def draft(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str) -> Version:
     """Write the report from the record as it is now; what people changed in it stays, merged section by section.
 
     `Conflict` when somebody else changes it at the same moment.
     """
+    read = await _read(ctx, incident, store=store, chat=chat, zone=zone)
+    async with store.transaction() as tx:
+        changes = [await _changed(tx, operation) for operation in read.record.operations]
+    texts = await asyncio.to_thread(write, _facts(read, changes, zone=zone))
+    keys = frozenset().union(*(cited(text) for _, text in texts))
+    links = await _links(read.record, keys, chat)
+    return await _store(ctx, incident, dict(texts), links, store=store)
+
+
+async def pick_tasks(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str) -> tuple[Task, ...]:
+    """The action items as the conversation and people have them now."""
+    return (await _read(ctx, incident, store=store, chat=chat, zone=zone)).tasks
+
+
+async def _read(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str) -> _Read:
     record = await read_record(incident, store)
     async with store.transaction() as tx:
         marks = await tx.marks.standing(incident.channel)
-    names = dict(await name_everybody(record, chat))
+    names = await name_everybody(record, chat)
     conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone)
     selection = await asyncio.to_thread(select, conversation)
     async with store.transaction() as tx:
         gone = [said.ts for said in conversation.said if said.deleted]
-        await tx.tasks.find(incident.number, tasks_of(incident, selection, at=ctx.now), gone=gone)
+        await tx.tasks.find(incident.number, tasks_of(incident.number, selection, at=ctx.now), gone=gone)
         tasks = await tx.tasks.of_incident(incident.number)
-        changes = [await _changed(tx, operation) for operation in record.operations]
-    names |= await names_of({task.owner for task in tasks} - names.keys(), chat)
-    facts = _facts(record, selection, names, changes, tasks, zone=zone)
-    texts = await asyncio.to_thread(write, facts)
-    keys = frozenset().union(*(cited(text) for _, text in texts))
-    links = await _links(record, keys, chat)
-    return await _store(ctx, incident, dict(texts), links, store=store)
+    names = {**names, **await names_of({task.owner for task in tasks} - names.keys(), chat)}
+    return _Read(record, names, selection, tasks)
 
 
 async def edit(ctx: Context, incident: Incident, section: Section, text: str, *, seen: int, store: Store) -> Version:
@@ -107,11 +127,15 @@ async def finish(ctx: Context, incident: Incident, *, store: Store) -> Version:
         return last if last.final else await _add(tx, ctx, last, [], what="final", final=True)
 
 
-async def redraft_tasks(ctx: Context, incident: Incident, text: str, *, store: Store) -> bool:
+async def redraft_tasks(ctx: Context, incident: Incident, *, store: Store, chat: Chat) -> bool:
     """Have the draft show the action items as they are now; False where there is none, or a final one, which stays."""
     async with store.transaction() as tx:
+        tasks = await tx.tasks.of_incident(incident.number)
+    names = await names_of({task.owner for task in tasks}, chat)
+    text = tasks_text(tasks, names)
+    async with store.transaction() as tx:
         last = await tx.reports.get(incident.number)
-        if last is None or last.final:
+        if last is None or last.final or last.section(Section.ACTION_ITEMS).drafted == text:
             return False
         section = replace(last.section(Section.ACTION_ITEMS), drafted=text)
         await _add(tx, ctx, last, [section], what="action items changed")
@@ -144,22 +168,14 @@ def _edited(written: Written) -> Line:
     return "" if written.hand is None else ("edited by ", Person(written.by))
 
 
-def _facts(
-    record: Record,
-    selection: Selection,
-    names: Mapping[str, str],
-    changes: Sequence[Changed],
-    tasks: Sequence[Task],
-    *,
-    zone: str,
-) -> Facts:
-    incident = record.incident
+def _facts(read: _Read, changes: Sequence[Changed], *, zone: str) -> Facts:
+    incident, names = read.record.incident, read.names
 
     def name(who: str) -> str:
         return names.get(who, who)
 
     return Facts(
-        selection=selection,
+        selection=read.selection,
         zone=zone,
         title=incident.title,
         severity=incident.severity,
@@ -167,12 +183,12 @@ def _facts(
         declared=(f"{DECLARED}:{incident.number}",),
         declared_by=name(incident.opened_by),
         names=names,
-        people=tuple(name(who) for who in record.people),
+        people=tuple(name(who) for who in read.record.people),
         changes=tuple(
             replace(each, by=name(each.by), approved_by=name(each.approved_by) if each.approved_by else "")
             for each in changes
         ),
-        tasks=tuple(tasks),
+        tasks=read.tasks,
     )
 
 

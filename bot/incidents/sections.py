@@ -16,11 +16,15 @@ from bot.core.passage import TODO, cite, said
 from bot.core.reports import DONE, Task
 from bot.incidents.chosen import Chosen, Moment, Quote, Selection, Source
 
+TEMPLATE = "incident_report.md.j2"
+
 LONGEST_ENTRY = 300
 """Characters of a message in the timeline and in a quotation."""
 
 _SHORT = 150
 _MOST_PEOPLE = 30
+_WITNESSES = 3
+"""Messages that are named for a moment; the selection has the best first."""
 _MOST_CHANGES = 15
 
 
@@ -76,13 +80,17 @@ def write(facts: Facts) -> tuple[tuple[Section, str], ...]:
         (Section.TIMELINE, _or_todo("- ", "nothing was recorded", map(writer.entry, facts.selection.entries))),
         (Section.ROOT_CAUSE, writer.quotes(facts.selection.root_cause, "detailed explanation of what caused it")),
         (Section.RESOLUTION, _or_todo("", "steps taken to resolve the incident", writer.resolution())),
-        (Section.ACTION_ITEMS, writer.actions()),
+        (Section.ACTION_ITEMS, tasks_text(facts.tasks, facts.names)),
         (Section.LESSONS, writer.quotes(facts.selection.lessons, "what we learned from this incident")),
     )
 
 
-def task_line(task: Task, names: Mapping[str, str]) -> str:
-    """An action item with its owner, and where it was said."""
+def tasks_text(tasks: Sequence[Task], names: Mapping[str, str]) -> str:
+    """The action items, each with its owner and where it was said."""
+    return _or_todo("- [ ] ", "preventive measures", (_task(task, names) for task in tasks))
+
+
+def _task(task: Task, names: Mapping[str, str]) -> str:
     owner = f"owner: {said(names.get(task.owner, task.owner))}" if task.owner else f"{TODO}owner"
     box = "- [x] " if task.state == DONE else "- [ ] "
     where = cite("said here", task.source[0]) if task.source else ""
@@ -117,7 +125,7 @@ class _Writer:
     def time(self) -> str:
         start, end = self._edge(self._start, "start time"), self._edge(self._end, "end time, it is not resolved yet")
         hows = [
-            f"{name}: {said(moment.how, longest=_SHORT)}{self._where(moment.source)}"
+            f"{name}: {said(moment.how, longest=_SHORT)}{self._where(moment.source[:_WITNESSES])}"
             for name, moment in (("start", self._start), ("end", self._end))
             if moment.at and moment.how
         ]
@@ -141,9 +149,9 @@ class _Writer:
         lines = []
         if self._facts.impact:
             lines.append(f"{said(self._facts.impact)}{self._where(self._facts.declared)}")
-        lines += map(self.quote, self._chosen.impact)
-        told = "\n".join(lines) or f"{TODO}number of affected users or transactions"
-        return "\n".join((told, *(f"- {line}" for line in self._facts.figures)))
+        lines += map(self._quoted, self._chosen.impact)
+        first, *others = lines or [f"{TODO}number of affected users or transactions"]
+        return "\n".join((first, *(f"- {line}" for line in (*others, *self._facts.figures))))
 
     def summary(self) -> Iterator[str]:
         facts, chosen = self._facts, self._chosen
@@ -159,7 +167,7 @@ class _Writer:
             ("Resolved", chosen.resolved),
         ):
             known = self._clock(moment.at) if moment.at else "unknown"
-            yield f"- {name}: {known}, {said(moment.how, longest=_SHORT)}{self._where(moment.source)}"
+            yield f"- {name}: {known}, {said(moment.how, longest=_SHORT)}{self._where(moment.source[:_WITNESSES])}"
         if facts.people:
             more = len(facts.people) - _MOST_PEOPLE
             names = ", ".join(map(said, facts.people[:_MOST_PEOPLE]))
@@ -190,14 +198,17 @@ class _Writer:
         text = said(entry.text, longest=LONGEST_ENTRY) or entry.kind
         author = f"{said(entry.author)}: " if entry.author else ""
         first, *others = entry.source or ("",)
-        more = "".join(f" {cite(f'+{number}', key)}" for number, key in enumerate(others, 1))
-        return f"- {cite(self._clock(entry.at), first)}: {author}{text}{more}"
+        also = f" (also {', '.join(self._links(others))})" if others else ""
+        return f"- {cite(self._clock(entry.at), first)}: {author}{text}{also}"
 
     def quotes(self, quotes: Sequence[Quote], what: str) -> str:
         return _or_todo("", what, map(self.quote, quotes))
 
     def quote(self, quote: Quote) -> str:
-        return f"> {said(quote.author)}: {said(quote.text, longest=LONGEST_ENTRY)}{self._where(quote.source)}"
+        return f"> {self._quoted(quote)}"
+
+    def _quoted(self, quote: Quote) -> str:
+        return f"{said(quote.author)}: {said(quote.text, longest=LONGEST_ENTRY)}{self._where(quote.source)}"
 
     def resolution(self) -> Iterator[str]:
         told: set[str] = set()
@@ -209,11 +220,6 @@ class _Writer:
                 yield self.quote(Quote(entry.text, entry.author, entry.source))
         yield from (f"- {self._change(change)}" for change in self._facts.changes if change.is_done)
 
-    def actions(self) -> str:
-        return _or_todo(
-            "- [ ] ", "preventive measures", (task_line(task, self._facts.names) for task in self._facts.tasks)
-        )
-
     def _clock(self, at: datetime) -> str:
         return at.astimezone(self._zone).strftime("%H:%M" if self._one_day else "%Y-%m-%d %H:%M")
 
@@ -221,8 +227,11 @@ class _Writer:
         """The messages that something rests on, each by the time at which it was said."""
         if not source:
             return ""
-        links = ", ".join(cite(self._label(key), key) for key in source)
+        links = ", ".join(self._links(source))
         return f" ({links})" if bracket else f", {links}"
+
+    def _links(self, source: Sequence[str]) -> Iterator[str]:
+        return (cite(self._label(key), key) for key in source)
 
     def _label(self, key: str) -> str:
         try:

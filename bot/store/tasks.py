@@ -24,6 +24,7 @@ class Tasks:
             "delete from tasks where incident = %s and not edited and state = 'open' and source ->> 0 = any(%s)",
             [incident, list(gone)],
         )
+        await self._lock(incident)
         for task in tasks:
             await self._insert(
                 task,
@@ -33,7 +34,8 @@ class Tasks:
 
     async def add(self, task: Task) -> None:
         """Store what a person typed, once."""
-        await self._insert(task, "on conflict do nothing")
+        await self._lock(task.incident)
+        await self._insert(task, "on conflict (id) do nothing")
 
     async def get(self, task_id: str) -> Task:
         """One task; `NotFound` when there is none."""
@@ -55,30 +57,35 @@ class Tasks:
         return changed.rowcount == 1
 
     async def of_incident(self, incident: int) -> tuple[Task, ...]:
-        """Those of one incident that were not dropped, the oldest first."""
+        """Those of one incident that were not dropped, by number."""
         return await self._select(
-            "select * from tasks where incident = %s and state <> 'dropped' order by added_at, id", [incident]
+            "select * from tasks where incident = %s and state <> 'dropped' order by number", [incident]
         )
 
     async def open(self, *, owner: str = "") -> tuple[Task, ...]:
-        """Those to be done, of one person or of all, except those of private incidents, the oldest first."""
+        """Those to be done, of one person or of all, except those of private incidents, by incident and number."""
         return await self._select(
             """select tasks.* from tasks join incidents on incidents.number = tasks.incident
                where tasks.state = 'open' and not incidents.private and (tasks.owner = %s or %s = '')
-               order by tasks.added_at, tasks.id""",
+               order by tasks.incident, tasks.number""",
             [owner, owner],
         )
+
+    async def _lock(self, incident: int) -> None:
+        """Have whoever numbers tasks of the same incident wait for our commit."""
+        await self._connection.execute("select from incidents where number = %s for update", [incident])
 
     async def _insert(self, task: Task, otherwise: LiteralString) -> None:
         t = task
         query: LiteralString = """insert into tasks
-            (id, incident, text, owner, source, added_by, added_at, state, edited, ended_by, ended_at)
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) """
+            (id, incident, number, text, owner, source, added_by, added_at, state, edited, ended_by, ended_at)
+            select %s, %s, coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s
+            from tasks where incident = %s """
         await self._connection.execute(
             query + otherwise,
             [
                 *(t.id, t.incident, clean(t.text), clean(t.owner), dump(tuple[str, ...], t.source)),
-                *(t.added_by, t.added_at, t.state, t.edited, t.ended_by, t.ended_at),
+                *(t.added_by, t.added_at, t.state, t.edited, t.ended_by, t.ended_at, t.incident),
             ],
         )
 

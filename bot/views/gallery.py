@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from bot.core.incident_results import (
+    ActionItem,
+    ActionItems,
     IncidentCard,
     IncidentReport,
     Section,
@@ -202,6 +204,13 @@ def _incidents() -> Iterator[tuple[str, Result]]:
         _report((), timeline="\n".join(["- [22:50](#1.2): Ada: Payments fail & the queue grows"] * 300)),
     )
     yield "empty", IncidentReport(12, "Payments fail", ())
+    item = ActionItem(
+        1, "Probe the provider each minute", (_ADA,), permalink="https://x.slack.com/p1", buttons=_BUTTONS
+    )
+    ticked = ActionItem(2, "Renew the certificate", "the vendor", done=True, by=_ADA.user_id, at=_AT)
+    yield "open", ActionItems("Action items of incident 12", (item, ticked), buttons=_BUTTONS)
+    yield "many", ActionItems("Action items", (dataclasses.replace(item, incident=12, owner=""),) * 60)
+    yield "empty", ActionItems("Action items of incident 12", ())
 
 
 _CONFLICT = f"{BEGIN}\nThe certificate had expired.\n{BETWEEN}\n> Bo: it was the certificate\n{END}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import assert_never
 
-from bot.core.incident_results import IncidentCard, IncidentReport, Timeline
+from bot.core.incident_results import ActionItems, IncidentCard, IncidentReport, Timeline
 from bot.core.results import (
     Checklist,
     Checks,
@@ -57,6 +57,8 @@ def render(result: Result, *, templates: Templates | None = None) -> Payload:  #
             return incident.timeline(result, templates=templates or _installed())
         case IncidentReport():
             return report.incident_report(result)
+        case ActionItems():
+            return report.action_items(result)
         case CommandHelp():
             return guide.command_help(result)
         case HelpIndex():

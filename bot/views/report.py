@@ -1,18 +1,22 @@
-"""The report of an incident as messages: what a phone shows of it, with a button for each thing that can be done."""
+"""The report of an incident and its action items as messages, with a button for each thing that can be done."""
 
 from __future__ import annotations
 
-from bot.core.incident_results import IncidentReport, Section, SectionText
+from bot.core.incident_results import ActionItem, ActionItems, IncidentReport, Section, SectionText
 from bot.core.mrkdwn import bold, escape, mrkdwn
 from bot.core.passage import Mark, parse
+from bot.core.prose import Link, Person, When
 from bot.views.fit import message
-from bot.views.parts import actions, header, packed, small
+from bot.views.parts import actions, header, packed, section, small
 from bot.views.passages import as_mrkdwn
 from bot.views.payload import Payload
 from bot.views.words import count
 
 _SHORT = {Section.DATE, Section.TIME, Section.SEVERITY}
 """Sections that stand on the line of their name."""
+
+_WITH_BUTTONS = 12
+"""Items that have buttons: two blocks each, of the fifty that Slack shows."""
 
 
 def incident_report(result: IncidentReport) -> Payload:
@@ -41,3 +45,26 @@ def _section(section: SectionText, links: dict[str, str]) -> list[str]:
     if section.section in _SHORT and len(lines) == 1:
         return [f"{name} {lines[0]}{note}"]
     return [f"{name}{note}", *lines]
+
+
+def action_items(result: ActionItems) -> Payload:
+    """Each item with its owner, and with its buttons as far as there is room; those that are done come last."""
+    to_do = [item for item in result.items if not item.done]
+    done = [item for item in result.items if item.done]
+    first = f"{len(to_do)} to do, {len(done)} done" if result.items else "No action item was found or added."
+    lines = [*map(_action, to_do), *map(_action, done)]
+    shown = to_do[:_WITH_BUTTONS]
+    blocks = [*header(result.title), *small([first])]
+    for item in shown:
+        blocks += [*section(_action(item)), *actions(item.buttons)]
+    blocks += [*packed(lines[len(shown) :]), *actions(result.buttons)]
+    return message([f"{escape(result.title)}: {first}", *lines], blocks)
+
+
+def _action(item: ActionItem) -> str:
+    state = "☑ done" if item.done else "☐ to do"
+    where = mrkdwn((Link(item.permalink, "said here"),)) if item.permalink else ""
+    who = f"owner {mrkdwn(item.owner)}" if item.owner else bold("no owner yet")
+    ended = mrkdwn((" by ", Person(item.by), " ", When(item.at, date=True))) if item.by and item.at else ""
+    name = f"{item.incident}/{item.number}" if item.incident else f"{item.number}"
+    return f"{name}. {state}{ended} · {escape(item.text)} · {', '.join(filter(None, (who, where)))}"

@@ -33,6 +33,7 @@ def upgrade() -> None:
         create table tasks (
             id text primary key,
             incident integer not null references incidents (number) on delete cascade,
+            number integer not null,
             text text not null,
             owner text not null,
             source jsonb not null,
@@ -41,9 +42,9 @@ def upgrade() -> None:
             state text not null,
             edited boolean not null,
             ended_by text not null,
-            ended_at timestamptz
+            ended_at timestamptz,
+            unique (incident, number)
         );
-        create index tasks_incident on tasks (incident);
         create index tasks_open on tasks (owner) where state = 'open';
         """
     )

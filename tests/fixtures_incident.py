@@ -1,0 +1,90 @@
+"""An incident in a local Slack, about which two people talk; its record, its report and its action items."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.core.contacts import Contacts
+from bot.core.people import Role
+from bot.core.ports import Documents
+from bot.core.records import Store
+from bot.core.reports import Version
+from bot.demo.workspace import Workspace
+from bot.demo.workspace.person import Person
+from bot.demo.workspace.records import Channel
+from bot.demo.workspace.seen import Seen
+from bot.incidents.rules import IncidentRules
+from bot.slack.people import Roles
+from bot.store.postgres import Postgres
+from bot.views import Templates
+from commands import action, incident, report
+from tests.fixtures_slack import SlackBot, running_bot
+from tests.waiting import until
+
+COMMANDS = (*incident.COMMANDS, *report.COMMANDS, *action.COMMANDS)
+CLICKS = (*report.CLICKS, *action.CLICKS)
+
+
+class Room:
+    """An incident of Ana's and Ben's, about which they talk."""
+
+    def __init__(self, workspace: Workspace, bot: SlackBot, ana: Person, ben: Person, channel: Channel) -> None:
+        self.workspace, self.bot, self.ana, self.ben, self.channel = workspace, bot, ana, ben, channel
+
+    async def hear(self, who: Person, text: str) -> Seen:
+        """Say something, and wait until it is in the record."""
+        said = await who.say(self.channel, text)
+        await until(lambda: self._recorded(text))
+        return said
+
+    async def _recorded(self, text: str) -> bool:
+        async with self.bot.store.transaction() as tx:
+            return text in [message.text for message in await tx.messages.of_channel(self.channel.id)]
+
+    async def command(self, line: str, *, who: Person | None = None) -> Seen:
+        """Type a command of the incident family and wait for its answer."""
+        return await (await (who or self.ana).command(self.channel, f"/incident {line}")).reply()
+
+    def pages(self) -> dict[str, Seen]:
+        """The messages of the report by the sections that they show, as all see them now."""
+        seen = [each for each in self.ben.sees(self.channel) if "Incident Report 1" in each.plain()]
+        names = ("Summary:", "Timeline:", "Root Cause:", "Action Items:")
+        return {name[:-1]: each for each in seen for name in names if name in each.plain()}
+
+    async def version(self) -> Version:
+        async with self.bot.store.transaction() as tx:
+            last = await tx.reports.get(1)
+        assert last
+        return last
+
+    async def shows(self, page: str, text: str) -> Seen:
+        """The page once it says so."""
+        await until(lambda: page in self.pages() and text in self.pages()[page].plain())
+        return self.pages()[page]
+
+
+@pytest.fixture
+async def incident_bot(workspace: Workspace, store: Postgres) -> AsyncIterator[SlackBot]:
+    rules = IncidentRules(responders=(workspace.person("ben").id,), zone="Europe/Berlin")
+    async with running_bot(
+        workspace,
+        store,
+        roles=Roles(default=Role.RESPONDER),
+        commands=COMMANDS,
+        clicks=CLICKS,
+        ports=lambda _link: {Store: store, Documents: Templates(), IncidentRules: rules, Contacts: Contacts()},
+    ) as bot:
+        yield bot
+
+
+@pytest.fixture
+async def room(workspace: Workspace, incident_bot: SlackBot) -> Room:
+    ana, ben = workspace.person("ana", tz="Europe/Berlin"), workspace.person("ben")
+    ops = workspace.channel("ops", [ana, ben])
+    await ana.command(ops, '/incident open Critical Card payments fail --impact "200 payments"')
+    await ben.wait_for(ops, "Card payments fail")
+    async with incident_bot.store.transaction() as tx:
+        channel = workspace.core.store.channels[(await tx.incidents.get(1)).channel]
+    return Room(workspace, incident_bot, ana, ben, channel)
