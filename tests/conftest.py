@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import settings
 from psycopg import AsyncConnection
 from pydantic import JsonValue
 from redis import Redis
@@ -29,6 +30,8 @@ from tests.rows import RowRule, refuse_unknown
 from tests.skips import SkipRule
 
 AUDIT_KEY = b"a key that only the tests have"
+
+settings.register_profile("thorough")
 
 
 @dataclass(frozen=True, slots=True)
