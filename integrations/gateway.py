@@ -18,6 +18,7 @@ from bot.core.duration import Duration
 from bot.core.errors import Indistinct, IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Answer, Gateway, Health, Http, Voice
+from bot.core.rehearsal import Rehearsal, Rehearsed
 
 T = TypeVar("T")
 
@@ -42,6 +43,15 @@ class PendingProbe(IntegrationConfig):
 
     path: str = Field("/api/payments?status=pending", title="Path", description="Asked by GET.", pattern="^/")
     field: str = Field("count", title="Field", description="Number in the answer.")
+
+
+class PaymentTest(IntegrationConfig):
+    """A payment that the service itself knows as a test: it goes all the way and charges nobody."""
+
+    path: str = Field("/api/payments", title="Path", description="Where customers pay, by POST.", pattern="^/")
+    body: str = Field(title="Body", description="What the service knows as a test, such as a test card.")
+    headers: Mapping[str, str] = Field({}, title="Headers", description="Sent along; no place for a secret.")
+    text: str = Field("", title="Text", description="What the body of a good answer contains; its status is 2xx.")
 
 
 class Config(IntegrationConfig):
@@ -89,6 +99,9 @@ class Config(IntegrationConfig):
     )
     pending: PendingProbe | None = Field(
         PendingProbe(), title="Pending payments", description="Where they are counted; null for nowhere."
+    )
+    test_payment: PaymentTest | None = Field(
+        None, title="Test payment", description="A payment that charges nobody, made by a check; unset for none."
     )
     warm_up: str | None = Field(
         "/api/warmup-cache", title="Warm-up", description="What fills the cache, by GET; null for none.", pattern="^/"
@@ -168,6 +181,25 @@ class HttpGateway:
         if answer.status != HTTPStatus.OK or not isinstance(count, int):
             raise IntegrationError(f"{self._config.url}{probe.path} gave no number of pending payments.")
         return count
+
+    async def rehearse(self) -> Rehearsed | None:
+        """See `Rehearsal`. Nothing of the answer but its status is told."""
+        test, closed = self._config.test_payment, self._config.customer
+        if test is None:
+            return None
+        answer = await self._http.send(
+            "POST",
+            self._config.url + test.path,
+            headers={"content-type": "application/json", **test.headers},
+            body=test.body,
+            within=self._config.timeout,
+        )
+        turned_away = closed is not None and (
+            answer.status == closed.refused_status and closed.refused_text in answer.body
+        )
+        ok = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and test.text in answer.body
+        said = "" if ok else f"{test.path} answered {answer.status}, and not as a payment that went through."
+        return Rehearsed(ok, said, answer.latency, turned_away)
 
     @property
     def warm_up_argv(self) -> tuple[str, ...]:
@@ -286,4 +318,4 @@ def _combined(workers: Sequence[Mapping[str, float]], weights: Mapping[str, str]
     return combined
 
 
-INTEGRATION = Integration(name="gateway", config=Config, build=HttpGateway, provides=(Gateway, WarmUp))
+INTEGRATION = Integration(name="gateway", config=Config, build=HttpGateway, provides=(Gateway, WarmUp, Rehearsal))

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed
 from pydantic import Field, SecretStr
 
-from bot.core.database import Backend, Connections, Database, Replica
+from bot.core.database import Backend, Connections, Database, Exhausted, Replica
 from bot.core.errors import IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import EnvFile, Host
@@ -23,6 +23,8 @@ _TIMEOUT = 5  # seconds
 _RESTART = timedelta(seconds=90)
 _OF_OTHERS = frozenset({"schema", "pgbouncer", "connection_limit", "pool_timeout"})
 _SHOWN = 20
+_EXHAUSTED = ("too many", "remaining connection slots")
+"""How a server refuses a client for whom it has no connection: while it connects no code of the error is told."""
 
 # Clients only: the view also lists the server's own processes, and those that send the log to replicas.
 _BACKENDS = SQL("""
@@ -129,6 +131,8 @@ class ServiceDatabase:
         except TimeoutError as error:
             raise IntegrationError(f"The database did not answer within {_TIMEOUT} s.") from error
         except psycopg.Error as error:
+            if any(words in str(error) for words in _EXHAUSTED):
+                raise Exhausted("The database has no connection left for another client.") from None
             # Without the cause: some of psycopg's messages quote the address.
             raise IntegrationError(f"The database does not answer a query ({_reason(error)}).") from None
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,11 +14,13 @@ from pydantic import Field, StringConstraints
 
 from bot.core.certificates import Certificate, Certificates
 from bot.core.clock import now
-from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.errors import IntegrationError, NotConfigured, OutcomeUnknown
 from bot.core.integration import Integration, IntegrationConfig
+from bot.core.ports import Host
 
 _PATIENCE = 8.0  # seconds of one handshake
 _PORT = 443
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME: https://docs.openssl.org/master/man3/X509_VERIFY_PARAM_set_flags/."""
 _FAULTS = {
@@ -37,31 +42,53 @@ class Config(IntegrationConfig):
     hosts: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?$")], ...] = Field(
         title="Hosts", min_length=1, description="`HOST` or `HOST:PORT`, 443 if not said."
     )
+    files: Mapping[str, Annotated[str, StringConstraints(pattern="^/")]] = Field(
+        {},
+        title="Files",
+        description="For some of the hosts, the file on the service's machine that the web server reads, PEM, the "
+        "host's own certificate first: a renewed one that is not shown yet is told.",
+    )
     ca: str = Field("", title="Authority", description="File of an authority of your own that is trusted as well.")
 
 
 class LiveCertificates:
     """Connects from the bot's own machine."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, host: Host) -> None:
+        if unknown := sorted(set(config.files) - set(config.hosts)):
+            raise NotConfigured(f"tls.files names {', '.join(unknown)}, which tls.hosts does not.")
         self.hosts = config.hosts
+        self.filed = tuple(config.files)
+        self._files = config.files
+        self._host = host
         self._ca = config.ca
 
     async def look(self, host: str) -> Certificate:
         """See `Certificates`."""
         fault = ""
         try:
-            shown, _ = await _handshake(host, self._strict())
+            shown, der = await _handshake(host, self._strict())
         except ssl.SSLCertVerificationError as error:
             fault = _FAULTS.get(error.verify_code, error.verify_message)
-            shown = await _read_anyway(host)
+            shown, der = await _read_anyway(host)
         return Certificate(
             host=host,
             names=tuple(name for _, name in shown.get("subjectAltName", ())),
             issuer=_name(shown.get("issuer", ())),
             expires_at=_moment(shown["notAfter"]) if "notAfter" in shown else None,
             fault=fault,
+            fingerprint=hashlib.sha256(der).hexdigest(),
         )
+
+    async def on_file(self, host: str) -> str:
+        """See `Certificates`."""
+        path = self._files[host]
+        done = await self._host.run(["cat", "--", path])
+        found = _PEM.search(done.out)
+        if done.code or found is None:
+            reason = done.err.strip()[-200:] if done.code else "it holds no certificate in PEM"
+            raise IntegrationError(f"{path} cannot be read: {reason}.", hint="Check tls.files.")
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(found[0])).hexdigest()
 
     async def ping(self) -> str:
         """When the first of them expires."""
@@ -107,7 +134,7 @@ async def _handshake(host: str, context: ssl.SSLContext) -> tuple[dict[str, Any]
         writer.transport.abort()  # nothing is to be said; a host that never answers the farewell costs nothing
 
 
-async def _read_anyway(host: str) -> dict[str, Any]:
+async def _read_anyway(host: str) -> tuple[dict[str, Any], bytes]:
     """What a certificate that is refused says of itself: Python reads only what it has verified.
 
     So it is fetched unverified, and read where it alone is trusted. No word is sent over either connection.
@@ -123,8 +150,8 @@ async def _read_anyway(host: str) -> dict[str, Any]:
         pinned.load_verify_locations(cadata=certificate)
         shown, _ = await _handshake(host, pinned)
     except ssl.SSLError:  # another one by now, behind a balancer: that it was refused is known, and no more
-        return {}
-    return shown
+        return {}, certificate
+    return shown, certificate
 
 
 def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:

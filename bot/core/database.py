@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.errors import IntegrationError
+
+
+class Exhausted(IntegrationError):
+    """The server answers, and has no connection left for another client."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:

@@ -8,7 +8,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from bot.core.command import needs
+from bot.core.errors import OpsbotError
 from bot.core.parts import State
+
+
+class NotYet(OpsbotError):
+    """There is too little of a past to say anything; a round leaves the check out until there is more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from statistics import median
 
 from bot.core.command import needs
-from bot.core.errors import OpsbotError
+from bot.core.errors import NotConfigured, OpsbotError
 from bot.core.fleet import Service
 from bot.core.parts import State
 from bot.core.readings import Reading
@@ -17,9 +17,9 @@ from bot.core.records import Store
 from bot.core.results import Check, Checks
 from bot.digests.baselines import FEWEST, NEAR, judge, last_days, same_weekdays, usual_of
 from bot.digests.checks import checks_of
-from bot.digests.declaration import Declaration, Finding, Terms
+from bot.digests.declaration import Declaration, Finding, NotYet, Terms
 
-_UNKNOWN = "not known"
+_UNKNOWN, _NOT_THERE = "not known", "not there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ async def take_round(
     wanted = checks_of(service, given) if checks is None else tuple(checks)
     before = await _past(service, wanted, store=store, now=now)
     found = await check_service(service, now=now, checks=wanted, title=title, ports=given, past=before)
+    if checks is None:
+        found = replace(found, checks=tuple(each for each in found.checks if each.value != _NOT_THERE))
     async with store.transaction() as tx:
         await tx.readings.add(
             [
@@ -106,6 +108,8 @@ async def _check(check: Declaration, service: Service, now: datetime, past: Past
             found = await check.find(terms, **ports)
     except TimeoutError:
         found = Finding(State.UNKNOWN, _UNKNOWN, evidence=f"No answer within {patience:g} s.")
+    except (NotConfigured, NotYet) as error:
+        return Check(check.name, State.UNKNOWN, _NOT_THERE, evidence=str(error))
     except OpsbotError as error:
         found = Finding(State.UNKNOWN, _UNKNOWN, evidence=str(error))
     if past and found.measure is not None:

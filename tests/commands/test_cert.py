@@ -7,10 +7,12 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from aiohttp.test_utils import unused_port
@@ -19,11 +21,22 @@ from bot.core.certificates import Certificates
 from bot.core.errors import IntegrationError, NotFound, OutcomeUnknown
 from bot.core.parts import State
 from bot.core.results import Check, Checks
+from bot.digests.checks import certificates_of
+from bot.digests.rounds import check_service
 from integrations import tls
+from integrations.local import Config as LocalConfig
+from integrations.local import LocalHost
 from tests.commands.bench import Bench
 
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 LONG = 60
+
+
+def live(
+    hosts: tuple[str, ...], *, ca: str = "", files: Mapping[str, str] = MappingProxyType({})
+) -> tls.LiveCertificates:
+    """What looks at these hosts from this machine."""
+    return tls.LiveCertificates(tls.Config(hosts=hosts, ca=ca, files=files), host=LocalHost(LocalConfig()))
 
 
 class Authority:
@@ -84,7 +97,7 @@ async def serving(context: ssl.SSLContext) -> AsyncIterator[str]:
 async def check(bench: Bench, host: str, authority: Authority) -> Check:
     """What `cert` says of the host, a moment after it was asked."""
     bench.clock.at = datetime.now(UTC)
-    bench.ports = {Certificates: tls.LiveCertificates(tls.Config(hosts=(host,), ca=str(authority.ca)))}
+    bench.ports = {Certificates: live((host,), ca=str(authority.ca))}
     answer = await bench.type("cert")
     assert isinstance(answer, Checks)
     (found,) = answer.checks
@@ -128,7 +141,7 @@ async def test_what_customers_refuse_has_failed_and_is_read_all_the_same(
 @pytest.mark.row("L")
 async def test_an_authority_that_nobody_knows_is_no_good(bench: Bench, authority: Authority) -> None:
     async with serving(authority.certificate(days=LONG)) as host:
-        seen = await tls.LiveCertificates(tls.Config(hosts=(host,))).look(host)
+        seen = await live((host,)).look(host)
 
     assert "authority that is not known here" in seen.fault
     assert seen.issuer == "Test Authority, Root 1"
@@ -154,18 +167,18 @@ async def test_who_does_not_speak_tls_and_who_says_nothing_are_unknown(
     async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
         host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         with pytest.raises(IntegrationError, match="not in TLS"):
-            await tls.LiveCertificates(tls.Config(hosts=(host,))).look(host)
+            await live((host,)).look(host)
     monkeypatch.setattr(tls, "_PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, and nobody answers
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(OutcomeUnknown, match="did not shake hands"):
-            await tls.LiveCertificates(tls.Config(hosts=(host,))).look(host)
+            await live((host,)).look(host)
 
 
 @pytest.mark.row("L")
 async def test_only_hosts_of_the_configuration_are_asked(bench: Bench, authority: Authority) -> None:
     async with serving(authority.certificate(days=LONG)) as host:
-        known = tls.LiveCertificates(tls.Config(hosts=("localhost:1", host), ca=str(authority.ca)))
+        known = live(("localhost:1", host), ca=str(authority.ca))
         bench.ports = {Certificates: known}
         one, both = await bench.type(f"cert {host}"), await bench.type("cert localhost")
         with pytest.raises(NotFound, match="no host of") as refused:
@@ -181,11 +194,30 @@ async def test_only_hosts_of_the_configuration_are_asked(bench: Bench, authority
 
 async def test_the_check_of_the_configuration_tells_when_the_first_expires(authority: Authority) -> None:
     async with serving(authority.certificate(days=LONG)) as host:
-        good = tls.LiveCertificates(tls.Config(hosts=(host,), ca=str(authority.ca)))
+        good = live((host,), ca=str(authority.ca))
         said = await good.ping()
         with pytest.raises(IntegrationError, match="is refused: it is issued"):
-            await tls.LiveCertificates(tls.Config(hosts=(host,))).ping()
+            await live((host,)).ping()
         with pytest.raises(IntegrationError, match="holds no authority"):
-            await tls.LiveCertificates(tls.Config(hosts=(host,), ca="/nowhere/ca.pem")).ping()
+            await live((host,), ca="/nowhere/ca.pem").ping()
 
     assert said == f"the first of 1 expires in {LONG - 1} days"
+
+
+@pytest.mark.row("L")
+async def test_a_renewed_file_that_is_not_shown_yet_is_told(bench: Bench, authority: Authority) -> None:
+    shown = authority.certificate(days=LONG)
+    file = authority.folder / "served.pem"
+    shutil.copy(authority.folder / "pem", file)
+    async with serving(shown) as host:
+        known = live((host,), ca=str(authority.ca), files={host: str(file)})
+        service = replace(bench.live.service, ports={Certificates: known})
+        same = await check_service(service, now=datetime.now(UTC), checks=certificates_of(service))
+        authority.certificate(days=LONG + 30)
+        shutil.copy(authority.folder / "pem", file)
+        renewed = await check_service(service, now=datetime.now(UTC), checks=certificates_of(service))
+        file.unlink()
+        gone = await check_service(service, now=datetime.now(UTC), checks=certificates_of(service))
+
+    assert [found.checks[1].state for found in (same, renewed, gone)] == [State.OK, State.WARN, State.UNKNOWN]
+    assert "served.pem cannot be read" in gone.checks[1].evidence

@@ -80,7 +80,7 @@ async def test_each_symptom_says_what_to_type_next_and_shows_no_gap_as_good(benc
     said = await bench.says(f"why {symptom}")
 
     assert "Next, type: " in said
-    unset = {"The provider of itself", "The provider's API", "Queries", "Rate limits", "Load", "Memory of the host"}
+    unset = {"Provider status", "Provider API", "Database", "Rate limits", "Load", "Memory"}
     for name in found.keys() & unset:
         assert found[name].state is State.UNKNOWN, name
 
@@ -97,9 +97,9 @@ async def test_webhook_looks_at_payments_that_wait_and_at_the_provider(bench: Be
 
     found = await asked(bench, "webhook")
 
-    assert found["Payments"].value == f"{await bench.live.gateway.pending_payments()} pending"
-    assert found["The provider of itself"].state is State.OK
-    assert found["The provider's API"].state is State.FAIL
+    assert found["Pending payments"].value == f"{await bench.live.gateway.pending_payments()} pending"
+    assert found["Provider status"].state is State.OK
+    assert found["Provider API"].state is State.FAIL
 
 
 @pytest.mark.row("Q")
@@ -126,10 +126,10 @@ async def test_memory_is_held_against_the_limit_and_restarts_are_told(bench: Ben
 
     found = await asked(bench, "memory leak")
 
-    assert found["Memory"].limit == f"replaced at {format_size(512 * 1024 * 1024)}"
-    assert found["Memory"].state is State.OK
-    assert found["Restarts"].state is State.WARN
-    assert "worker 0 was started again within the hour" in found["Restarts"].evidence
+    assert found["Worker memory"].limit == f"replaced at {format_size(512 * 1024 * 1024)}"
+    assert found["Worker memory"].state is State.OK
+    assert found["Worker restarts"].state is State.WARN
+    assert "worker 0 was started again within the hour" in found["Worker restarts"].evidence
     assert "heap-snapshot" in await bench.says("why memory")
 
 
@@ -150,7 +150,7 @@ async def test_slow_finds_who_is_held_up_in_the_database(server: Server) -> None
     waiter = await server.busy("select * from locked_why")
     assert Database in server.bench.service.ports
 
-    queries = (await asked(server.bench, "slow"))["Queries"]
+    queries = (await asked(server.bench, "slow"))["Database"]
 
     assert queries.state is State.FAIL
     assert "1 held up by others" in queries.value
@@ -173,7 +173,7 @@ async def test_a_worker_whose_memory_nobody_tells_is_unknown(bench: Bench) -> No
     workers = tuple(replace(worker, memory=None) for worker in await bench.live.processes.workers())
     bench.ports = {Processes: FakeProcesses(workers)}
 
-    assert (await asked(bench, "memory"))["Memory"].state is State.UNKNOWN
+    assert (await asked(bench, "memory"))["Worker memory"].state is State.UNKNOWN
 
 
 @dataclass
@@ -182,11 +182,15 @@ class FakeCertificates:
 
     presented: dict[str, Certificate]
     hosts: tuple[str, ...] = ("pay.example.com", "api.example.com")
+    filed: tuple[str, ...] = ()
 
     async def look(self, host: str) -> Certificate:
         if host not in self.presented:
             raise IntegrationError(f"{host} is away.")
         return self.presented[host]
+
+    async def on_file(self, host: str) -> str:
+        raise IntegrationError(f"{host} has no file.")
 
 
 @pytest.mark.row("Q")
@@ -206,5 +210,5 @@ async def test_what_the_host_has_left_is_evidence_too(bench: Bench) -> None:
 
     memory, slow = await asked(bench, "memory"), await asked(bench, "slow")
 
-    assert memory["Memory of the host"].state is not State.UNKNOWN
+    assert memory["Memory"].state is not State.UNKNOWN
     assert "over 1, 5, 15 minutes" in slow["Load"].value

@@ -50,5 +50,29 @@ def certificate_check(host: str) -> Declaration:
     )
 
 
+def file_check(host: str) -> Declaration:
+    """The check that `host` presents what lies in the file that it is said to present."""
+
+    async def find(_terms: Terms, *, certificates: Certificates) -> Finding:
+        """A renewed file that the web server has not read is no renewed certificate."""
+        seen, filed = await certificates.look(host), await certificates.on_file(host)
+        if seen.fingerprint == filed:
+            return Finding(State.OK, "shown as it is on file", "the same")
+        return Finding(
+            State.WARN, "another one is shown than is on file", "the same", "Reload the web server: it reads once."
+        )
+
+    return Declaration(
+        f"{host} on file",
+        find,
+        rows=("L",),
+        family=Family.SECURITY,
+        every=timedelta(hours=1),
+        owner="Infrastructure",
+        follows=(host,),
+        then=("why ssl", "cert"),
+    )
+
+
 def _days(lasts: timedelta) -> str:
     return f"{lasts.days} day{'' if lasts.days == 1 else 's'}"

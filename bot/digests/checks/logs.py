@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,10 +22,11 @@ LOGINS_WARN = Limit("failed_logins_warn_above", 20, "Refused log-ins (401 and 40
 LOGINS_FAIL = Limit(
     "failed_logins_fail_above", 200, "Refused log-ins within the hour beyond which somebody tries keys."
 )
+HITS_WARN = Limit("rate_limit_hits_warn_above", 50, "Requests refused with 429 within the hour.")
+HITS_FAIL = Limit("rate_limit_hits_fail_above", 1000, "The same, when customers are kept out in numbers.")
 
 _LATELY = timedelta(minutes=10)
 _HOUR = timedelta(hours=1)
-_REFUSED = (401, 403)
 _SERVER_FAULT = 5  # HTTP's class of answers
 
 
@@ -92,22 +93,26 @@ async def find_errors(terms: Terms, *, log_search: LogSearch, access_log: Access
     return Finding(rate.state(terms), value, f"at most {terms[ERRORS_WARN]:g} %", evidence, worst)
 
 
-async def find_logins(terms: Terms, *, access_log: AccessLog) -> Finding:
-    """Requests of the last hour that were refused for who asked, and how many addresses they came from."""
-    traffic = await access_log.newest(since=terms.now - _HOUR)
-    if traffic.complete_from is None:
-        raise IntegrationError("How far back the access log is complete cannot be told.")
-    since = max(terms.now - _HOUR, traffic.complete_from)
-    refused = [request for request in traffic.requests if request.at >= since and request.status in _REFUSED]
-    addresses = Counter(request.address for request in refused)
-    most = max(addresses.values(), default=0)
-    return Finding(
-        at_most(len(refused), terms, warn=LOGINS_WARN, fail=LOGINS_FAIL),
-        f"{len(refused):,} from {len(addresses):,} addresses in {format_duration(terms.now - since)}",
-        f"at most {terms[LOGINS_WARN]:g} an hour",
-        f"One address at most {most:,}; access-log 401 shows them." if most else "",
-        len(refused),
-    )
+def refused_with(*statuses: int, warn: Limit, fail: Limit) -> Callable[..., Awaitable[Finding]]:
+    """How many requests of the last hour were answered so, and how many addresses they came from."""
+
+    async def find(terms: Terms, *, access_log: AccessLog) -> Finding:
+        traffic = await access_log.newest(since=terms.now - _HOUR)
+        if traffic.complete_from is None:
+            raise IntegrationError("How far back the access log is complete cannot be told.")
+        since = max(terms.now - _HOUR, traffic.complete_from)
+        refused = [request for request in traffic.requests if request.at >= since and request.status in statuses]
+        addresses = Counter(request.address for request in refused)
+        most = max(addresses.values(), default=0)
+        return Finding(
+            at_most(len(refused), terms, warn=warn, fail=fail),
+            f"{len(refused):,} from {len(addresses):,} addresses in {format_duration(terms.now - since)}",
+            f"at most {terms[warn]:g} an hour",
+            f"One address at most {most:,}; access-log {statuses[0]} shows them." if most else "",
+            len(refused),
+        )
+
+    return find
 
 
 LOGS = (
@@ -124,7 +129,7 @@ LOGS = (
     ),
     Declaration(
         "Failed log-ins",
-        find_logins,
+        refused_with(401, 403, warn=LOGINS_WARN, fail=LOGINS_FAIL),
         rows=("L",),
         limits=(LOGINS_WARN, LOGINS_FAIL),
         unit="an hour",
@@ -133,5 +138,16 @@ LOGS = (
         every=timedelta(minutes=5),
         owner="Security",
         then=("access-log 401", "blocked"),
+    ),
+    Declaration(
+        "Rate-limit hits",
+        refused_with(429, warn=HITS_WARN, fail=HITS_FAIL),
+        rows=("L",),
+        limits=(HITS_WARN, HITS_FAIL),
+        unit="an hour",
+        unusual=Unusual.ABOVE,
+        family=Family.SECURITY,
+        every=timedelta(minutes=5),
+        then=("why 429", "access-log 429", "rate-limits"),
     ),
 )

@@ -5,15 +5,22 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
-from bot.core.errors import IntegrationError
+from bot.core.errors import IntegrationError, NotConfigured
+from bot.core.parts import State
 from bot.core.ports import Gateway, Processes
+from bot.core.rehearsal import Rehearsal
 from bot.digests.checks.workers import online_of
-from bot.digests.declaration import Declaration, Family, Finding, Limit, Terms, Unusual, at_least
+from bot.digests.declaration import Declaration, Family, Finding, Limit, Terms, Unusual, at_least, at_most
 
 TRANSACTIONS_WARN = Limit("transactions_warn_below", 1, "Payments that are expected on any day.")
 TRANSACTIONS_FAIL = Limit("transactions_fail_below", 0, "Payments of a day below which something must be broken.")
 SUCCESS_WARN = Limit("success_percent_warn_below", 99, "Percentage of payments that should succeed.")
 SUCCESS_FAIL = Limit("success_percent_fail_below", 95, "Percentage of payments that must succeed.")
+PENDING_WARN = Limit("pending_payments_warn_above", 5, "Payments that may wait for the provider's callback.")
+PENDING_FAIL = Limit("pending_payments_fail_above", 100, "Waiting payments beyond which no callback comes at all.")
+RESPONSE_WARN = Limit("response_ms_warn_above", 1000, "Milliseconds that a payment may take on average.")
+RESPONSE_FAIL = Limit("response_ms_fail_above", 5000, "The same, beyond which customers give up.")
+TEST_WARN = Limit("test_payment_seconds_warn_above", 2, "Seconds that the bot's own test payment may take.")
 
 
 async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
@@ -54,6 +61,38 @@ async def metric_of(name: str, gateway: Gateway, processes: Processes) -> float:
     return metrics[name]
 
 
+async def find_pending(terms: Terms, *, gateway: Gateway) -> Finding:
+    """Payments that wait for the provider's callback."""
+    count = await gateway.pending_payments()
+    if count is None:
+        raise NotConfigured("No probe is configured: gateway.pending.")
+    state = at_most(count, terms, warn=PENDING_WARN, fail=PENDING_FAIL)
+    return Finding(state, f"{count} pending", f"at most {terms[PENDING_WARN]:g}", "Each waits for a callback.", count)
+
+
+async def find_response(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
+    """How long a payment takes, on average since the workers were started."""
+    took = await metric_of("avg_response_time", gateway, processes)
+    state = at_most(took, terms, warn=RESPONSE_WARN, fail=RESPONSE_FAIL)
+    return Finding(state, f"{took:.0f} ms", f"at most {terms[RESPONSE_WARN]:g} ms", measure=took)
+
+
+async def find_test_payment(terms: Terms, *, rehearsal: Rehearsal) -> Finding:
+    """Whether a payment goes through now, and how long it takes: one that the service knows as a test."""
+    done = await rehearsal.rehearse()
+    if done is None:
+        raise NotConfigured("No test payment is configured: gateway.test_payment.")
+    limit = f"at most {terms[TEST_WARN]:g} s"
+    if done.turned_away:
+        return Finding(State.OK, "turned away", limit, "Maintenance is on, so that no payment is taken.")
+    value = f"{'went through' if done.ok else 'failed'} after {done.latency:.2f} s"
+    slow = State.WARN if done.latency > terms[TEST_WARN] else State.OK
+    return Finding(slow if done.ok else State.FAIL, value, limit, done.said, done.latency)
+
+
+_CAUSES = ("Workers", "Health", "Provider status", "Provider API", "Database")
+"""Of which payments that fail or wait are only the consequence."""
+
 PAYMENTS = (
     Declaration(
         "Transaction volume",
@@ -76,7 +115,42 @@ PAYMENTS = (
         unusual=Unusual.BELOW,
         family=Family.PAYMENTS,
         every=timedelta(minutes=1),
-        follows=("Workers", "Health", "Provider status", "Provider API", "Database"),
+        follows=_CAUSES,
         then=("errors", "why payments", "provider"),
+    ),
+    Declaration(
+        "Pending payments",
+        find_pending,
+        rows=("G8",),
+        limits=(PENDING_WARN, PENDING_FAIL),
+        unit="payments",
+        unusual=Unusual.ABOVE,
+        family=Family.PAYMENTS,
+        every=timedelta(minutes=2),
+        follows=_CAUSES,
+        then=("why webhook", "provider"),
+    ),
+    Declaration(
+        "Response time",
+        find_response,
+        rows=("L",),
+        limits=(RESPONSE_WARN, RESPONSE_FAIL),
+        unit="ms",
+        unusual=Unusual.ABOVE,
+        family=Family.PAYMENTS,
+        every=timedelta(minutes=2),
+        follows=("Workers", "Health", "Database", "Test payment"),
+        then=("why slow", "resources"),
+    ),
+    Declaration(
+        "Test payment",
+        find_test_payment,
+        rows=("W",),
+        limits=(TEST_WARN,),
+        unit="s",
+        unusual=Unusual.ABOVE,
+        family=Family.PAYMENTS,
+        follows=_CAUSES,
+        then=("why slow", "errors", "why payments"),
     ),
 )

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.core.errors import IntegrationError
+from bot.core.errors import IntegrationError, NotConfigured
 from bot.core.parts import State
 from bot.core.ports import Gateway, Monitor, Processes, Worker
-from bot.digests.declaration import Declaration, Finding, Limit, Terms
+from bot.core.processes import Supervisor
+from bot.core.sizes import format_size
+from bot.digests.declaration import Declaration, Finding, Limit, Terms, at_most
 
 WORKERS_FAIL = Limit("workers_fail_below", 1, "Workers that must be online.")
 LATENCY_WARN = Limit("health_seconds_warn_above", 1, "Seconds that the slowest worker may take to say it is well.")
+WORKER_MEMORY_WARN = Limit("worker_memory_percent_warn_above", 80, "Percentage of the memory at which it is replaced.")
+WORKER_MEMORY_FAIL = Limit("worker_memory_percent_fail_above", 95, "The same, right before the worker is replaced.")
+
+_LATELY = timedelta(hours=1)
 
 
 async def find_workers(terms: Terms, *, processes: Processes) -> Finding:
@@ -51,6 +57,36 @@ async def find_health(terms: Terms, *, gateway: Gateway, processes: Processes) -
     )
 
 
+async def find_restarts(terms: Terms, *, processes: Processes) -> Finding:
+    """Workers that were started again lately by the process manager."""
+    workers = await processes.workers()
+    if not workers:
+        raise IntegrationError("The process manager lists no worker.")
+    young = [w for w in workers if w.restarts and w.started_at and terms.now - w.started_at < _LATELY]
+    down = [worker for worker in workers if worker.status != "online"]
+    words = [f"worker {worker.id} is {worker.status} after {worker.restarts} restarts" for worker in down]
+    words += [f"worker {w.id} was started again within the hour, {w.restarts} times ever" for w in young]
+    state = State.FAIL if down else State.WARN if young else State.OK
+    restarts = sum(worker.restarts for worker in workers)
+    return Finding(state, f"{restarts} ever", evidence="; ".join(words), measure=restarts)
+
+
+async def find_worker_memory(terms: Terms, *, processes: Processes, supervisor: Supervisor) -> Finding:
+    """The fattest worker against the limit at which it is replaced."""
+    workers, declared = await processes.workers(), await supervisor.declared()
+    told = {worker.id: worker.memory for worker in workers if worker.memory is not None}
+    if not told:
+        raise IntegrationError("The process manager tells of no worker how much memory it has.")
+    most = max(told, key=lambda number: told[number])
+    value = f"worker {most} has {format_size(told[most])}, the most of {len(told)}"
+    limit = declared.memory_limit if declared else None
+    if not limit:
+        raise NotConfigured(f"No limit is declared to compare with: {value}.")
+    percent = 100 * told[most] / limit
+    state = at_most(percent, terms, warn=WORKER_MEMORY_WARN, fail=WORKER_MEMORY_FAIL)
+    return Finding(state, value, f"replaced at {format_size(limit)}", measure=percent)
+
+
 async def find_monitor(_terms: Terms, *, monitor: Monitor) -> Finding:
     """What the service's own health script says."""
     done = await monitor.run()
@@ -88,6 +124,24 @@ WORKERS = (
         every=timedelta(seconds=30),
         follows=("Workers",),
         then=("reload", "health", "why slow"),
+    ),
+    Declaration(
+        "Worker restarts",
+        find_restarts,
+        rows=("D1",),
+        unit="restarts",
+        follows=("Workers", "Health"),
+        then=("processes", "errors", "why memory"),
+    ),
+    Declaration(
+        "Worker memory",
+        find_worker_memory,
+        rows=("P2",),
+        limits=(WORKER_MEMORY_WARN, WORKER_MEMORY_FAIL),
+        unit="%",
+        every=timedelta(minutes=2),
+        follows=("Workers",),
+        then=("reload", "heap-snapshot", "why memory"),
     ),
     Declaration(
         "Monitor script",

@@ -66,7 +66,9 @@ function createApp(config, log) {
     openForPayments();
     await limit(clientOf(request));
     const start = Date.now();
-    const order = validated(await readJson(request));
+    const { test, ...body } = await readJson(request);
+    const order = validated(body);
+    if (test === true) return rehearse(order, start);
     const payment = { id: `pay_${crypto.randomUUID()}`, ...order, status: 'pending', created_at: new Date().toISOString() };
     const fields = { request_id: crypto.randomUUID(), payment_id: payment.id, amount: order.amount, currency: order.currency };
     log.debug('payment received', { ...fields, customer: order.customer });
@@ -84,6 +86,18 @@ function createApp(config, log) {
     metrics.payment({ ok: true, ms });
     log.info('payment completed', { ...fields, customer: order.customer, duration_ms: ms });
     return [201, { ...payment, status: 'completed', fee: feeFor(order.currency, order.amount) }];
+  }
+
+  /** All that a payment needs, asked for and not kept: it is in no list, no metric and no account. */
+  async function rehearse(order, start) {
+    try {
+      if (pool) await pool.query('SELECT 1 FROM payments LIMIT 1');
+      if (config.providerUrl) await provider.openSession(config, { ...order, test: true });
+    } catch (error) {
+      log.error('test payment failed', { code: error.code, error: error.message });
+      throw new Refusal(502, 'provider_error', 'The test payment did not go through.');
+    }
+    return [200, { status: 'completed', test: true, duration_ms: Date.now() - start }];
   }
 
   async function list(request, query) {
