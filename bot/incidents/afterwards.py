@@ -25,7 +25,7 @@ _CALL_FOR_ITEMS = re.compile(
     re.IGNORECASE,
 )
 _MARKED = re.compile(r"^\W*(?:to-?do|action(?: item)?|ai|follow[ -]?up|task)\b\s*[:\-\N{EN DASH}]\s*", re.IGNORECASE)
-_OWN = re.compile(r"^\W*(?:me|mine|i)\s*[:\-\N{EN DASH}]\s*", re.IGNORECASE)
+_OWN = re.compile(r"^\W*(?:me|mine|i|ich|moi|yo|eu)\s*[:\-\N{EN DASH}]\s*", re.IGNORECASE)
 _MINE = re.compile(
     rf"{_OWN.pattern}|\b(?:i'?ll|i will|i'?d like|i'?m going to|i put|taking (?:it|this|that)|ich (?:mache|schreibe)"
     r"|je (?:m'en occupe|prends)|yo (?:me|lo))\b|(?:^|[.,;]\s*)(?:me|mine|on me)(?:,[^.]*)?[.!]?\s*$",

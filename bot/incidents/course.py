@@ -12,13 +12,27 @@ from bot.incidents.bots import Kind
 from bot.incidents.chosen import Moment, Source
 from bot.incidents.conversation import Conversation
 from bot.incidents.lexicon import Cue
-from bot.incidents.weighing import AFFECTED, CODE, FAILS, FIGURES, LOOKS, REOPENS, Weight
+from bot.incidents.times import Time
+from bot.incidents.units import Unit
+from bot.incidents.weighing import (
+    AFFECTED,
+    AGREED,
+    ALL_WELL,
+    BETTER,
+    CODE,
+    DONE,
+    FAILS,
+    FIGURES,
+    LOOKS,
+    PERSISTS,
+    REOPENS,
+    Weight,
+)
 
 _ALIKE = timedelta(minutes=3)
 """Times this near each other are told of one moment."""
 
 _LONGEST_HIDDEN = timedelta(days=7)
-_SOON = timedelta(minutes=15)
 _JUST = timedelta(hours=1)
 _CHANGE_BEFORE = timedelta(hours=2)
 _LOOK_BACK = 6
@@ -81,7 +95,11 @@ def _detected(weights: Sequence[Weight], conversation: Conversation) -> Moment:
         if unit.kind == Kind.ALARM:
             return Moment(unit.main.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
         if unit.kind is None and {FAILS, AFFECTED, CODE, FIGURES} & weight.points.keys():
-            since = [time.at for time in weight.times if Cue.BEGAN in time.cues and unit.main.at - time.at < _JUST]
+            since = [
+                time.at
+                for time in weight.times
+                if {Cue.BEGAN, Cue.NOTICED} <= time.cues and unit.main.at - time.at < _JUST
+            ]
             if since:
                 return Moment(since[0], f"told by {unit.main.name}", (unit.main.ts,))
             return Moment(unit.main.at, f"reported by {unit.main.name}", (unit.main.ts,))
@@ -92,30 +110,37 @@ def _detected(weights: Sequence[Weight], conversation: Conversation) -> Moment:
 
 
 def _starts(weights: Sequence[Weight], detected: datetime) -> Iterator[_Claim]:
-    """What people say of its beginning, which is not after it was noticed."""
+    """What people say of its beginning, which is not after it was noticed, and what bots show of it."""
     for number, weight in enumerate(weights):
-        unit, how = weight.unit, f"told by {weight.unit.main.name}"
-        source = tuple(each.ts for each in unit.said)
+        unit = weight.unit
         before = weights[max(0, number - _LOOK_BACK) : number]
+        source = tuple(each.ts for each in unit.said)
         times = [time for time in weight.times if _may_be_start(time.at, detected)]
         if not times and _OUR_START.search(unit.text):
-            yield from _meant(before, unit.main.thread_ts, detected, how, source)
+            yield from _meant(before, unit, detected)
         for time in times:
-            strength = 0.3
-            if Cue.STARTS in time.cues:
-                strength = 3.0
-            elif weight.closes or _asked_when(before, unit.main.author):
-                strength = 2.5
-            elif Cue.BEGAN in time.cues:
-                strength = 1.8
-            if Cue.HEDGES in time.cues or forms.ASKS.search(unit.main.text):
-                strength *= 0.5
-            yield _Claim(time.at, strength + 0.5 * unit.corrected, how, source)
+            yield _Claim(time.at, _strength(weight, time, before), f"told by {unit.main.name}", source)
         if unit.kind == Kind.ALARM and unit.main.at == detected and (lasted := _FOR.search(unit.text)):
             size = timedelta(minutes=1) if lasted[2].lower().startswith("m") else timedelta(hours=1)
             yield _Claim(unit.main.at - int(lasted[1]) * size, 0.5, f"measured by {unit.main.name}", source)
         if unit.kind == Kind.SHIPPED and timedelta() < detected - unit.main.at < _CHANGE_BEFORE:
             yield _Claim(unit.main.at, 0.8, f"the change before it, told by {unit.main.name}", source)
+
+
+def _strength(weight: Weight, time: Time, before: Sequence[Weight]) -> float:
+    """How surely a time that is told is that of the beginning."""
+    strength = 0.3
+    if weight.unit.kind is not None:
+        return strength  # what a bot counts from is its own window
+    if Cue.STARTS in time.cues:
+        strength = 3.0
+    elif weight.closes or _asked_when(before, weight.unit.main.author):
+        strength = 2.5
+    elif Cue.BEGAN in time.cues:
+        strength = 1.8
+    if Cue.HEDGES in time.cues or forms.ASKS.search(weight.unit.main.text):
+        strength *= 0.5
+    return strength + 0.5 * weight.unit.corrected
 
 
 def _may_be_start(at: datetime, detected: datetime) -> bool:
@@ -127,13 +152,14 @@ def _asked_when(before: Sequence[Weight], author: str) -> bool:
     return any(Cue.WHEN in weight.unit.cues and weight.unit.main.author != author for weight in before[-3:])
 
 
-def _meant(before: Sequence[Weight], thread: str, detected: datetime, how: str, source: Source) -> Iterator[_Claim]:
+def _meant(before: Sequence[Weight], unit: Unit, detected: datetime) -> Iterator[_Claim]:
     """The last time that was told in the same thread, by whoever says "that is our start" of it."""
+    thread = unit.main.thread_ts
     for weight in reversed(before):
         if not thread or thread in {weight.unit.main.thread_ts, weight.unit.main.ts}:
             for time in weight.times:
                 if _may_be_start(time.at, detected):
-                    yield _Claim(time.at, 3.0, how, (*source, weight.unit.main.ts))
+                    yield _Claim(time.at, 3.0, f"told by {unit.main.name}", (unit.main.ts, weight.unit.main.ts))
                     return
 
 
@@ -186,28 +212,45 @@ def _mitigated(weights: Sequence[Weight], started: datetime | None, resolved: da
     if claims:
         best = max(claims, key=lambda claim: (claim.strength, claim.at, claim.source))
         return Moment(best.at, best.how, best.source)
-    until = [weight for weight in weights if resolved is None or weight.unit.main.at <= resolved]
-    clear = next((w.unit.main for w in reversed(until) if w.unit.kind == Kind.CLEAR and w.total > _STANDS), None)
-    change = _change_that_helped(until, clear.at if clear else None)
-    if change:
-        main = change.unit.main
-        return Moment(main.at, f"the change after which it was better, by {main.name}", (main.ts,))
-    if clear:
-        return Moment(clear.at, f"all-clear, by {clear.name}", (clear.ts,))
+    until = [weight for weight in weights if resolved is None or weight.unit.main.at < resolved]
+    for found, how in (
+        (_change_that_helped(until), "the first change after the last trouble"),
+        (next((w for w in reversed(until) if w.unit.kind == Kind.CLEAR and w.total > _STANDS), None), "all-clear"),
+        (
+            next((w for w in reversed(until) if {BETTER, ALL_WELL} & w.points.keys()), None),
+            "the last word that it is better",
+        ),
+    ):
+        if found:
+            return Moment(found.unit.main.at, f"{how}, by {found.unit.main.name}", (found.unit.main.ts,))
     return Moment(None, "nobody said what ended the impact")
 
 
-def _change_that_helped(weights: Sequence[Weight], clear: datetime | None) -> Weight | None:
-    """The last change just before the all-clear; else the first one after the last alert."""
-    changes = [w for w in weights if w.unit.kind in {Kind.RESULT, Kind.SHIPPED} and w.total > _STANDS]
-    changes = [w for w in changes if LOOKS not in w.points]
-    if clear:
-        before = [w for w in changes if timedelta() <= clear - w.unit.main.at <= _SOON]
-        if before:
-            return before[-1]
-    trouble = [w.unit.main.at for w in weights if w.unit.kind == Kind.ALARM and w.total > _STANDS]
-    after = [w for w in changes if trouble and w.unit.main.at > trouble[-1]]
-    return next(iter((*after[:1], *changes[-1:])), None)
+def _change_that_helped(weights: Sequence[Weight]) -> Weight | None:
+    """The first change after the last alert or word that it goes on; the last change where nothing came after."""
+    last: datetime | None = None
+    changes: list[Weight] = []
+    for weight in weights:
+        if _is_trouble(weight):
+            last = weight.unit.main.at
+        elif _is_change(weight):
+            changes.append(weight)
+    after = (change for change in changes if last is not None and change.unit.main.at > last)
+    return next(after, changes[-1] if changes else None)
+
+
+def _is_trouble(weight: Weight) -> bool:
+    if weight.unit.kind is None:
+        return PERSISTS in weight.points and bool({FAILS, FIGURES, CODE} & weight.points.keys())
+    return weight.unit.kind == Kind.ALARM and weight.total > _STANDS
+
+
+def _is_change(weight: Weight) -> bool:
+    if LOOKS in weight.points or weight.total <= _STANDS:
+        return False
+    if weight.unit.kind is None:
+        return DONE in weight.points or {AGREED, CODE} <= weight.points.keys()
+    return weight.unit.kind in {Kind.RESULT, Kind.SHIPPED}
 
 
 def _mitigations(weights: Sequence[Weight], started: datetime | None) -> Iterator[_Claim]:

@@ -22,6 +22,7 @@ class Cue(Enum):
     CAUSE = auto()
     RULES_OUT = auto()
     FAILS = auto()
+    PERSISTS = auto()
     AFFECTED = auto()
     DONE = auto()
     FINISHED = auto()
@@ -35,6 +36,7 @@ class Cue(Enum):
     STARTS = auto()
     WHEN = auto()
     LEADS = auto()
+    NOTICED = auto()
     HEDGES = auto()
     ELSEWHERE = auto()
     EXPECTED = auto()
@@ -70,12 +72,15 @@ _TABLE: Mapping[Cue, str] = {
         descartad* não_é
     """,
     Cue.FAILS: """
-        worse worsen* again still climbing rising spik* growing going_up not_fixed not_gone not_over not_better
-        everyone everybody nobody_can all_down all_failing broke broken break breaks down fail* crash* hang hangs
-        hanging hung stuck timeout timeouts timing_out slow slower slowly error errors dead dying drop drops dropped
-        dropping lost missing unreachable outage oom full empty exhaust* backed_up backlog degraded corrupt* frozen
-        refus* reject* wrong schlimmer wieder immer_noch kaputt ausfall* fehler steht langsam encore toujours panne
-        erreur* lent lente otra_vez sigue caíd* falla* errores lento de_novo fora_do_ar erro erros
+        again climbing rising spik* growing going_up everyone everybody nobody_can all_down all_failing broke broken
+        break breaks down fail* crash* hang hangs hanging hung stuck timeout timeouts timing_out slow slower slowly
+        error errors dead dying drop drops dropped dropping lost missing unreachable outage oom full empty exhaust*
+        backed_up backlog degraded corrupt* frozen refus* reject* wrong kaputt ausfall* fehler steht langsam panne
+        erreur* lent lente caíd* falla* errores lento fora_do_ar erro erros
+    """,
+    Cue.PERSISTS: """
+        still worse worsen* not_fixed not_gone not_over not_better no_effect didnt_help didnt_work didnt_take
+        schlimmer immer_noch encore toujours otra_vez sigue peor de_novo ainda pior
     """,
     Cue.AFFECTED: """
         customer* user users client* merchant* order orders request requests payment* ticket tickets call calls
@@ -122,8 +127,8 @@ _TABLE: Mapping[Cue, str] = {
         its_over this_is_over were_over all_over were_done all_done now_done its_solved all_solved closing
         im_closing incident_over incident_is_over incident_closed incident_is_closed incident_done incident_resolved
         incident_is_resolved issue_closed issue_resolved all_clear stand_down standing_down wrap_up wrapping_up
-        wrap_this_up thats_a_wrap end_of_incident call_it_done calling_it erledigt gelöst entwarnung schliesse
-        schließe schließen résolu* clôtur* on_ferme terminé resuelt* cerramos solucionad* resolvid* encerr*
+        wrap_this_up thats_a_wrap end_of_incident call_it_done erledigt gelöst entwarnung schliesse schließe
+        schließen résolu* clôtur* on_ferme terminé resuelt* cerramos solucionad* resolvid* encerr*
     """,
     Cue.NOT_YET: """
         not_yet not_resolved not_closed not_closing not_over before until til till if when once can_i can_we then_i
@@ -144,12 +149,18 @@ _TABLE: Mapping[Cue, str] = {
         commencé inicio empezó início começou triggered when_it_broke
     """,
     Cue.WHEN: "when what_time since_when wann seit_wann quand cuándo desde_cuándo quando",
+    Cue.NOTICED: """
+        phone phoned call called calling calls wrote writes report reports reported notice noticed notices saw seen
+        paged alert alerted complain* ticket tickets ringing rang anruf* gemeldet bemerkt llama* avisa* appel*
+        signalé remarqué
+    """,
     Cue.LEADS: """
-        im_ic im_the_ic im_lead im_leading im_in_charge im_commander im_incident take_ic taking_ic take_the_ic
-        take_the_lead taking_the_lead taking_lead taking_command ill_take_over taking_point have_ic have_the_ic
-        have_the_lead ic incident_commander incident_lead incident_manager youre_leading commander moving_ic
-        moving_the_lead handing_the_lead handing_over handing_lead passing_the_lead hand_over handover handoff
-        einsatzleit* übernehme übergabe je_prends tomo_el_mando lidero assumo
+        coordinating im_coordinating im_ic im_the_ic im_lead im_leading im_in_charge im_commander im_incident
+        take_ic taking_ic take_the_ic take_the_lead taking_the_lead taking_lead taking_command ill_take_over
+        taking_point have_ic have_the_ic have_the_lead ic incident_commander incident_lead incident_manager
+        youre_leading commander moving_ic moving_the_lead handing_the_lead handing_over handing_lead
+        passing_the_lead hand_over handover handoff einsatzleit* übernehme übergabe je_prends tomo_el_mando lidero
+        assumo
     """,
     Cue.HEDGES: """
         could_be may_be maybe might perhaps bet guess suspect i_think probably possibly wonder theory what_if

@@ -44,7 +44,7 @@ _REASONS = {
     "shows code or an error": Phase.DIAGNOSE,
     "objects": Phase.DIAGNOSE,
 }
-_SYMPTOMS = ("tells that something fails", "tells who is affected")
+_SYMPTOMS = ("tells that something fails", "tells that it goes on", "tells who is affected")
 
 
 def phase_of(weight: Weight, course: Course) -> Phase:

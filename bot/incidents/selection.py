@@ -13,14 +13,16 @@ from bot.incidents.conversation import Acted, Conversation
 from bot.incidents.course import Course, read_course
 from bot.incidents.phases import ACTS, phase_of
 from bot.incidents.units import Unit, gather
-from bot.incidents.weighing import Weight, weigh
+from bot.incidents.weighing import LOOKS, Weight, weigh
 
 __all__ = ["ActionItem", "Chosen", "Moment", "Phase", "Quote", "Selection", "Source", "select"]
 
 MOST = 40
-_CANDIDATES = 12
+_BESIDE = 4
 _NEAR = timedelta(minutes=4)
-_LEAST = 2.2
+_SYSTEM = frozenset({Kind.ALARM, Kind.CLEAR, Kind.RESULT})
+_FEW = 5
+_LEAST = 1.7
 
 
 def select(conversation: Conversation) -> Selection:
@@ -53,7 +55,7 @@ def select(conversation: Conversation) -> Selection:
 
 def budget(messages: int) -> int:
     """How many entries are chosen by rules."""
-    return min(MOST, round(6 + 0.08 * messages), round(12 + 0.06 * messages))
+    return min(MOST, max(_FEW, round(0.28 * messages)), round(9 + 0.065 * messages))
 
 
 def choose(weights: Sequence[Weight], count: int) -> list[Weight]:
@@ -67,10 +69,10 @@ def choose(weights: Sequence[Weight], count: int) -> list[Weight]:
     def take(number: int) -> None:
         chosen.append(number)
         left.pop(number)
-        for other in range(number - 5, number + 6):
-            if other in left and weights[other].unit.kind not in {Kind.ALARM, Kind.CLEAR, Kind.RESULT}:
-                near = 1.0 if abs(weights[other].unit.main.at - weights[number].unit.main.at) <= _NEAR else 0.4
-                left[other] -= near * (1.3 if related(weights[number].unit, weights[other].unit) else 0.3)
+        for other in range(number - _BESIDE, number + _BESIDE + 1):
+            if other in left and (weights[other].unit.kind not in _SYSTEM or LOOKS in weights[other].points):
+                near = 1.0 if abs(weights[other].unit.main.at - weights[number].unit.main.at) <= _NEAR else 0.5
+                left[other] -= near * (1.1 if related(weights[number].unit, weights[other].unit) else 0.4)
                 heapq.heappush(heap, (-left[other], other))
 
     for number in marked:

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 _AHEAD = timedelta(minutes=2)
 """How far the clock that somebody read may be ahead of Slack's."""
 
+_COMING = timedelta(hours=6)
+"""A clock time that comes within this is not of yesterday: `next update at 16:40`."""
+
 _REGIONS = {
     "America/New_York": "et est edt",
     "America/Chicago": "ct cst cdt",
@@ -186,7 +189,7 @@ def _moment(
         elif weekday := _WEEKDAY.search(around):
             number = next(i for i, day in enumerate(_DAYS) if weekday[0].lower().startswith(day)) // 4
             moment -= timedelta(days=(here.weekday() - number) % 7)
-        elif moment > here + _AHEAD:
+        elif moment > here + _COMING:
             moment -= timedelta(days=1)
         if moment <= here + _AHEAD:
             candidates.append(min(moment, here).astimezone(UTC))

@@ -16,6 +16,7 @@ from bot.incidents.told import CORRECTS
 
 _BURST = timedelta(seconds=75)
 _LONGEST_BURST = 4
+_OUTCOME = timedelta(minutes=10)
 _STORM = timedelta(minutes=2)
 _CORRECTION = timedelta(minutes=5)
 _ANSWER = timedelta(minutes=6)
@@ -80,6 +81,7 @@ def gather(said: Iterable[Said]) -> list[Unit]:
     own: dict[tuple[str, str], Unit] = {}
     calls: dict[str, datetime] = {}
     command: Unit | None = None
+    change: Unit | None = None
     for each in said:
         place, mine = each.thread_ts, own.get((each.thread_ts, each.author))
         if mine and _continues(each, mine, last[place]):
@@ -87,6 +89,11 @@ def gather(said: Iterable[Said]) -> list[Unit]:
             last[place] = mine
             continue
         unit = _begin(each)
+        if unit.kind == Kind.RESULT:
+            change = unit
+        elif unit.kind == Kind.CLEAR and change and each.at - change.end <= _OUTCOME:
+            change.answers.append(each)
+            unit.part, change = True, None
         if each.bot:
             if command and each.at - command.end > _RESULT:
                 command = None
@@ -94,6 +101,7 @@ def gather(said: Iterable[Said]) -> list[Unit]:
                 unit.kind = Kind.RESULT
                 unit.answers.append(command.main)
                 command.part, command = True, None
+                change = unit
         else:
             called = calls.pop(each.name, None)
             unit.called = called is not None and each.at - called <= _CALL

@@ -58,7 +58,7 @@ class Vocabulary:
     def shared_with_people(self, unit: Unit) -> float:
         """How much the message of a bot is about what people talk of."""
         found = (self._weights.get(word, 0.0) for word in unit.words if word in self._spoken)
-        return 0.5 * sum(heapq.nlargest(_TOP - 1, found))
+        return max(self._least, 0.5 * sum(heapq.nlargest(_TOP - 1, found)))
 
     def brought_up(self, unit: Unit, number: int) -> int:
         """How many words were first said in this one, the `number`th, and then by others."""

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.incidents import forms
 from bot.incidents.bots import Kind, alert_key
@@ -29,6 +29,12 @@ FAILS = "tells that something fails"
 CODE = "shows code or an error"
 FINDS = "finds something"
 ASKS = "asks"
+DONE = "tells what was done"
+BETTER = "tells that it is better"
+PART = "told with another"
+PERSISTS = "tells that it goes on"
+AGREED = "agreed to"
+ALL_WELL = "tells that all succeed"
 HEDGES = "is not sure"
 """Reasons that others ask for."""
 
@@ -36,19 +42,31 @@ _CUES = (
     (FINDS, 1.1, Cue.FINDS),
     ("rules something out", 1.0, Cue.RULES_OUT),
     (FAILS, 0.8, Cue.FAILS),
+    (PERSISTS, 0.8, Cue.PERSISTS),
     (AFFECTED, 0.8, Cue.AFFECTED),
-    ("tells what was done", 1.2, Cue.DONE),
-    ("tells that it is better", 0.8, Cue.BETTER),
+    (DONE, 1.2, Cue.DONE),
+    (BETTER, 0.8, Cue.BETTER),
 )
 _FORMS = (
     ("names a ticket", 0.7, forms.TICKET),
     ("quotes somebody", 0.7, forms.QUOTES),
     ("objects", 1.0, forms.OBJECTS),
 )
+_BOTS = {
+    Kind.SHIPPED: ("a release", 1.0, 2.0),
+    Kind.OPENED: ("an incident is opened", 1.5, 0.0),
+    Kind.BUILD: ("a build", -1.5, 1.0),
+    Kind.OTHER: ("a bot", -0.5, 1.0),
+}
+"""Reason, points, and the most that is added for being about what people talk of."""
+
 _FADES = 0.6
 """What each further hint of one message counts of the one before: a long message has them all."""
 
 _SILENCE = timedelta(minutes=5)
+_OUTCOME = timedelta(minutes=15)
+"""How long after a change its outcome is told."""
+
 _NEWS = timedelta(seconds=100)
 _AT_ONCE = 4
 """Messages after one in which others answer at once."""
@@ -97,6 +115,7 @@ class _Channel:
     replies: Counter[str]
     fired: set[tuple[str, ...]] = field(default_factory=set)
     actors: set[str] = field(default_factory=set)
+    acted_at: datetime | None = None
 
 
 def weigh(units: Sequence[Unit], conversation: Conversation) -> list[Weight]:
@@ -133,35 +152,36 @@ def _mark_the_end(weights: Sequence[Weight]) -> None:
 
 
 def _weigh_bot(weight: Weight, channel: _Channel, number: int) -> None:
-    unit, known = weight.unit, channel.vocabulary
-    shared = known.shared_with_people(unit)
-    match unit.kind:
-        case Kind.RESULT:
-            weight.add("what was done", 4.2)
-            channel.actors.add(unit.main.author)
-            if Cue.LOOKS in hear(unit.text):
-                weight.add(LOOKS, -1.6)
-        case Kind.ALARM:
-            key = alert_key(unit.text)
-            first = 2.4 if channel.fired else 3.2
-            weight.add("an alert", 1.6 if key in channel.fired else first)
-            channel.fired.add(key)
-            weight.add("about what people talk of", min(1.2, 0.4 * shared) if shared else -1.5)
-        case Kind.CLEAR:
-            weight.add("an alert is over", 2.4 if alert_key(unit.text) in channel.fired else 0.0)
-            weight.add("about what people talk of", min(1.2, 0.4 * shared) if shared else -1.5)
-        case _ if unit.main.author in channel.actors:
-            weight.add("what came of it", 3.0 if Cue.FINISHED in unit.cues else min(2.0, shared))
-        case Kind.SHIPPED:
-            weight.add("a release", 1.0 + min(2.0, 0.7 * shared))
-        case Kind.OPENED:
-            weight.add("an incident is opened", 1.5)
-        case Kind.BUILD:
-            weight.add("a build", min(1.0, 0.3 * shared) - 1.5)
-        case _:
-            weight.add("a bot", min(1.0, 0.3 * shared) - 0.5)
+    unit = weight.unit
+    shared = channel.vocabulary.shared_with_people(unit)
+    if unit.kind == Kind.RESULT:
+        weight.add("what was done", 4.2)
+        weight.add(LOOKS, -1.6 * (Cue.LOOKS in hear(unit.text)))
+        channel.actors.add(unit.main.author)
+        channel.acted_at = unit.main.at
+    elif unit.kind in {Kind.ALARM, Kind.CLEAR}:
+        _weigh_alert(weight, channel, shared)
+    elif unit.main.author in channel.actors:
+        weight.add("what came of it", 3.0 if Cue.FINISHED in unit.cues else min(2.0, shared))
+    else:
+        reason, points, most = _BOTS[unit.kind or Kind.OTHER]
+        weight.add(reason, points + min(most, 0.7 * shared))
+    if unit.part:
+        weight.add(PART, -2.5)
     if unit.kind != Kind.RESULT and _explained_away(channel.units, number):
         weight.add("explained away", -2.0)
+
+
+def _weigh_alert(weight: Weight, channel: _Channel, shared: float) -> None:
+    """The first of its kind weighs most; what nobody talks of is of something else."""
+    key = alert_key(weight.unit.text)
+    if weight.unit.kind == Kind.CLEAR:
+        weight.add("an alert is over", 2.4 if key in channel.fired else 0.0)
+    else:
+        first = 2.4 if channel.fired else 3.2
+        weight.add("an alert", 1.6 if key in channel.fired else first)
+        channel.fired.add(key)
+    weight.add("about what people talk of", min(1.2, 0.4 * shared) if shared else -1.5)
 
 
 def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
@@ -172,10 +192,17 @@ def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
         weight.add(reason, points * _FADES**place)
     for reason, points in (*_deeds(weight), *_doubts(unit), *_roles(unit, channel, lead=lead)):
         weight.add(reason, points)
-    weight.add("brings up what others take up", min(1.5, 0.5 * channel.vocabulary.brought_up(unit, number)))
+    weight.add("brings up what others take up", min(1.2, 0.4 * channel.vocabulary.brought_up(unit, number)))
     weight.add("about what others talk of", min(1.6, 0.8 * topic))
     weight.add("answered at once", _noticed(channel.units, number))
     weight.add("after a silence", _silence(channel.units, number))
+    if (
+        channel.acted_at
+        and unit.main.at - channel.acted_at <= _OUTCOME
+        and {FIGURES, FAILS, BETTER, CODE} & weight.points.keys()
+    ):
+        weight.add("what came of it", 0.8)
+        channel.acted_at = None
     if channel.replies[unit.main.ts] >= _DISCUSSED:
         weight.add("others discuss it", 0.6)
 
@@ -194,7 +221,7 @@ def _hints(unit: Unit, topic: float, *, lead: bool) -> Iterator[tuple[float, str
         if figures := len(forms.MEASURE.findall(unit.text)):
             yield min(1.5, 0.9 * figures), FIGURES
         if forms.ALL_OF.search(unit.text):
-            yield 1.2, "tells that all succeed"
+            yield 1.2, ALL_WELL
         if forms.CHANGES.search(unit.text):
             yield 1.0, "tells a change"
 
@@ -216,7 +243,7 @@ def _deeds(weight: Weight) -> Iterator[tuple[str, float]]:
     if unit.corrected:
         yield "corrected", 0.8
     if unit.answers:
-        yield "agreed to", 1.6
+        yield AGREED, 1.6
     if unit.main.files:
         yield "shows a file", 0.5
 
@@ -232,7 +259,7 @@ def _doubts(unit: Unit) -> Iterator[tuple[str, float]]:
     if Cue.HEDGES in unit.cues:
         yield HEDGES, -1.0
     if unit.part:
-        yield "told with another", -2.5
+        yield PART, -2.5
     if len(unit.words) <= _LITTLE and not evidence:
         yield "says little", -1.0
 
@@ -245,6 +272,8 @@ def _roles(unit: Unit, channel: _Channel, *, lead: bool) -> Iterator[tuple[str, 
         yield "takes or gives the lead", 2.0
     if unit.called:
         yield "was asked for", 0.8
+    if lead and unit.length > _AT_ONCE and Cue.YES in hear(" ".join(unit.text.split()[:2])):
+        yield "says yes to something", 1.0
     named = channel.names.intersection(_WORD.findall(unit.text.lower())) - {unit.main.name.lower()}
     if len(named) > 1:
         yield "tells several people what to do", 1.2 if lead else 0.5

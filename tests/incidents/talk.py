@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from bot.incidents.chosen import Chosen
 from bot.incidents.conversation import Acted, Conversation, Person, Said
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -53,3 +57,51 @@ def moment(clock: str) -> datetime:
 def key(clock: str) -> str:
     """The ts of what was said then."""
     return f"{moment(clock).timestamp():.6f}"
+
+
+CASES = Path(__file__).parent / "cases"
+_LINE = re.compile(
+    r"(?P<entry>\S) (?P<clock>[\d:]+) (?P<name>\w+)(?P<bot>\[bot\])?(?: > (?P<thread>[\d:]+))?: (?P<text>.*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A conversation of `cases` with what a person would keep: each entry with the keys that it may rest on."""
+
+    conversation: Conversation
+    entries: dict[str, set[str]]
+    moments: dict[str, datetime]
+
+
+def read_case(name: str) -> Case:
+    """A line is the letter of its entry or a dot, the time, the author, and the text; `#` begins a remark."""
+    parts: list[Said] = []
+    entries: dict[str, set[str]] = {}
+    moments: dict[str, datetime] = {}
+    for line in (CASES / f"{name}.txt").read_text().splitlines():
+        if line.startswith("#"):
+            words = line.split()[1:]
+            if words[0] == "started":
+                moments = {key: moment(clock) for key, clock in zip(words[::2], words[1::2], strict=True)}
+            continue
+        match = _LINE.fullmatch(line)
+        assert match, line
+        bot = bool(match["bot"])
+        who = "" if bot else f"U{match['name'].upper()}"
+        thread = match["thread"] or ""
+        parts.append(said(match["clock"], match["name"], match["text"], thread=thread, bot=bot, user=who))
+        if match["entry"] != ".":
+            entries.setdefault(match["entry"], set()).add(key(match["clock"]))
+    return Case(talk(*parts), entries, moments)
+
+
+def found(case: Case, chosen: Iterable[Chosen]) -> tuple[float, float]:
+    """Precision and recall of what was chosen, each human entry counted once."""
+    left = dict(case.entries)
+    sources = [set(entry.source) for entry in chosen]
+    for source in sources:
+        hit = next((letter for letter, keys in left.items() if keys & source), None)
+        left.pop(hit or "", None)
+    hits = len(case.entries) - len(left)
+    return hits / len(sources), hits / len(case.entries)

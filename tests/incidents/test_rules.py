@@ -1,0 +1,268 @@
+"""Single rules of the choice: what is told as one, what is left out, and what the timeline can be asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.incidents.chosen import Phase, Selection
+from bot.incidents.conversation import Said
+from bot.incidents.selection import budget, select
+from tests.incidents.talk import found, key, moment, read_case, said, talk
+
+CHATTER = tuple(
+    said(f"10:{minute:02d}:30", "tim", text) for minute, text in enumerate(("hi", "hm", "ok", "lunch?") * 6)
+)
+"""What is said in every channel, and belongs in no timeline."""
+
+
+def chosen(*messages: Said) -> Selection:
+    return select(talk(*messages))
+
+
+def sources(*messages: Said) -> list[tuple[str, ...]]:
+    return [entry.source for entry in chosen(*CHATTER, *messages).entries]
+
+
+def test_a_burst_of_one_author_is_one_entry_with_all_its_words() -> None:
+    (entry,) = chosen(
+        said("11:00:00", "ana", "checkout fails"), said("11:00:20", "ana", "503 on every request of 40 customers")
+    ).entries
+
+    assert entry.source == (key("11:00:00"), key("11:00:20"))
+    assert entry.text == "checkout fails\n503 on every request of 40 customers"
+
+
+def test_a_burst_ends_where_another_speaks_or_some_time_passes() -> None:
+    first, second, third = (
+        said("11:00:00", "ana", "checkout fails, 503 for 40 customers"),
+        said("11:00:20", "bo", "same here, 503 for 12 customers"),
+        said("11:00:40", "ana", "and 504 for 9 customers"),
+    )
+
+    assert all(len(source) == 1 for source in sources(first, second, third))
+
+
+def test_a_correction_belongs_to_what_it_puts_right_though_others_spoke_between() -> None:
+    kept = sources(
+        said("11:00", "ana", "it started 10:41 with 30 failed orders"),
+        said("11:01", "bo", "really?"),
+        said("11:02", "ana", "sorry, 10:14"),
+    )
+
+    assert (key("11:00"), key("11:02")) in kept
+
+
+def test_a_yes_is_told_with_the_question_that_it_answers() -> None:
+    selection = chosen(
+        *CHATTER,
+        said("10:50", "alerts", "[FIRING] OrdersFailing"),
+        said("11:00", "ana", "I'd rather put the banner up than lose orders. @bo ok?"),
+        said("11:01", "bo", "do it"),
+    )
+
+    (entry,) = (entry for entry in selection.entries if key("11:00") in entry.source)
+    assert entry.source == (key("11:00"), key("11:01"))
+    assert entry.text.endswith(" — bo: do it")
+    assert entry.phase is Phase.DECIDE
+
+
+def test_a_command_is_told_with_what_came_of_it() -> None:
+    kept = sources(
+        said("11:00", "ana", "!ops maintenance on"), said("11:00:40", "robot", "Maintenance is on: gw-1, gw-2")
+    )
+
+    assert kept == [(key("11:00:40"), key("11:00"))]
+
+
+def test_an_all_clear_soon_after_a_change_is_told_with_it() -> None:
+    kept = sources(
+        said("11:00", "alerts", "[FIRING] OrdersFailing"),
+        said("11:10", "robot", "orders-api restarted (by ana)"),
+        said("11:14", "alerts", "[RESOLVED] OrdersFailing"),
+    )
+
+    assert kept == [(key("11:00"),), (key("11:10"), key("11:14"))]
+
+
+def test_a_storm_of_one_bots_alerts_is_one_entry() -> None:
+    storm = [said(f"11:00:{second:02d}", "alerts", f"[FIRING] Down{second}") for second in (0, 20, 40)]
+
+    assert sources(*storm) == [tuple(each.ts for each in storm)]
+
+
+def test_an_alert_that_people_explain_away_weighs_less_than_one_that_they_take_up() -> None:
+    kept = sources(
+        said("11:00", "alerts", "[FIRING] DiskFull on backup-1"),
+        said("11:01", "bo", "that's planned, ignore"),
+        said("11:20", "alerts", "[FIRING] OrdersFailing on shop-1"),
+        said("11:21", "bo", "orders fail on shop-1 for 30 customers"),
+    )
+
+    assert (key("11:20"),) in kept
+    assert (key("11:00"),) not in kept
+
+
+def test_what_happens_in_staging_is_left_out() -> None:
+    assert sources(said("11:00", "alerts", "[FIRING] OrdersFailing (staging)")) == []
+
+
+def test_people_without_anything_to_say_are_left_out() -> None:
+    assert chosen(*CHATTER).entries == ()
+
+
+@pytest.mark.parametrize("marks", [1, 30])
+def test_every_mark_of_people_is_kept_and_leaves_room_for_others(marks: int) -> None:
+    talked = [said(f"11:{minute:02d}", "ana", f"503 for {minute} customers of shop-{minute}") for minute in range(20)]
+    marked = [said(f"12:{minute:02d}", "bo", "hm", marked=("UANA",)) for minute in range(marks)]
+
+    kept = {key for source in sources(*talked, *marked) for key in source}
+
+    assert {each.ts for each in marked} <= kept
+    assert kept & {each.ts for each in talked}
+
+
+@pytest.mark.parametrize(("messages", "most"), [(0, 5), (20, 6), (100, 16), (400, 35), (100_000, 40)])
+def test_the_budget_grows_with_the_talk_and_ends_at_forty(messages: int, most: int) -> None:
+    assert budget(messages) == most
+
+
+@pytest.mark.parametrize(
+    ("words", "severity"),
+    [
+        ("ok sev high, I'm IC", "High"),
+        ("declaring this a SEV-1", "Critical"),
+        ("sev2, bridge is open", "High"),
+        ("that's an incident. medium.", "Medium"),
+        ("schweregrad: critical", "Critical"),
+        ("false alarm, sorry", "Low"),
+        ("P1 is open with the vendor", None),
+        ("the traffic is high", None),
+    ],
+)
+def test_the_severity_is_what_people_call_the_incident(words: str, severity: str | None) -> None:
+    found_severity = chosen(*CHATTER, said("11:00", "ana", words)).severity
+
+    assert (found_severity.text if found_severity else None) == severity
+
+
+def test_the_last_severity_counts() -> None:
+    selection = chosen(said("11:00", "ana", "sev medium"), said("12:00", "ana", "this is sev high now"))
+
+    assert selection.severity is not None
+    assert (selection.severity.text, selection.severity.source) == ("High", (key("12:00"),))
+
+
+def test_the_start_is_what_people_say_and_not_when_somebody_noticed() -> None:
+    selection = chosen(
+        said("11:00", "alerts", "[FIRING] OrdersFailing 12% > 1% for 5m"),
+        said("11:04", "ana", "first failed order in the log is 10:41"),
+        said("11:05", "bo", "their page puts the start at 10:42"),
+        said("11:06", "ana", "next update 11:30"),
+    )
+
+    assert selection.started.at == moment("10:42")
+    assert key("11:04") in selection.started.source
+    assert selection.detected.at == moment("11:00")
+
+
+def test_a_start_that_was_put_right_counts_as_the_last_word_has_it() -> None:
+    selection = chosen(
+        said("11:00", "alerts", "[FIRING] OrdersFailing"),
+        said("11:04", "ana", "so it started 10:51"),
+        said("11:05", "ana", "sorry, 10:15 not 10:51"),
+    )
+
+    assert selection.started.at == moment("10:15")
+
+
+def test_without_a_word_on_the_start_it_says_that_only_the_notice_is_known() -> None:
+    selection = chosen(said("11:00", "alerts", "[FIRING] OrdersFailing"))
+
+    assert selection.started.at == moment("11:00")
+    assert "nobody said when it began" in selection.started.how
+
+
+def test_an_end_that_was_taken_back_is_none() -> None:
+    closed = said("12:00", "ana", "all orders go through, closing")
+    opened = said("13:00", "ana", "reopening, orders fail for 40 customers")
+    again = said("14:00", "ana", "fixed, now it's resolved")
+
+    assert chosen(closed).resolved.at == moment("12:00")
+    assert chosen(closed, opened).resolved.at is None
+    assert chosen(closed, opened, again).resolved.at == moment("14:00")
+
+
+@pytest.mark.parametrize(
+    "words", ["can we close it?", "not resolved yet", "if quiet at 12:30 I say resolved", 'say "resolved"']
+)
+def test_who_asks_doubts_or_quotes_does_not_close(words: str) -> None:
+    assert chosen(said("12:00", "ana", words)).resolved.at is None
+
+
+def test_nothing_is_mitigated_where_nothing_was_wrong() -> None:
+    selection = chosen(
+        said("11:00", "alerts", "[FIRING] OrdersFailing"),
+        said("11:10", "robot", "cache restarted (by ana)"),
+        said("11:20", "ana", "false alarm, no order was lost. closing"),
+    )
+
+    assert selection.mitigated.at is None
+    assert "false alarm" in selection.mitigated.how
+
+
+def test_mitigated_is_the_first_change_after_the_last_trouble() -> None:
+    selection = chosen(
+        said("11:00", "alerts", "[FIRING] OrdersFailing"),
+        said("11:10", "robot", "orders-api restarted (by ana)"),
+        said("11:15", "bo", "still failing, 40 errors a second"),
+        said("11:20", "robot", "orders-api rolled back to 4.1 (by ana)"),
+        said("12:00", "robot", "banner removed (by ana)"),
+        said("12:20", "ana", "closing"),
+    )
+
+    assert selection.mitigated.at == moment("11:20")
+
+
+def test_action_items_have_the_owner_that_people_named() -> None:
+    selection = select(
+        talk(
+            said("11:00", "bo", "looking at the 503 of 40 customers"),
+            said("11:59", "cleo", "here"),
+            said("12:00", "ana", "all good, closing. bo: alert on 5xx of the provider; cleo: a test for null amounts"),
+            said("12:01", "ana", "todos in thread"),
+            said("12:02", "bo", "me: write the runbook page on failover", thread="12:01"),
+            said("12:03", "cleo", "rename the column in two steps. I'll add a check", thread="12:01"),
+            said("12:04", "bo", "why did the page come so late?", thread="12:01"),
+            said("12:05", "ana", "action item: quarterly test of the backup line"),
+        )
+    )
+
+    assert [(item.owner, item.text) for item in selection.action_items] == [
+        ("UBO", "alert on 5xx of the provider"),
+        ("UCLEO", "a test for null amounts"),
+        ("UBO", "write the runbook page on failover"),
+        ("UCLEO", "rename the column in two steps. I'll add a check"),
+        ("", "quarterly test of the backup line"),
+    ]
+
+
+def test_the_report_gets_only_peoples_own_words() -> None:
+    conversation = read_case("warehouse").conversation
+    selection = select(conversation)
+    text = "\n".join(each.text for each in conversation.said)
+
+    for quote in (*selection.impact, *selection.root_cause, *selection.resolution, *selection.lessons):
+        assert all(line in text for line in quote.text.splitlines())
+        assert quote.source
+
+
+@pytest.mark.parametrize("name", ["video", "warehouse", "hosting"])
+def test_conversations_of_other_kinds_are_told_as_a_person_would(name: str) -> None:
+    case = read_case(name)
+    selection = select(case.conversation)
+
+    precision, recall = found(case, selection.entries)
+    assert 2 * precision * recall / (precision + recall) >= 0.7
+    for told, expected in case.moments.items():
+        at = getattr(selection, told).at
+        assert abs((at - expected).total_seconds()) <= 120, told
