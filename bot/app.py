@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -107,6 +108,7 @@ def build_engine(
 ) -> tuple[Engine, Mapping[type, object]]:
     """The engine, and the ports of the program by their types, it among them."""
     on_call = settings.on_call
+    schedules = Schedules(tuple(each.schedule() for each in settings.schedules), settings.holidays.holidays())
     ports: dict[type, object] = {
         Store: store,
         Chat: chat,
@@ -115,7 +117,8 @@ def build_engine(
         Documents: documents,
         Contacts: Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts)),
         OnCall: OnCall(on_call.rota, on_call.since, on_call.zone, on_call.group),
-        Schedules: Schedules(tuple(each.schedule() for each in settings.schedules)),
+        Schedules: schedules,
+        Digests: Digests(schedules, store=store, fleet=fleet, chat=chat, clock=clock),
         Zone: Zone(settings.zone),
         Scrub: Scrub(redact),
         IncidentRules: IncidentRules(responders=settings.incidents.responders, zone=settings.zone),
@@ -184,13 +187,7 @@ async def run(
             commanders=link.commanders,
         )
         registry.check(set(ports) | {Service} | {kind for each in known.values() for kind in each.provides})
-        digests = Digests(
-            schedules=tuple(each.schedule() for each in settings.schedules),
-            store=store,
-            fleet=fleet,
-            chat=link.chat,
-            clock=clock,
-        )
+        digests = cast("Digests", ports[Digests])
         spills = Spills(
             redactor=redactor,
             own=settings.secrets(),

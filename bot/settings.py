@@ -10,7 +10,8 @@ import collections.abc
 import importlib
 import os
 import pkgutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -45,9 +46,11 @@ from bot.core.errors import OpsbotError, UsageError
 from bot.core.faults import Fault, faults, models, unknown_key
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.people import Role
+from bot.core.schedules import Template
 from bot.digests.cron import parse_when
+from bot.digests.holidays import Holidays
 from bot.digests.limits import LIMITS
-from bot.digests.schedules import Schedule
+from bot.digests.schedules import Schedule, parse_quiet
 
 SECRETS_DIR = "OPSBOT_SECRETS_DIR"
 """Names the folder of secrets files, one a secret, such as `slack__bot_token`."""
@@ -74,12 +77,17 @@ def _role(value: object) -> object:
     return words[value] if isinstance(value, str) else value
 
 
-def _when(text: str) -> str:
-    try:
-        parse_when(text)
-    except UsageError as error:
-        raise ValueError(f"{error} {error.hint}".strip()) from error
-    return text
+def _read_by(reader: Callable[[str], object]) -> Callable[[str], str]:
+    """A validator that leaves a text as it is, when `reader` can read it."""
+
+    def validate(text: str) -> str:
+        try:
+            reader(text)
+        except UsageError as error:
+            raise ValueError(f"{error} {error.hint}".strip()) from error
+        return text
+
+    return validate
 
 
 def _limit(name: str) -> str:
@@ -95,7 +103,8 @@ def _long(secret: SecretStr) -> SecretStr:
 
 
 LimitName = Annotated[str, AfterValidator(_limit)]
-When = Annotated[str, AfterValidator(_when)]
+When = Annotated[str, AfterValidator(_read_by(parse_when))]
+Quiet = Annotated[str, AfterValidator(_read_by(parse_quiet))]
 Zone = Annotated[str, AfterValidator(_zone)]
 RoleName = Annotated[
     Role, BeforeValidator(_role, json_schema_input_type=Literal["nobody", "viewer", "responder", "commander", "admin"])
@@ -216,6 +225,26 @@ class AlertSettings(Section):
         return self
 
 
+class HolidaySettings(Section):
+    """Days on which digests rest that say `holidays: skip`."""
+
+    country: str = Field("", description="Code of a country, such as DE, whose public holidays count.")
+    region: str = Field("", description="Code of a part of it, such as BE, whose own holidays count too.")
+    dates: Mapping[date, str] = Field({}, description="Further days with their names: `2026-12-24: Christmas Eve`.")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        try:
+            self.holidays()
+        except UsageError as error:
+            raise ValueError(f"{error} {error.hint}") from error
+        return self
+
+    def holidays(self) -> Holidays:
+        """The same, to be asked for a day."""
+        return Holidays(self.country, self.region, self.dates)
+
+
 class ScheduleSettings(Section):
     """A digest that is posted at set times."""
 
@@ -225,10 +254,23 @@ class ScheduleSettings(Section):
     when: When = Field(description="Five cron fields, or words like `weekdays 09:00`.")
     zone: Zone = Field("UTC", description="Time zone of `when`.")
     grace: Duration = Field("6h", validate_default=True, description="How late a missed one is still posted.")
+    template: Template = Field(Template.DAILY, description="What it is about.")
+    holidays: Literal["post", "skip"] = Field("post", description="Whether it is posted on `holidays` too.")
+    quiet: Quiet = Field("", description="Hours of `zone` in which nothing is posted, such as `22:00-07:00`.")
 
     def schedule(self) -> Schedule:
         """The same, parsed."""
-        return Schedule(self.name, self.channel, self.service, self.when, self.zone, self.grace)
+        return Schedule(
+            name=self.name,
+            channel=self.channel,
+            service=self.service,
+            when=self.when,
+            zone=self.zone,
+            grace=self.grace,
+            template=self.template,
+            skips_holidays=self.holidays == "skip",
+            quiet=self.quiet,
+        )
 
 
 class ServiceSettings(Section):
@@ -272,6 +314,7 @@ class Settings(BaseSettings):
     incidents: IncidentSettings = Field(IncidentSettings(), description="What holds for every incident.")
     alerts: AlertSettings = Field(AlertSettings(), description="Alerts that other systems send.")
     services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")
+    holidays: HolidaySettings = Field(HolidaySettings(), description="Days on which digests may rest.")
     schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")
 
     def secrets(self) -> dict[str, str]:

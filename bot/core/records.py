@@ -23,6 +23,7 @@ from bot.core.ports import MessageRef
 from bot.core.readings import Readings
 from bot.core.reports import Reports, Tasks
 from bot.core.results import Check, OperationState, PlanState, StepState
+from bot.core.schedules import ScheduleRows
 from bot.core.windows import Windows
 
 
@@ -204,7 +205,10 @@ class Audit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One posting of a schedule: `slot` is its local date and time without offset; `state` is a word of the digests."""
+    """One posting of a schedule: `slot` is its local date and time without offset; `state` is a word of the digests.
+
+    `id` is given by the store. `owner` is who said that they look at what it told.
+    """
 
     schedule: str
     slot: str
@@ -212,6 +216,8 @@ class Slot:
     state: str
     message: MessageRef | None = None
     checks: tuple[Check, ...] = ()
+    id: str = ""
+    owner: str = ""
 
 
 class Slots(Protocol):
@@ -232,6 +238,18 @@ class Slots(Protocol):
     async def settle(
         self, schedule: str, slot: str, *, state: str, message: MessageRef | None, checks: Sequence[Check] = ()
     ) -> None: ...
+
+    async def of(self, slot_id: str) -> Slot:
+        """The one with this id; `NotFound` when it is gone."""
+        ...
+
+    async def own(self, slot_id: str, *, by: str) -> None:
+        """Write down who looks at what it told."""
+        ...
+
+    async def forget(self, schedule: str) -> None:
+        """Drop all of a schedule that was removed."""
+        ...
 
 
 class Claims(Protocol):
@@ -324,6 +342,8 @@ class Unit(Protocol):
     def reports(self) -> Reports: ...
     @property
     def tasks(self) -> Tasks: ...
+    @property
+    def schedules(self) -> ScheduleRows: ...
 
 
 class Store(Protocol):

@@ -7,19 +7,24 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from bot.core.clock import Clock
+from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
 from bot.core.records import Slot, Store, Unit
 from bot.core.results import Checks
 from bot.digests.rounds import take_round
-from bot.digests.schedules import Schedule
+from bot.digests.schedules import Schedule, Schedules
 
 TASK = "digest"
-"""The job that posts one slot, with `schedule` and `slot` as its arguments."""
+"""The job that posts one slot, with `schedule` and `slot` as its arguments, and `again` to edit what was posted."""
 
 FIRST_SEEN, CLAIMED, POSTED, SKIPPED = "first seen", "claimed", "posted", "skipped"
+HOLIDAY, PAUSED = "holiday", "paused"
 """States of a slot's row; the minute in which a schedule was first seen is a row too, so that a later start knows."""
+
+_UNWANTED = {FIRST_SEEN, HOLIDAY, PAUSED}
+"""States of slots that nobody waits for."""
 
 _LATE = timedelta(minutes=2)
 _CLOCKS_APART = timedelta(minutes=5)
@@ -28,9 +33,9 @@ _CLOCKS_APART = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The configured schedules, and what it takes to keep them."""
+    """Every schedule, and what it takes to keep them."""
 
-    schedules: tuple[Schedule, ...]
+    schedules: Schedules
     store: Store
     fleet: Fleet
     chat: Chat
@@ -38,27 +43,55 @@ class Digests:
 
     async def tick(self, now: datetime) -> None:
         """Claim every slot that has come, each with its job in the same transaction; another replica's are left."""
-        for schedule in self.schedules:
+        async with self.store.transaction() as tx:
+            known = await self.schedules.known(tx)
+        for schedule in known:
             async with self.store.transaction() as tx:
-                await _claim(schedule, tx, now)
+                paused = schedule.name in await tx.schedules.pauses()
+                await self._claim(schedule, tx, now, paused=paused)
 
-    async def post(self, schedule: str, slot: str) -> None:
-        """What the job does: post the digest of a claimed slot once, however often it is called."""
+    async def begin(self, schedule: Schedule, tx: Unit) -> None:
+        """Have a schedule that was just added begin now: no slot of before is missing."""
+        now = self.clock()
+        await tx.slots.claim(Slot(schedule.name, schedule.slot_at(now), now, FIRST_SEEN))
+
+    async def resume(self, schedule: Schedule, tx: Unit) -> bool:
+        """Go on from now: what came during the pause is not posted late. False when it was not paused."""
+        await self._claim(schedule, tx, self.clock(), paused=True)
+        return await tx.schedules.resume(schedule.name)
+
+    async def run(self, schedule: Schedule, tx: Unit) -> Slot:
+        """Post now, and say which slot that is: today's again when there was one, whose message is edited then."""
+        now = self.clock()
+        today = schedule.slot_at(now)
+        last = await tx.slots.last(schedule.name)
+        if last is None or last.slot[:10] != today[:10] or last.state in _UNWANTED | {SKIPPED}:
+            last = Slot(schedule.name, today, now, CLAIMED)
+            if not await tx.slots.claim(last):
+                await tx.slots.settle(schedule.name, today, state=CLAIMED, message=None)
+        await tx.jobs.defer(TASK, args={"schedule": schedule.name, "slot": last.slot, "again": True})
+        return last
+
+    async def post(self, schedule: str, slot: str, *, again: bool = False) -> None:
+        """What the job does: post the digest of a claimed slot once, however often it is called.
+
+        With `again` the message of a slot that was posted is edited.
+        """
         async with self.store.transaction() as tx:
             recent = await tx.slots.recent(schedule, limit=100)
+            plan = next((known for known in await self.schedules.known(tx) if known.name == schedule), None)
             head = await tx.audit.head()
-        row = next((row for row in recent if row.slot == slot and row.state == CLAIMED), None)
-        plan = next((known for known in self.schedules if known.name == schedule), None)
-        if row is None:
+        row = next((row for row in recent if row.slot == slot), None)
+        if row is None or row.state not in ({CLAIMED, POSTED} if again else {CLAIMED}):
             return
         if plan is None:
             await self._settle(row, None)
             return
         late = self.clock() - row.due_at
         digest = None
-        if late <= plan.grace:
+        if again or late <= plan.grace:
             notes = _missed(recent, row)
-            if late > _LATE:
+            if late > _LATE and not again:
                 notes.insert(0, f"Late: this was due at {_words(slot)} ({plan.zone}).")
             if head:
                 notes.append(f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.")
@@ -66,10 +99,22 @@ class Digests:
             digest = replace(checks, note=" ".join(notes))
         # Looked for last: a replica that fell asleep over the checks finds what its successor posted.
         key = f"{TASK}:{schedule}:{slot}"
-        message = await self.chat.find(plan.channel, key, since=row.due_at - _CLOCKS_APART)
+        message = row.message or await self.chat.find(plan.channel, key, since=row.due_at - _CLOCKS_APART)
+        if message and digest and again:
+            message = await self._edit(message, digest)
         if message is None and digest is not None:
             message = await self.chat.post(plan.channel, digest, key=key)
         await self._settle(row, message, digest)
+
+    async def _edit(self, message: MessageRef, digest: Checks) -> MessageRef | None:
+        """Put the digest in place of what stands there; None when somebody has deleted it."""
+        try:
+            await self.chat.update(message, digest)
+        except IntegrationError as error:
+            if error.hint != "message_not_found":
+                raise
+            return None
+        return message
 
     async def _settle(self, row: Slot, message: MessageRef | None, digest: Checks | None = None) -> None:
         state = POSTED if message else SKIPPED
@@ -83,24 +128,29 @@ class Digests:
                 data={"schedule": row.schedule, "slot": row.slot, "state": state},
             )
 
-
-async def _claim(schedule: Schedule, tx: Unit, now: datetime) -> None:
-    last = await tx.slots.last(schedule.name)
-    if last is None:
-        await tx.slots.claim(Slot(schedule.name, schedule.slot_at(now), now, FIRST_SEEN))
-        return
-    due = tuple(schedule.slots(after=last.slot, until=now))
-    for number, (slot, due_at) in enumerate(due, start=1):
-        # Of several only the last is worth posting: they would all say how things are now.
-        wanted = number == len(due) and now - due_at <= schedule.grace
-        won = await tx.slots.claim(Slot(schedule.name, slot, due_at, CLAIMED if wanted else SKIPPED))
-        if won and wanted:
-            await tx.jobs.defer(TASK, args={"schedule": schedule.name, "slot": slot})
+    async def _claim(self, schedule: Schedule, tx: Unit, now: datetime, *, paused: bool) -> None:
+        last = await tx.slots.last(schedule.name)
+        if last is None:
+            await self.begin(schedule, tx)
+            return
+        if schedule.quiet_until(now) and not paused:
+            return
+        due = tuple(schedule.slots(after=last.slot, until=now))
+        free = [slot for slot, _ in due if not self.schedules.holiday(schedule, slot)]
+        for slot, due_at in due:
+            if paused or slot not in free:
+                await tx.slots.claim(Slot(schedule.name, slot, due_at, PAUSED if paused else HOLIDAY))
+                continue
+            # Of several only the last is worth posting: they would all say how things are now.
+            wanted = slot == free[-1] and now - due_at <= schedule.grace
+            won = await tx.slots.claim(Slot(schedule.name, slot, due_at, CLAIMED if wanted else SKIPPED))
+            if won and wanted:
+                await tx.jobs.defer(TASK, args={"schedule": schedule.name, "slot": slot})
 
 
 def _missed(recent: tuple[Slot, ...], row: Slot) -> list[str]:
     """A line each on the slots since the one before `row` that was posted: those skipped, and those that got stuck."""
-    before = [slot for slot in recent if slot.slot < row.slot]
+    before = [slot for slot in recent if slot.slot < row.slot and slot.state not in _UNWANTED]
     unposted = list(takewhile(lambda slot: slot.state in {SKIPPED, CLAIMED}, before))
     skipped = [slot for slot in unposted if slot.state == SKIPPED]
     stuck = [slot for slot in unposted if slot.state == CLAIMED]

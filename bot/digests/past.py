@@ -17,8 +17,8 @@ _NEAR = timedelta(hours=12)
 
 async def digests_of(service: Service, *, store: Store, schedules: Schedules) -> tuple[Slot, ...]:
     """The last postings that told of `service`."""
-    wanted = [each.name for each in schedules.entries if each.service in {"", service.name}]
     async with store.transaction() as tx:
+        wanted = [each.name for each in await schedules.known(tx) if each.service in {"", service.name}]
         found = [slot for name in wanted for slot in await tx.slots.recent(name, limit=_LOOKED_BACK)]
     return tuple(slot for slot in found if slot.checks)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from bot.core.errors import NotFound
 from bot.core.ports import MessageRef
 from bot.core.records import Slot
 from bot.core.results import Check
@@ -56,3 +57,20 @@ class Slots:
                 *(schedule, slot),
             ],
         )
+
+    async def of(self, slot_id: str) -> Slot:
+        """The one with this id; `NotFound` when it is gone."""
+        async with self._connection.cursor(row_factory=row_of(Slot)) as cursor:
+            await cursor.execute("select * from slots where id = %s", [slot_id])
+            slot = await cursor.fetchone()
+        if slot is None:
+            raise NotFound("This digest is not known any more.", hint="Its schedule was removed: digest list.")
+        return slot
+
+    async def own(self, slot_id: str, *, by: str) -> None:
+        """Write down who looks at what it told."""
+        await self._connection.execute("update slots set owner = %s where id = %s", [by, slot_id])
+
+    async def forget(self, schedule: str) -> None:
+        """Drop all of a schedule that was removed."""
+        await self._connection.execute("delete from slots where schedule = %s", [schedule])

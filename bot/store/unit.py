@@ -24,6 +24,7 @@ from bot.store.pending import PendingRows
 from bot.store.readings import Readings
 from bot.store.remembered import Remembered
 from bot.store.reports import Reports
+from bot.store.schedules import Schedules
 from bot.store.slots import Slots
 from bot.store.tasks import Tasks
 from bot.store.windows import Windows
@@ -53,3 +54,4 @@ class PostgresUnit:
         self.alerts = Alerts(connection)
         self.reports = Reports(connection)
         self.tasks = Tasks(connection)
+        self.schedules = Schedules(connection)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.errors import UsageError
-from bot.digests.cron import DAYS, parse_when
+from bot.digests.cron import DAYS, parse_when, split_zone
 
 SUNDAY = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -50,6 +50,9 @@ def test_each_weekday_can_be_named_in_both_forms(day: str) -> None:
         ("Daily 23:59", "sun mon tue wed thu fri sat"),
         ("mondays,thursdays 07:30", "mon thu"),
         ("wednesday 07:30", "wed"),
+        ("every day at 9am", "sun mon tue wed thu fri sat"),
+        ("every weekday 9:00", "mon tue wed thu fri"),
+        ("tue-thu 9:00", "tue wed thu"),
     ],
 )
 def test_sets_of_weekdays_are_read_as_people_mean_them(when: str, days: str) -> None:
@@ -63,6 +66,38 @@ def test_the_time_of_day_is_that_of_the_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("when", "first"),
+    [
+        ("1st of the month 08:00", "2026-12-01T08:00"),
+        ("on the first day of the month at 8:00", "2026-12-01T08:00"),
+        ("22nd of the month 08:00", "2026-11-22T08:00"),
+        ("last day of the month 5:30pm", "2026-11-30T17:30"),
+        ("first monday of the month 9:00", "2026-12-07T09:00"),
+        ("last friday of the month 12am", "2026-11-27T00:00"),
+        ("every day 12pm", "2026-11-22T12:00"),
+        ("hourly", "2026-11-22T00:00"),
+    ],
+)
+def test_days_of_a_month_and_times_of_a_day_are_read_as_people_say_them(when: str, first: str) -> None:
+    assert parse_when(when).get_next_fire_time(None, SUNDAY) == datetime.fromisoformat(first).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("typed", "when", "zone"),
+    [
+        ("weekdays 09:00 Europe/Berlin", "weekdays 09:00", "Europe/Berlin"),
+        ("weekdays 09:00 europe/berlin", "weekdays 09:00", "Europe/Berlin"),
+        ("daily 9:00 UTC", "daily 9:00", "UTC"),
+        ("daily 9:00 America/Argentina/Buenos_Aires", "daily 9:00", "America/Argentina/Buenos_Aires"),
+        ("0 9 * * */2", "0 9 * * */2", ""),
+        ("weekdays 09:00", "weekdays 09:00", ""),
+    ],
+)
+def test_a_time_zone_at_the_end_is_told_from_the_time(typed: str, when: str, zone: str) -> None:
+    assert split_zone(typed) == (when, zone)
+
+
+@pytest.mark.parametrize(
     ("when", "said"),
     [
         ("", "is no schedule"),
@@ -70,6 +105,10 @@ def test_the_time_of_day_is_that_of_the_words() -> None:
         ("weekdays 24:00", "is no schedule"),
         ("every now and then", "is no schedule"),
         ("0 9 * *", "is no schedule"),
+        ("11st of the month 9:00", '"11st" is no day of the month'),
+        ("tenth monday of the month 9:00", "names no week of the month"),
+        ("fri-mon 9:00", "runs backwards"),
+        ("daily 13pm", "is no schedule"),
         ("someday 09:00", '"someday" is no day'),
         ("monkey 09:00", '"monkey" is no day'),
         ("0 9 * * 8", '"8" is no weekday'),

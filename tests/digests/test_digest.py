@@ -11,7 +11,7 @@ from bot.core.fleet import Fleet
 from bot.core.parts import State
 from bot.core.results import Checks
 from bot.digests.digest import CLAIMED, FIRST_SEEN, POSTED, SKIPPED, Digests
-from bot.digests.schedules import Schedule
+from bot.digests.schedules import Schedule, Schedules
 from bot.store.postgres import Postgres
 from tests.conftest import AUDIT_KEY, Deferred, SetClock
 from tests.fakes import FakeChat, FakeProcesses, service, worker
@@ -35,14 +35,14 @@ def chat() -> FakeChat:
 
 @pytest.fixture
 def digests(store: Postgres, chat: FakeChat, clock: SetClock) -> Digests:
-    return Digests((DAILY,), store, FLEET, chat, clock)
+    return Digests(Schedules((DAILY,)), store, FLEET, chat, clock)
 
 
 @pytest.fixture
 async def replica(database: str, deferred: Deferred, chat: FakeChat, clock: SetClock) -> AsyncIterator[Digests]:
     """A second bot on the same database."""
     async with Postgres.open(database, defer=deferred, audit_key=AUDIT_KEY) as store:
-        yield Digests((DAILY,), store, FLEET, chat, clock)
+        yield Digests(Schedules((DAILY,)), store, FLEET, chat, clock)
 
 
 async def states(store: Postgres) -> list[tuple[str, str]]:
@@ -191,7 +191,7 @@ async def test_of_several_slots_within_the_grace_only_the_last_is_posted(
     store: Postgres, chat: FakeChat, clock: SetClock, deferred: Deferred
 ) -> None:
     hourly = Schedule("daily", "C0OPS", "gateway", "0 * * * *", BERLIN, timedelta(hours=6))
-    digests = Digests((hourly,), store, FLEET, chat, clock)
+    digests = Digests(Schedules((hourly,)), store, FLEET, chat, clock)
     await digests.tick(clock())
     await digests.tick(clock.advance(timedelta(hours=3)))
     await run_jobs(digests, deferred)
@@ -217,7 +217,7 @@ async def test_the_job_of_a_schedule_that_is_gone_posts_nothing(
 ) -> None:
     await digests.tick(clock())
     await digests.tick(clock.advance(timedelta(hours=1)))
-    await run_jobs(Digests((), store, FLEET, chat, clock), deferred)
+    await run_jobs(Digests(Schedules(), store, FLEET, chat, clock), deferred)
 
     assert chat.messages == {}
     assert (await states(store))[-1] == ("2026-03-02T09:00", SKIPPED)

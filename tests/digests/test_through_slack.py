@@ -11,7 +11,7 @@ from bot.demo.workspace import Workspace
 from bot.digests.checks import checks_of
 from bot.digests.digest import Digests
 from bot.digests.rounds import check_service
-from bot.digests.schedules import Schedule
+from bot.digests.schedules import Schedule, Schedules
 from bot.store.postgres import Postgres
 from tests.conftest import Deferred, SetClock
 from tests.fakes import FakeBackups, FakeProcesses, backup, service, worker
@@ -30,7 +30,7 @@ async def test_a_slot_is_one_message_in_the_channel(
     ana = workspace.person("ana")
     ops = workspace.channel("ops", [ana])
     plan = Schedule("daily", ops.id, "gateway", "daily 09:30")
-    digests = Digests((plan,), store, Fleet((GATEWAY,)), slack_bot.link.chat, clock)
+    digests = Digests(Schedules((plan,)), store, Fleet((GATEWAY,)), slack_bot.link.chat, clock)
     await digests.tick(clock())
     await digests.tick(clock.advance(timedelta(minutes=30)))
     (job,) = deferred.jobs

@@ -1,0 +1,234 @@
+"""Digests as people in Slack add, pause, run and remove them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from bot.core.fleet import Fleet
+from bot.core.people import Role
+from bot.core.ports import Chat
+from bot.core.records import Store
+from bot.core.windows import Zone
+from bot.demo.workspace import Person, Workspace
+from bot.demo.workspace.records import Channel
+from bot.digests.digest import Digests
+from bot.digests.holidays import Holidays
+from bot.digests.schedules import Schedule, Schedules
+from bot.slack.link import Link
+from bot.slack.people import Roles
+from bot.store.postgres import Postgres
+from commands import digest
+from tests.conftest import Deferred, SetClock
+from tests.fakes import FakeProcesses, service, worker
+from tests.fixtures_slack import running_bot
+
+HOLIDAYS = Holidays("DE", "BE", {date(2026, 3, 4): "Founders' Day"})
+
+
+class Team:
+    """Ana, who may respond, in a channel of the bot; jobs run when she says so."""
+
+    def __init__(self, workspace: Workspace, store: Postgres, clock: SetClock, deferred: Deferred) -> None:
+        self.workspace, self.store, self.clock, self.deferred = workspace, store, clock, deferred
+        self.ana: Person = workspace.person("ana")
+        self.ops: Channel = workspace.channel("ops", [self.ana])
+        self.processes = FakeProcesses((worker(0),))
+        self.gateway = service(processes=self.processes)
+        elsewhere = workspace.channel("elsewhere", [self.ana])
+        configured = Schedule(name="health", channel=elsewhere.id, service="gateway", when="daily 07:00")
+        self.schedules = Schedules((configured,), HOLIDAYS)
+        self.digests: Digests
+
+    def ports(self, link: Link) -> Mapping[type, object]:
+        self.digests = Digests(self.schedules, self.store, Fleet((self.gateway,)), link.chat, self.clock)
+        return {
+            Store: self.store,
+            Schedules: self.schedules,
+            Digests: self.digests,
+            Zone: Zone("Europe/Berlin"),
+            Chat: link.chat,
+        }
+
+    async def says(self, line: str) -> str:
+        """What the bot answers."""
+        turn = await self.ana.command(self.ops, f"/ops {line}")
+        return (await turn.reply(timeout=10)).plain()
+
+    async def pass_time(self, by: timedelta) -> list[str]:
+        """Let time pass as a wake sees it, run what came due, and tell what stands in the channel then."""
+        await self.digests.tick(self.clock.advance(by))
+        jobs, self.deferred.jobs[:] = list(self.deferred.jobs), []
+        for job in jobs:
+            await self.digests.post(**job.args)  # type: ignore[arg-type]  # as the queue hands them over
+        return [seen.text for seen in self.ana.sees(self.ops) if seen.metadata]
+
+
+@pytest.fixture
+async def team(workspace: Workspace, store: Postgres, clock: SetClock, deferred: Deferred) -> AsyncIterator[Team]:
+    """Monday 2026-03-02 09:00 UTC."""
+    team = Team(workspace, store, clock, deferred)
+    async with running_bot(
+        workspace,
+        store,
+        roles=Roles(default=Role.RESPONDER),
+        clock=clock,
+        commands=digest.COMMANDS,
+        clicks=(),
+        services=(team.gateway,),
+        ports=team.ports,
+    ):
+        yield team
+
+
+@pytest.mark.row("K5")
+async def test_a_digest_that_was_added_comes_to_the_channel_at_its_time(team: Team) -> None:
+    added = await team.says("digest add daily weekdays 11:30 Europe/Berlin")
+    before = await team.pass_time(timedelta(hours=1, minutes=29))
+    then = await team.pass_time(timedelta(minutes=1))
+
+    assert "daily-gateway" in added
+    assert "weekdays 11:30, Europe/Berlin" in added
+    assert before == []
+    assert len(then) == 1
+    assert "gateway" in then[0]
+
+
+async def test_words_without_a_zone_mean_that_of_the_configuration(team: Team) -> None:
+    assert "every monday 9:00, Europe/Berlin" in await team.says("digest add daily every monday 9:00")
+
+
+async def test_too_few_words_open_a_form_which_adds_the_same(team: Team) -> None:
+    await team.ana.command(team.ops, "/ops digest add")
+    form = await team.ana.wait_for_modal()
+    answers = {"template": "daily", "when": "1st of the month 08:00 Europe/Berlin", "quiet": "22:00-07:00"}
+    await team.ana.submit(form, answers)
+    await team.ana.wait_for(team.ops, "Digest daily-gateway", 10)
+
+    listed = await team.says("digest list")
+    assert "1st of the month 08:00, Europe/Berlin, not 22:00-07:00" in listed
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("digest add daily sometimes", '"sometimes" is no schedule'),
+        ("digest add daily weekdays 09:00 Europe/Berln", "Did you mean Europe/Berlin?"),
+        ("digest add daily weekdays 09:00 --quiet nights", '"nights" are no quiet hours'),
+        ("digest add daily weekdays 09:00 --name health", "There is a digest health"),
+        ("digest add daily weekdays 09:00 --name so/not", "is no name"),
+        ("digest add yearly weekdays 09:00", "is not one of its values"),
+        ("digest pause nothing", "There are: health"),
+        ("digest remove health", "stands in the configuration"),
+        ("digest resume health", "is not paused"),
+    ],
+)
+async def test_what_cannot_be_is_refused_with_what_can(team: Team, line: str, said: str) -> None:
+    assert said in await team.says(line)
+    async with team.store.transaction() as tx:
+        assert await tx.schedules.all() == ()
+
+
+async def test_a_digest_for_a_channel_that_the_bot_cannot_read_is_refused(team: Team) -> None:
+    other = team.workspace.channel("other", [team.ana], bot=False)
+
+    turn = await team.ana.command(other, "/ops digest add daily every day 9:00")
+
+    assert "Invite me" in (await turn.reply(timeout=10)).plain()
+
+
+async def test_a_paused_digest_does_not_come_and_what_it_missed_is_not_posted_late(team: Team) -> None:
+    await team.says("digest add daily every day 11:30 --name lunch")
+    paused = await team.says("digest pause lunch")
+    twice = await team.says("digest pause lunch")
+    meanwhile = await team.pass_time(timedelta(hours=2))
+    listed = await team.says("digest list")
+    await team.pass_time(timedelta(hours=23))
+    await team.says("digest resume lunch")
+    resumed = await team.pass_time(timedelta(minutes=1))
+    [then] = await team.pass_time(timedelta(hours=2))
+
+    assert "Paused" in paused
+    assert "is paused already" in twice
+    assert meanwhile == resumed == []
+    assert "paused by" in listed
+    assert "Missed" not in then
+
+
+async def test_a_digest_of_the_configuration_can_be_paused_too(team: Team) -> None:
+    await team.says("digest pause health")
+
+    await team.pass_time(timedelta(0))
+    await team.pass_time(timedelta(days=1))
+    async with team.store.transaction() as tx:
+        assert [slot.state for slot in await tx.slots.recent("health")] == ["paused", "first seen"]
+
+
+async def test_run_posts_now_and_again_edits_what_stands_there(team: Team) -> None:
+    await team.says("digest add daily every day 11:30 --name lunch")
+    first = await team.says("digest run lunch")
+    [posted] = await team.pass_time(timedelta(minutes=5))
+    again = await team.says("digest run lunch")
+    team.processes.found = (worker(0, "errored"),)
+    [edited] = await team.pass_time(timedelta(minutes=5))
+
+    assert "the digest comes to" in first
+    assert "then I edit the one of today" in again
+    assert "0 of 1 online" not in posted
+    assert "0 of 1 online" in edited
+
+
+async def test_a_message_that_somebody_deleted_is_posted_anew_by_run(team: Team) -> None:
+    await team.says("digest add daily every day 11:30 --name lunch")
+    await team.says("digest run lunch")
+    await team.pass_time(timedelta(minutes=5))
+    async with team.store.transaction() as tx:
+        slot = await tx.slots.last("lunch")
+    assert slot
+    assert slot.message
+    await team.digests.chat.delete(slot.message)
+    await team.says("digest run lunch")
+
+    assert len(await team.pass_time(timedelta(minutes=5))) == 1
+
+
+async def test_a_removed_digest_comes_no_more_and_one_of_the_same_name_begins_anew(team: Team) -> None:
+    await team.says("digest add daily every day 11:30 --name lunch")
+    await team.says("digest remove lunch")
+    gone = await team.pass_time(timedelta(days=3))
+    await team.says("digest add daily every day 11:30 --name lunch")
+    [then] = await team.pass_time(timedelta(hours=2))
+
+    assert gone == []
+    assert "Missed" not in then
+
+
+async def test_a_digest_rests_on_holidays_where_it_should_and_the_next_one_misses_none(team: Team) -> None:
+    await team.says("digest add daily every day 11:30 --name lunch --holidays skip")
+    monday = await team.pass_time(timedelta(hours=2))
+    await team.pass_time(timedelta(days=1))
+    coming = await team.says("digest list")
+    wednesday = await team.pass_time(timedelta(days=1))
+    thursday = await team.pass_time(timedelta(days=1))
+    saturday = await team.pass_time(timedelta(days=2))
+    sunday = await team.pass_time(timedelta(days=1))  # Women's Day, in Berlin
+
+    assert "is left out: Founders' Day" in coming
+    assert [len(each) for each in (monday, wednesday, thursday, saturday, sunday)] == [1, 2, 3, 4, 4]
+    assert "Missed" not in thursday[-1]
+
+
+async def test_nothing_is_posted_in_quiet_hours_and_what_fell_into_them_comes_when_they_end(team: Team) -> None:
+    await team.says("digest add daily 0 */2 * * * --name often --quiet 22:00-07:00")
+    await team.pass_time(timedelta(hours=11, minutes=30))  # 21:30 in Berlin
+    evening = len(team.ana.sees(team.ops))
+    night = [await team.pass_time(timedelta(hours=1)) for _ in range(9)]  # until 06:30
+    morning = await team.pass_time(timedelta(minutes=30))
+
+    assert evening
+    assert {len(each) for each in night} == {1}
+    assert len(morning) == 2
+    assert "Late" not in morning[-1]
+    assert datetime(2026, 3, 3, 6, tzinfo=UTC) == team.clock()
