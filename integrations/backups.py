@@ -17,11 +17,9 @@ from bot.core.duration import Duration
 from bot.core.errors import Conflict, IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Backup, Backups, Done, Host
-from bot.core.run_as import as_user
+from bot.core.run_as import READ, Account, check, output, said
 
-_READ = timedelta(seconds=20)
 _WHOLE = timedelta(seconds=60)
-_HELD = 75
 _NOT_RUN = frozenset({126, 127})  # what a shell or `env` says when a program is not there
 _BAD_ENTRY = re.compile(r"^(.*?) +(?:bad CRC|error)", re.MULTILINE)
 # Names of what is hidden or still being written.
@@ -85,6 +83,7 @@ class BackupFolder:
     def __init__(self, config: Config, *, host: Host) -> None:
         self._config = config
         self._host = host
+        self._account = Account(host, config.run_as)
         self._cwd = config.cwd or str(PurePosixPath(config.script).parent.parent)
         self._lock = f"/tmp/opsbot-backup-{sha256(config.folder.encode()).hexdigest()[:12]}.lock"  # noqa: S108 - a lock file
 
@@ -110,31 +109,27 @@ class BackupFolder:
     async def ping(self) -> str:
         """How many backups there are, and that the script may be run."""
         for script in self.argv:
-            if (await self._run(("test", "-x", script))).code:
+            if (await self._account.run(("test", "-x", script))).code:
                 raise IntegrationError(f"{script} is not there or may not be run.")
         return f"{len(await self.newest())} backups in {self._config.folder}"
 
     async def now(self) -> datetime:
         """See `BackupMaker`."""
-        return datetime.fromtimestamp(int(_out(await self._run(("date", "+%s")), "date")), UTC)
+        return datetime.fromtimestamp(int(output(await self._account.run(("date", "+%s")), "date")), UTC)
 
     async def make(self) -> str:
         """See `BackupMaker`."""
         config = self._config
+        if not self.argv:
+            raise Conflict("No script is configured that makes a backup.", hint="Set backups.script.")
         env = {"PATH": config.path} if config.path else {}
-        done = await self._run(self.argv, within=config.timeout, cwd=self._cwd, env=env, lock=self._lock)
-        said = _last_line(done)
-        if done.code:
-            raise IntegrationError(f"{config.script} ended with {done.code} and said: {said or 'nothing'}")
-        return f"{config.script} ended with 0 and said: {said or 'nothing'}"
+        done = await self._account.run(self.argv, within=config.timeout, cwd=self._cwd, env=env, lock=self._lock)
+        check(done, config.script)
+        return f"{config.script} ended with 0 and said: {said(done) or 'nothing'}"
 
     async def holder(self) -> str:
         """See `BackupMaker`."""
-        tried = await self._host.run(("flock", "-n", "-E", str(_HELD), self._lock, "true"), within=_READ)
-        if tried.code == _HELD:
-            return (await self._host.run(("cat", self._lock), within=_READ)).out.strip() or "it has not said what it is"
-        _out(tried, "flock")
-        return ""
+        return await self._account.holder(self._lock)
 
     async def written(self, since: datetime) -> int:
         """See `BackupMaker`."""
@@ -142,8 +137,8 @@ class BackupFolder:
 
     async def room(self) -> Room:
         """See `BackupMaker`."""
-        done = await self._run(("stat", "-f", "-c", "%a %S %d %c", self._config.folder))
-        blocks, block, inodes, all_inodes = (int(word) for word in _out(done, "stat").split())
+        done = await self._account.run(("stat", "-f", "-c", "%a %S %d %c", self._config.folder))
+        blocks, block, inodes, all_inodes = (int(word) for word in output(done, "stat").split())
         return Room(blocks * block, inodes if all_inodes else None)  # some file systems make inodes as they go
 
     async def prove(self, path: str) -> Proof:
@@ -156,7 +151,7 @@ class BackupFolder:
     async def _find(self, *tests: str) -> list[Backup]:
         """Files of the folder, the newest first."""
         argv = ("find", "-L", self._config.folder, "-mindepth", "1", "-maxdepth", "1", "-ignore_readdir_race")
-        out = _out(await self._run((*argv, "-type", "f", *tests, "-printf", r"%T@ %s %p\0")), "find")
+        out = output(await self._account.run((*argv, "-type", "f", *tests, "-printf", r"%T@ %s %p\0")), "find")
         rows = [row.split(" ", 2) for row in out.split("\0") if row]
         files = [Backup(path, int(size), datetime.fromtimestamp(float(at), UTC)) for at, size, path in rows]
         return sorted(files, key=lambda each: each.made_at, reverse=True)
@@ -172,7 +167,7 @@ class BackupFolder:
         if not kind.begins and not whole:  # the list of what is in it comes at its end
             return kind.not_one if (await self._tried((*_LIST_ZIP, file.path))).code else ""
         if kind.begins:
-            head = _out(await self._run(("od", "-An", "-tx1", "-N8", "--", file.path)), "od")
+            head = output(await self._account.run(("od", "-An", "-tx1", "-N8", "--", file.path)), "od")
             if not "".join(head.split()).startswith(kind.begins):
                 return kind.not_one
         return await self._damage(file.path, kind) if whole and suffix != ".dump" else ""
@@ -186,39 +181,12 @@ class BackupFolder:
             return f"{entry[1].strip()} in it is damaged"
         return kind.not_one if not kind.begins else "it is damaged or cut short"
 
-    async def _tried(self, argv: Sequence[str], *, within: timedelta = _READ) -> Done:
+    async def _tried(self, argv: Sequence[str], *, within: timedelta = READ) -> Done:
         """A test that was run, whatever it found."""
-        done = await self._run(argv, within=within)
+        done = await self._account.run(argv, within=within)
         if done.code in _NOT_RUN or done.code < 0:
-            raise IntegrationError(f"{argv[0]} could not be run on {self._host.name}: {_last_line(done)}")
+            raise IntegrationError(f"{argv[0]} could not be run on {self._host.name}: {said(done)}")
         return done
-
-    async def _run(
-        self,
-        argv: Sequence[str],
-        *,
-        within: timedelta = _READ,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        lock: str | None = None,
-    ) -> Done:
-        if not argv:
-            raise Conflict("No script is configured that makes a backup.", hint="Set backups.script.")
-        if self._config.run_as:
-            argv, env = as_user(self._config.run_as, argv, env=env or {}, locked=lock is not None), None
-        return await self._host.run(argv, within=within, cwd=cwd, env=env or {}, lock=lock)
-
-
-def _out(done: Done, name: str) -> str:
-    if done.code or done.cut:
-        raise IntegrationError(f"{name} ended with {done.code}: {_last_line(done) or 'it said nothing'}")
-    return done.out
-
-
-def _last_line(done: Done) -> str:
-    """What a program said last, on its standard error if it said anything there."""
-    lines = [line.strip() for line in (done.err.strip() or done.out).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
 
 
 INTEGRATION = Integration(name="backups", config=Config, build=BackupFolder, provides=(Backups, BackupMaker))

@@ -13,8 +13,8 @@ from pydantic import Field
 from bot.core.errors import IntegrationError
 from bot.core.heap import HeapSnapshots, Room, Snapshot, Standing
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.ports import Done, Host
-from bot.core.run_as import as_user
+from bot.core.ports import Host
+from bot.core.run_as import Account, output
 
 _SIGNAL = signal.SIGUSR2
 _WITHIN = timedelta(seconds=20)
@@ -43,8 +43,7 @@ class NodeHeap:
 
     def __init__(self, config: Config, *, host: Host) -> None:
         self.folder = config.folder.rstrip("/")
-        self._run_as = config.run_as
-        self._host = host
+        self._account = Account(host, config.run_as)
 
     async def standing(self, pid: int) -> Standing:
         """See `HeapSnapshots`."""
@@ -92,13 +91,7 @@ class NodeHeap:
 
     async def _say(self, argv: Sequence[str]) -> str:
         """What a command says; `IntegrationError` when it fails."""
-        done: Done = await self._host.run(
-            as_user(self._run_as, argv, env={}, locked=False) if self._run_as else argv, within=_WITHIN
-        )
-        if done.code:
-            last = next((line for line in reversed(done.err.splitlines()) if line.strip()), "nothing")
-            raise IntegrationError(f"{argv[0]} ended with {done.code} and said: {last.strip()[:200]}")
-        return done.out
+        return output(await self._account.run(argv, within=_WITHIN), argv[0])
 
 
 INTEGRATION = Integration("heap", Config, NodeHeap, provides=(HeapSnapshots,))

@@ -12,7 +12,7 @@ from bot.core.dependencies import Dependencies, Weakness
 from bot.core.errors import IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Host
-from bot.core.run_as import as_user
+from bot.core.run_as import Account
 
 _WITHIN = timedelta(seconds=60)
 _ORDER = ("critical", "high", "moderate", "low", "info")
@@ -62,17 +62,14 @@ class Npm:
     """Asks `npm audit`, which ends with 1 for findings and for a registry that did not answer alike."""
 
     def __init__(self, config: Config, *, host: Host) -> None:
+        env = {name: value for name, value in (("PATH", config.path), ("HOME", config.home)) if value}
         self._config = config
-        self._host = host
+        self._account = Account(host, config.run_as, env)
 
     async def weaknesses(self) -> tuple[Weakness, ...]:
         """See `Dependencies`."""
-        config = self._config
-        env = {name: value for name, value in (("PATH", config.path), ("HOME", config.home)) if value}
-        argv: tuple[str, ...] = ("npm", "audit", "--json", "--omit=dev")
-        if config.run_as:
-            argv, env = as_user(config.run_as, argv, env=env, locked=False), {}
-        done = await self._host.run(argv, within=_WITHIN, cwd=config.folder, env=env)
+        argv = ("npm", "audit", "--json", "--omit=dev")
+        done = await self._account.run(argv, within=_WITHIN, cwd=self._config.folder)
         try:
             report = _Report.model_validate_json(done.out)
         except ValidationError as error:
@@ -86,7 +83,7 @@ class Npm:
 
     async def ping(self) -> str:
         """That there is a lock file."""
-        if (await self._host.run(("test", "-r", f"{self._config.folder}/package-lock.json"))).code:
+        if (await self._account.run(("test", "-r", f"{self._config.folder}/package-lock.json"))).code:
             raise IntegrationError(f"{self._config.folder} has no package-lock.json that can be read.")
         return f"{self._config.folder} has a package-lock.json"
 

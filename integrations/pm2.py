@@ -18,9 +18,8 @@ from bot.core.errors import Conflict, IntegrationError, NotFound
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import Done, Host, LogFile, Processes, Worker
 from bot.core.processes import Declared, Supervisor, Verb
-from bot.core.run_as import as_user
+from bot.core.run_as import Account
 
-_READ = timedelta(seconds=20)
 _MARGIN = timedelta(seconds=15)
 _LISTEN_TIMEOUT = 3000  # ms, PM2's own
 _KILL_TIMEOUT = 1600  # ms, PM2's own
@@ -124,7 +123,6 @@ class Pm2:
     def __init__(self, config: Config, *, host: Host) -> None:
         self._app = config.app
         self._from_file = (config.ecosystem, "--only", config.app, "--env", config.env) if config.ecosystem else ()
-        self._host = host
         self._command = config.command
         self._pm2_home = config.pm2_home.rstrip("/")
         self._run_as = config.run_as
@@ -132,14 +130,15 @@ class Pm2:
         folder = "/tmp" if config.run_as else self._pm2_home  # noqa: S108 - a lock file is no secret, and never followed
         self._lock = f"{folder}/opsbot-{sha256(self._pm2_home.encode()).hexdigest()[:12]}.lock"
         self._dumps = (f"{self._pm2_home}/dump.pm2", f"{self._pm2_home}/dump.pm2.bak")
-        self._env = {
+        env = {
             "HOME": config.home or self._pm2_home.rpartition("/")[0] or "/",
             "PM2_HOME": config.pm2_home,
             "NO_COLOR": "1",
             "PM2_DISCRETE_MODE": "1",
         }
         if config.path:
-            self._env["PATH"] = config.path
+            env["PATH"] = config.path
+        self._account = Account(host, config.run_as, env)
 
     async def workers(self) -> tuple[Worker, ...]:
         """See `Processes`."""
@@ -195,7 +194,7 @@ class Pm2:
         try:
             return await self._daemon()
         except _NoDaemonError as error:
-            if (await self._run(("ls", self._pm2_home))).code:
+            if (await self._account.run(("ls", self._pm2_home))).code:
                 raise IntegrationError(f"{self._pm2_home} cannot be looked into.", hint=error.hint) from error
             return None
 
@@ -212,10 +211,10 @@ class Pm2:
     async def dump(self) -> Dump | None:
         """See `Daemon`."""
         file = self._dumps[0]
-        stat = await self._run(("stat", "-c", "%a %y", file))
+        stat = await self._account.run(("stat", "-c", "%a %y", file))
         if stat.code:
             return None
-        read = await self._run(("cat", file))
+        read = await self._account.run(("cat", file))
         try:
             saved = _DUMP.validate_json(read.out)
         except ValidationError:  # without the cause, which carries the input
@@ -227,7 +226,7 @@ class Pm2:
         """See `Daemon`; `ps` ends with 1 when it finds none."""
         if not pids:
             return ()
-        seen = await self._run(("ps", "-o", "pid=", "-p", ",".join(map(str, pids))))
+        seen = await self._account.run(("ps", "-o", "pid=", "-p", ",".join(map(str, pids))))
         if seen.err.strip():
             raise IntegrationError(f"`ps` said: {seen.err.strip()[:300]}")
         return tuple(int(pid) for pid in seen.out.split())
@@ -240,7 +239,7 @@ class Pm2:
             if pid and any(not app.module for app in await self.apps()):
                 raise Conflict(f"A PM2 daemon runs already (pid {pid}).")
             # Started apart, for a daemon that resurrect starts would inherit the lock and hold it for ever.
-            await self._run((*self._command, "ping"))
+            await self._account.run((*self._command, "ping"))
             return await self._finish(self.act_argv(act), budget=timedelta(minutes=1))
         if act is Act.SAVE:
             await self._keep_dumps_private()
@@ -253,7 +252,7 @@ class Pm2:
 
     async def wait_idle(self) -> None:
         """See `Processes`."""
-        await self._run(("true",), within=timedelta(seconds=60), lock=self._lock)
+        await self._account.run(("true",), within=timedelta(seconds=60), lock=self._lock)
 
     async def handed_value(self, key: str) -> str | None:
         """See `Processes`."""
@@ -280,7 +279,7 @@ class Pm2:
         return await self._finish(argv, budget=timedelta(milliseconds=each * max(len(times), workers, 1)))
 
     async def _finish(self, argv: tuple[str, ...], *, budget: timedelta) -> str:
-        done = await self._run(argv, within=budget + _MARGIN, lock=self._lock)
+        done = await self._account.run(argv, within=budget + _MARGIN, lock=self._lock)
         if done.code and _AS_IT_IS not in done.err + done.out:
             raise self._refusal(done)
         return shlex.join(argv)
@@ -291,13 +290,13 @@ class Pm2:
         The second one is the copy of the first that a save makes.
         """
         for file in self._dumps:
-            if (await self._run(("stat", file))).code:
+            if (await self._account.run(("stat", file))).code:
                 await self._checked(("install", "-m", "600", "/dev/null", file))
             else:
                 await self._checked(("chmod", "600", file))
 
     async def _checked(self, argv: Sequence[str]) -> None:
-        done = await self._run(argv, lock=self._lock)
+        done = await self._account.run(argv, lock=self._lock)
         if done.code:
             raise IntegrationError(f"{argv[0]} ended with {done.code} and said: {done.err.strip()[:300]}")
 
@@ -312,7 +311,7 @@ class Pm2:
 
     async def _raw_rows(self) -> list[dict[str, Any]]:
         await self._daemon()
-        done = await self._run((*self._command, "jlist"))
+        done = await self._account.run((*self._command, "jlist"))
         if done.code:
             raise self._refusal(done)
         try:
@@ -324,28 +323,22 @@ class Pm2:
     async def _daemon(self) -> int:
         """The daemon's pid, from its file and the process list."""
         user = self._run_as or "the bot's user"
-        read = await self._run(("cat", f"{self._pm2_home}/pm2.pid"))
+        read = await self._account.run(("cat", f"{self._pm2_home}/pm2.pid"))
         hint = "Check process_manager.pm2_home and run_as. Where the daemon is gone, pm2 resurrect brings it back."
         if read.code or not read.out.strip().isdecimal():
             raise _NoDaemonError(f"No PM2 daemon is at {self._pm2_home}, or {user} may not see it.", hint=hint)
         pid = read.out.strip()
-        seen = await self._run(("ps", "-o", "uid=", "-o", "args=", "-p", pid))
+        seen = await self._account.run(("ps", "-o", "uid=", "-o", "args=", "-p", pid))
         owner, _, args = seen.out.strip().partition(" ")
         if "God Daemon" not in args:
             raise _NoDaemonError(f"The PM2 daemon of {self._pm2_home} (pid {pid}) is gone.", hint=hint)
-        own = (await self._run(("id", "-u"))).out.strip()
+        own = (await self._account.run(("id", "-u"))).out.strip()
         if owner != own:
             raise IntegrationError(
                 f"The PM2 daemon of {self._pm2_home} belongs to the user with id {owner}, and {user} has id {own}.",
                 hint="Set process_manager.run_as to the daemon's user.",
             )
         return int(pid)
-
-    async def _run(self, argv: Sequence[str], *, within: timedelta = _READ, lock: str | None = None) -> Done:
-        if not self._run_as:
-            return await self._host.run(argv, within=within, env=self._env, lock=lock)
-        argv = as_user(self._run_as, argv, env=self._env, locked=lock is not None)
-        return await self._host.run(argv, within=within, lock=lock)
 
     def _refusal(self, done: Done) -> Exception:
         said = f"{done.err}\n{done.out}"

@@ -20,9 +20,8 @@ from bot.core.integration import Integration, IntegrationConfig
 from bot.core.migrations import Migrations
 from bot.core.ports import Done, Host
 from bot.core.releases import Built, Commit, Current, Releases
-from bot.core.run_as import as_user
+from bot.core.run_as import READ, Account, check, output, said
 
-_READ = timedelta(seconds=20)
 _FETCH = timedelta(seconds=60)
 _FINISHED = ".opsbot-built"
 _LOOK_EVERY = 0.2
@@ -94,8 +93,8 @@ class GitReleases:
 
     def __init__(self, config: Config, *, host: Host) -> None:
         self._config = config
-        self._host = host
-        self._env = {name: value for name, value in (("HOME", config.home), ("PATH", config.path)) if value}
+        env = {name: value for name, value in (("HOME", config.home), ("PATH", config.path)) if value}
+        self._account = Account(host, config.run_as, env)
         self._lock = f"/tmp/opsbot-releases-{sha256(config.link.encode()).hexdigest()[:12]}.lock"  # noqa: S108 - a lock file
         self._migrating = self._lock.replace("releases", "migrate")
 
@@ -112,7 +111,7 @@ class GitReleases:
 
     async def current(self) -> Current:
         """See `Releases`."""
-        read = await self._run(("readlink", "-e", self._config.link))
+        read = await self._account.run(("readlink", "-e", self._config.link))
         folder = read.out.strip()
         if read.code or folder == self._config.link:
             raise Conflict(
@@ -129,7 +128,7 @@ class GitReleases:
         log = await self._checked(self._git_argv("reflog", "--format=%H", "--max-count=50", at=current.folder))
         found = log.split()
         oldest = self._git_argv("rev-parse", "--verify", "--quiet", f"HEAD@{{{len(found)}}}", at=current.folder)
-        found += (await self._run(oldest)).out.split()
+        found += (await self._account.run(oldest)).out.split()
         return next((sha for sha in found if sha != current.sha), None)
 
     async def names(self, sha: str) -> tuple[str, ...]:
@@ -162,6 +161,8 @@ class GitReleases:
     async def build(self, sha: str) -> str:
         """See `Releases`. A folder whose build was not finished is made anew."""
         folder = self.folder(sha)
+        # A bot that died has left what it was at: only that is waited for as long as it may take.
+        await self._change(("true",), within=self._config.prepare_within)
         if await self._is_finished(folder):
             return f"{folder} was built before"
         await self._change(self._git_argv("worktree", "remove", "--force", folder), may_fail=True)
@@ -175,6 +176,10 @@ class GitReleases:
         await self._change(("touch", f"{folder}/{_FINISHED}"))
         return f"{folder} is built"
 
+    async def building(self) -> str:
+        """See `Releases`."""
+        return await self._account.holder(self._lock)
+
     async def smoke(self, sha: str) -> str:
         """See `Releases`."""
         config = self._config
@@ -182,7 +187,7 @@ class GitReleases:
         env = {"PORT": str(config.smoke_port), "NODE_ENV": "production"}
         argv = ("timeout", "-k", "2", limit, *config.smoke)
         within = config.smoke_within + timedelta(seconds=5)
-        running = asyncio.create_task(self._run(argv, within=within, cwd=self.folder(sha), env=env))
+        running = asyncio.create_task(self._account.run(argv, within=within, cwd=self.folder(sha), env=env))
         try:
             return await self._answers(sha, running)
         finally:
@@ -205,19 +210,21 @@ class GitReleases:
         """See `Migrations`."""
         folder = (await self.current()).folder
         within, lock = self._config.migrate_within, self._migrating
-        out = _out(self.migrate_argv, await self._run(self.migrate_argv, within=within, cwd=folder, lock=lock))
-        return out.strip().rpartition("\n")[2][:300]
+        done = await self._account.run(self.migrate_argv, within=within, cwd=folder, lock=lock)
+        check(done, self.migrate_argv[0])
+        return done.out.strip().rpartition("\n")[2][:300]
 
     async def last_migration(self) -> str | None:
         """See `Migrations`."""
         argv = self._config.last_migration
         if not argv:
             return None
-        return _out(argv, await self._run(argv, cwd=(await self.current()).folder)).strip()[:100]
+        done = await self._account.run(argv, cwd=(await self.current()).folder)
+        return output(done, argv[0]).strip()[:100]
 
     async def migrated(self) -> None:
         """See `Migrations`."""
-        await self._run(("true",), within=self._config.migrate_within, lock=self._migrating)
+        await self._account.run(("true",), within=self._config.migrate_within, lock=self._migrating)
 
     async def ping(self) -> str:
         """What is deployed."""
@@ -229,25 +236,23 @@ class GitReleases:
         config = self._config
         url = f"http://127.0.0.1:{config.smoke_port}{config.smoke_path}"
         loop = asyncio.get_running_loop()
-        ends, said = loop.time() + config.smoke_within.total_seconds(), "nothing"
+        ends, answered = loop.time() + config.smoke_within.total_seconds(), "nothing"
         while loop.time() < ends:
             if running.done():
                 done = running.result()
-                lines = [line for line in (done.err or done.out).splitlines() if line.strip()]
-                why = next((line for line in lines if "Error" in line), lines[-1] if lines else "nothing")
                 raise IntegrationError(
-                    f"Release {sha[:_NAME]} ended at its start with {done.code}: {why.strip()[:300]}"
+                    f"Release {sha[:_NAME]} ended at its start with {done.code}: {said(done) or 'it said nothing'}"
                 )
-            asked = await self._run(("curl", "-sS", "-m", "2", "-w", "\n%{http_code}", url))
+            asked = await self._account.run(("curl", "-sS", "-m", "2", "-w", "\n%{http_code}", url))
             body, _, status = asked.out.rpartition("\n")
             if asked.code == 0:
                 build = _field(body, config.smoke_field)
                 if status == "200" and build == sha:
                     return f"started beside what runs, it answers 200 with {sha[:_NAME]}"
-                said = f"{status} with {config.smoke_field} {build!r}"
+                answered = f"{status} with {config.smoke_field} {build!r}"
             await asyncio.sleep(_LOOK_EVERY)
         raise IntegrationError(
-            f"Release {sha[:_NAME]} did not come up on port {config.smoke_port}: it answered {said}."
+            f"Release {sha[:_NAME]} did not come up on port {config.smoke_port}: it answered {answered}."
         )
 
     async def _resolve(self, ref: str) -> str | None:
@@ -255,7 +260,7 @@ class GitReleases:
         return found.out.strip() if found.code == 0 else None
 
     async def _is_finished(self, folder: str) -> bool:
-        return (await self._run(("test", "-e", f"{folder}/{_FINISHED}"))).code == 0
+        return (await self._account.run(("test", "-e", f"{folder}/{_FINISHED}"))).code == 0
 
     def _git_argv(self, *words: str, at: str = "") -> tuple[str, ...]:
         """Git in the repository or a folder of it, whoever owns that."""
@@ -263,40 +268,21 @@ class GitReleases:
         return ("git", "-c", f"safe.directory={place}", "-c", "advice.detachedHead=false", "-C", place, *words)
 
     async def _git(self, *words: str) -> Done:
-        return await self._run(self._git_argv(*words))
+        return await self._account.run(self._git_argv(*words))
 
     async def _checked(self, argv: Sequence[str]) -> str:
-        return _out(argv, await self._run(argv))
+        return output(await self._account.run(argv), _name_of(argv))
 
     async def _change(
-        self, argv: Sequence[str], *, within: timedelta = _READ, cwd: str | None = None, may_fail: bool = False
-    ) -> str:
-        done = await self._run(argv, within=within, cwd=cwd, lock=self._lock)
-        return done.out if may_fail else _out(argv, done)
-
-    async def _run(
-        self,
-        argv: Sequence[str],
-        *,
-        within: timedelta = _READ,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        lock: str | None = None,
-    ) -> Done:
-        env = {**self._env, **(env or {})}
-        if not self._config.run_as:
-            return await self._host.run(argv, within=within, env=env, cwd=cwd, lock=lock)
-        argv = as_user(self._config.run_as, argv, env=env, locked=lock is not None)
-        return await self._host.run(argv, within=within, cwd=cwd, lock=lock)
+        self, argv: Sequence[str], *, within: timedelta = READ, cwd: str | None = None, may_fail: bool = False
+    ) -> None:
+        done = await self._account.run(argv, within=within, cwd=cwd, lock=self._lock)
+        if not may_fail:
+            check(done, _name_of(argv))
 
 
-def _out(argv: Sequence[str], done: Done) -> str:
-    if done.code:
-        lines = [line for line in (done.err or done.out).splitlines() if line.strip()]
-        shown = " ".join(argv[:1] if argv[0] != "git" else [word for word in argv if word[:1] != "-"][:4])
-        why = next((line for line in lines if "rror" in line), lines[-1] if lines else "nothing")
-        raise IntegrationError(f"{shown} ended with {done.code} and said: {why.strip()[:300]}")
-    return done.out
+def _name_of(argv: Sequence[str]) -> str:
+    return " ".join(argv[:1] if argv[0] != "git" else [word for word in argv if word[:1] != "-"][:4])
 
 
 def _field(body: str, name: str) -> str | None:

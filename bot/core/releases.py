@@ -73,6 +73,10 @@ class Releases(Protocol):
         """Check the release out beside the others, and install and build it there; what runs is not touched."""
         ...
 
+    async def building(self) -> str:
+        """The command line and pid at which a build is just now, of whichever bot, dead ones too; may be empty."""
+        ...
+
     async def smoke(self, sha: str) -> str:
         """Start the built release on a spare port, until it has answered with its SHA; `IntegrationError` if not."""
         ...

@@ -41,6 +41,12 @@ async def build(attempt: Attempt[OfRelease], *, releases: Releases) -> str:
     return await releases.build(attempt.params.sha)
 
 
+async def tell_building(_: Attempt[OfRelease], *, releases: Releases) -> str:
+    """What runs, or what is waited for."""
+    at_work = await releases.building()
+    return f"At work: {at_work}." if at_work else "Between two commands."
+
+
 async def see_built(attempt: Attempt[OfRelease], *, releases: Releases) -> Observation:
     """Its folder is there, of that commit, and its build was finished."""
     sha, folder = attempt.params.sha, releases.folder(attempt.params.sha)
@@ -91,7 +97,7 @@ def previous(operations: Iterable[Operation], *, current: str) -> str | None:
     return pile[-2] if len(pile) > 1 and pile[-1] == current else None
 
 
-BUILD = Step("release.build", OfRelease, observe=see_built, do=build, settle=timedelta())
+BUILD = Step("release.build", OfRelease, observe=see_built, do=build, progress=tell_building, settle=timedelta())
 # A look that starts a process, so it is done once: what does not come up within its time does not come up.
 SMOKE = Step("release.smoke", OfRelease, observe=see_smoke, settle=timedelta())
 SWITCH = Step("release.switch", Switch, observe=see_switched, do=switch, settle=timedelta(seconds=2))

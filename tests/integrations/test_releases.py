@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from integrations.local import Config as HostConfig
 from integrations.local import LocalHost
 from integrations.releases import Config, GitReleases
 from tests.namespaces import PATH
+from tests.waiting import until
 
 INSTALL = (("npm", "ci", "--no-audit", "--no-fund"), ("npm", "run", "build"))
 
@@ -123,3 +125,28 @@ async def test_the_first_command_that_fails_stops_a_build_and_leaves_it_unfinish
 
     assert [each.finished for each in await house.on_host() if each.sha == sha] == [False]
     assert (await house.current()).folder == str(deployed)
+
+
+@pytest.mark.timeout(120)
+async def test_a_build_waits_for_what_a_bot_that_died_was_at_as_long_as_that_may_take(
+    tmp_path: Path, deployed: Path, upstream: Path
+) -> None:
+    """A command that only looks, or changes little, waits for the lock for 20 s."""
+    begun = tmp_path / "begun"
+    sha = commit(upstream, f"test -e {begun} || (touch {begun}; sleep 22)")
+    dead, successor = releases(tmp_path), releases(tmp_path)
+    await successor.resolve(sha)
+    first = asyncio.create_task(dead.build(sha))
+    await until(begun.exists)
+    first.cancel()  # and what it began goes on under its lock, as after kill -9
+    await asyncio.gather(first, return_exceptions=True)
+
+    building = asyncio.create_task(successor.build(sha))
+    await asyncio.sleep(0.5)
+    at_work = await successor.building()
+    await building
+
+    await dead.resolve(sha)  # which notices that what it began has ended
+    assert at_work.startswith("npm run build (pid ")
+    assert await successor.building() == ""
+    assert [each.finished for each in await successor.on_host() if each.sha == sha] == [True]
