@@ -293,9 +293,9 @@ async def _receiving(
             sockets = await stack.enter_async_context(link.sockets(door, app_token=app_token))
             checks["slack"] = sockets.check
         alerts = settings.alerts
-        intake = Intake(AlertRules(alerts.channel, alerts.routes, alerts.group_by), clock, redact)
+        intake = Intake(AlertRules(alerts.channel, alerts.routes, alerts.group_by), clock)
         taken: Batcher[Sequence[Alert]] = Batcher(store, intake.take)
-        webhooks = Webhooks(taken.add, secrets=alerts.secrets(), clock=clock, metrics=metrics)
+        webhooks = Webhooks(taken.add, secrets=alerts.secrets(), clock=clock, redact=redact, metrics=metrics)
         app = build_web(slack=route, checks=checks, metrics=metrics, webhooks=webhooks)
         port = await stack.enter_async_context(serving(app, host=settings.web.host, port=settings.web.port))
         await stack.enter_async_context(link.watching(door, sockets))

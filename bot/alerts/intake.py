@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -28,11 +28,10 @@ _STORM = "alert storm"
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes alerts in, any number of requests in one transaction. Every text is redacted before it is stored."""
+    """Takes alerts in, any number of requests in one transaction."""
 
     rules: AlertRules
     clock: Clock
-    redact: Callable[[str], str]
 
     async def take(self, tx: Unit, requests: Sequence[Sequence[Alert]]) -> None:
         """Store what is new. An end of what nobody said had begun is dropped: there is nothing to show or to end."""
@@ -40,7 +39,7 @@ class Intake:
         await tx.alerts.lock()
         changed: set[str] = set()
         for alerts in _rounds(chain.from_iterable(requests)):
-            changed |= await self._round([self._clean(alert) for alert in alerts], tx, now)
+            changed |= await self._round(alerts, tx, now)
         if not changed:
             return
         await tx.alerts.settle(sorted(changed), at=now)
@@ -93,16 +92,6 @@ class Intake:
             homes.append(ids[place])
         await tx.alerts.add_groups(made)
         return homes
-
-    def _clean(self, alert: Alert) -> Alert:
-        return replace(
-            alert,
-            title=self.redact(alert.title),
-            group_title=self.redact(alert.group_title),
-            text=self.redact(alert.text),
-            url=self.redact(alert.url),
-            labels={name: self.redact(value) for name, value in alert.labels.items()},
-        )
 
 
 async def look(tx: Unit, group_ids: Sequence[str], *, now: datetime) -> None:

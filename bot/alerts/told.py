@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
@@ -109,6 +109,18 @@ def make(  # what an alert is made of
         url=url if len(url) <= _URL else "",
         labels={line(name, most=_LABEL): line(str(value), most=_LABEL) for name, value in kept[:_LABELS]},
         acknowledged_by=acknowledged_by if acknowledged_by is None else line(acknowledged_by),
+    )
+
+
+def cleaned(alert: Alert, redact: Callable[[str], str]) -> Alert:
+    """The alert without secrets, before anything of it is stored."""
+    return replace(
+        alert,
+        title=redact(alert.title),
+        group_title=redact(alert.group_title),
+        text=redact(alert.text),
+        url=redact(alert.url),
+        labels={name: redact(value) for name, value in alert.labels.items()},
     )
 
 

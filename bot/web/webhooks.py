@@ -16,7 +16,7 @@ from aiolimiter import AsyncLimiter
 from prometheus_client import CollectorRegistry, Counter
 
 from bot.alerts import monitors, pagers
-from bot.alerts.told import Malformed, Told
+from bot.alerts.told import Malformed, Told, cleaned
 from bot.core.alerts import Alert
 from bot.core.clock import Clock
 from bot.core.errors import IntegrationError
@@ -32,6 +32,7 @@ RATE, RATE_WITHIN = 1000, 2.0
 """So many requests of one source are taken within so many seconds; the others are asked to come again."""
 
 _READ_WITHIN = 10.0  # seconds
+_SMALL = 64 * 1024  # bytes
 
 log = structlog.get_logger(__name__)
 
@@ -83,9 +84,17 @@ class Webhooks:
     """
 
     def __init__(
-        self, take: Take, *, secrets: Mapping[str, str], clock: Clock, metrics: CollectorRegistry, rate: int = RATE
+        self,
+        take: Take,
+        *,
+        secrets: Mapping[str, str],
+        clock: Clock,
+        redact: Callable[[str], str],
+        metrics: CollectorRegistry,
+        rate: int = RATE,
     ) -> None:
         self._take = take
+        self._redact = redact
         self._secrets = secrets
         self._clock = clock
         self._buckets = {source: AsyncLimiter(rate, RATE_WITHIN) for source in secrets}
@@ -139,10 +148,17 @@ class Webhooks:
         if not isinstance(payload, dict):
             raise _Refused(HTTPStatus.BAD_REQUEST, "The body has to be a JSON object.")
         try:
+            if len(body) <= _SMALL:
+                return self._read(source, payload, now)
             # Beside the loop: a body of megabytes takes a while, in which Slack waits for no ack.
-            return await asyncio.to_thread(SOURCES[source].read, payload, now=now)
+            return await asyncio.to_thread(self._read, source, payload, now)
         except Malformed as error:
             raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+
+    def _read(self, source: str, payload: dict[str, object], now: datetime) -> Told:
+        told = SOURCES[source].read(payload, now=now)
+        alerts = tuple(cleaned(alert, self._redact) for alert in told.alerts)
+        return Told(alerts, told.faults, tuple(cleaned(alert, self._redact) for alert in told.besides))
 
 
 async def _body(request: web.Request) -> bytes:

@@ -29,7 +29,7 @@ class Bot:
 
     def __init__(self, store: Postgres, deferred: Deferred, chat: FakeChat, clock: SetClock) -> None:
         self.store, self.deferred, self.chat, self.clock = store, deferred, chat, clock
-        self.intake = Intake(RULES, clock, lambda text: text)
+        self.intake = Intake(RULES, clock)
         self.messages = GroupMessages(store, chat, clock)
 
     async def take(self, *alerts: Alert) -> None:

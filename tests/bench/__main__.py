@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from tests.bench.alerts import alerts
 from tests.bench.changes import blocked, engine, lost
 from tests.bench.figures import say
 from tests.bench.ground import ground
@@ -14,7 +15,7 @@ from tests.bench.ssh import ssh
 
 GROUPS = (
     *(ack, socket, slow_slack, dispatch, commands, events, memory, start),
-    *(lost, blocked, engine, search, ssh),
+    *(lost, blocked, engine, search, ssh, alerts),
 )
 _NAMES = {"socket": "ack", "slow_slack": "ack"}
 """Groups whose figures begin with another word than their own."""

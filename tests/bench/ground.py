@@ -11,12 +11,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 import psutil
@@ -84,16 +85,27 @@ class Ground:
             yield Server(process, port)
 
     @asynccontextmanager
-    async def bot(self, data: Path, *, database: str = "") -> AsyncIterator[Server]:
-        """`opsbot run`, the whole of it; with an embedded Postgres in `data` unless it is given a database."""
+    async def bot(
+        self,
+        data: Path,
+        *,
+        database: str = "",
+        more: Mapping[str, object] = MappingProxyType({}),
+        secrets: Mapping[str, str] = MappingProxyType({}),
+    ) -> AsyncIterator[Server]:
+        """`opsbot run`, the whole of it; with an embedded Postgres in `data` unless it is given a database.
+
+        `more` is configured besides, `secrets` by the names of their variables.
+        """
         file = self.folder / "opsbot.yaml"
         slack = {"api_url": self.workspace.api_url, "transport": "http"}
-        file.write_text(yaml.safe_dump({"data_dir": str(data), "slack": slack, "web": {"port": 0}}))
+        file.write_text(yaml.safe_dump({"data_dir": str(data), "slack": slack, "web": {"port": 0}, **more}))
         environment = {
             **os.environ,
             "OPSBOT_SLACK__BOT_TOKEN": self.workspace.bot_token,
             "OPSBOT_SLACK__SIGNING_SECRET": self.workspace.signing_secret,
             "OPSBOT_DATABASE_URL": database,
+            **secrets,
         }
         argv = (str(Path(sys.executable).with_name("opsbot")), "--config", str(file), "run")
         process = await asyncio.create_subprocess_exec(*argv, env=environment, stderr=asyncio.subprocess.PIPE)

@@ -51,7 +51,7 @@ class Scene:
     async def take(self, *told: Alert) -> None:
         """Take alerts in and show what they change."""
         async with self.bot.store.transaction() as tx:
-            await Intake(AlertRules(self.ops.id), now, lambda text: text).take(tx, [told])
+            await Intake(AlertRules(self.ops.id), now).take(tx, [told])
         await self.show()
 
     async def show(self) -> None:

@@ -31,6 +31,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def redact(text: str) -> str:
+    return text.replace("hunter22", "[masked]")
+
+
 class Hooks:
     """The bot's server, with what it stored."""
 
@@ -54,11 +58,13 @@ class Hooks:
 
 @pytest.fixture
 async def hooks(store: Postgres) -> AsyncIterator[Hooks]:
-    intake = Intake(AlertRules("C0OPS"), now, lambda text: text.replace("hunter22", "[masked]"))
+    intake = Intake(AlertRules("C0OPS"), now)
     take: Batcher[Sequence[Alert]] = Batcher(store, intake.take)
     async with (
         serve(
-            Webhooks(take.add, secrets=dict.fromkeys(SOURCES, SECRET), clock=now, metrics=CollectorRegistry())
+            Webhooks(
+                take.add, secrets=dict.fromkeys(SOURCES, SECRET), clock=now, redact=redact, metrics=CollectorRegistry()
+            )
         ) as url,
         aiohttp.ClientSession() as session,
     ):
@@ -124,7 +130,7 @@ async def test_a_source_without_a_secret_has_no_route() -> None:
     async def take(_: Sequence[Alert]) -> None:
         raise AssertionError
 
-    webhooks = Webhooks(take, secrets={"jira": SECRET}, clock=now, metrics=CollectorRegistry())
+    webhooks = Webhooks(take, secrets={"jira": SECRET}, clock=now, redact=redact, metrics=CollectorRegistry())
     async with serve(webhooks) as url, aiohttp.ClientSession() as session:
         async with session.post(f"{url}/webhooks/grafana", json=GRAFANA) as response:
             assert response.status == 404
@@ -302,7 +308,9 @@ async def test_a_store_that_is_away_and_a_flood_ask_the_source_to_come_again() -
         if away:
             raise IntegrationError("The database does not answer.")
 
-    webhooks = Webhooks(take, secrets={"grafana": SECRET}, clock=now, metrics=CollectorRegistry(), rate=2)
+    webhooks = Webhooks(
+        take, secrets={"grafana": SECRET}, clock=now, redact=redact, metrics=CollectorRegistry(), rate=2
+    )
     async with serve(webhooks) as url, aiohttp.ClientSession() as session:
         seen = []
         for _ in range(4):
