@@ -33,7 +33,9 @@ from bot.core.windows import Zone
 from bot.digests.digest import TASK as DIGEST
 from bot.digests.digest import Digests
 from bot.digests.schedules import Schedules
+from bot.incidents.outgoing import EventHook, IncidentEvents
 from bot.incidents.rules import IncidentRules
+from bot.jobs.dead_man import DeadMan
 from bot.jobs.due import Sweeper
 from bot.jobs.housekeeping import Housekeeping
 from bot.jobs.queue import Handler, defer
@@ -207,6 +209,7 @@ async def run(
             **link.reader(spills=spills).handlers,
             **housekeeping.handlers,
             **GroupMessages(store, link.chat, clock).handlers,
+            **IncidentEvents(event_hook(settings), store, http, clock, redactor.redact).handlers,
             DIGEST: digests.post,
         }
         worker = Worker(conninfo, handlers)
@@ -233,7 +236,15 @@ async def run(
         )
         port = await stack.enter_async_context(
             _receiving(
-                settings, link, door, worker=worker, store=store, metrics=metrics, clock=clock, redact=redactor.redact
+                settings,
+                link,
+                door,
+                worker=worker,
+                store=store,
+                http=http,
+                metrics=metrics,
+                clock=clock,
+                redact=redactor.redact,
             )
         )
         stack.callback(engine.drain)
@@ -272,6 +283,7 @@ async def _receiving(
     metrics: CollectorRegistry,
     clock: Clock,
     redact: Redact,
+    http: HttpClient,
 ) -> AsyncIterator[int]:
     """Take payloads by the configured transport, and answer health and metrics, on the port that is yielded."""
 
@@ -299,7 +311,17 @@ async def _receiving(
         app = build_web(slack=route, checks=checks, metrics=metrics, webhooks=webhooks)
         port = await stack.enter_async_context(serving(app, host=settings.web.host, port=settings.web.port))
         await stack.enter_async_context(link.watching(door, sockets))
+        if url := settings.dead_man.url.get_secret_value():
+            dead_man = DeadMan(url, every=settings.dead_man.every, checks=checks, http=http)
+            dead_man.start()
+            stack.push_async_callback(dead_man.stop)
         yield port
+
+
+def event_hook(settings: Settings) -> EventHook | None:
+    """Where events of incidents go, if anywhere."""
+    hook = settings.incident_webhook
+    return EventHook(hook.url, hook.secret.get_secret_value(), hook.private) if hook.url else None
 
 
 def private_folder(path: Path) -> Path:

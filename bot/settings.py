@@ -23,7 +23,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NaiveDatetime,
     SecretStr,
@@ -51,11 +50,11 @@ from bot.digests.cron import parse_when
 from bot.digests.holidays import Holidays
 from bot.digests.limits import LIMITS
 from bot.digests.schedules import Schedule, parse_quiet
+from bot.sections import AlertSettings, DeadManSettings, IncidentWebhookSettings, Section
 
 SECRETS_DIR = "OPSBOT_SECRETS_DIR"
 """Names the folder of secrets files, one a secret, such as `slack__bot_token`."""
 
-_SHORTEST_SECRET = 16
 _NO_SETTINGS = {SECRETS_DIR, "OPSBOT_TOOLS"}
 
 
@@ -96,12 +95,6 @@ def _limit(name: str) -> str:
     return name
 
 
-def _long(secret: SecretStr) -> SecretStr:
-    if 0 < len(secret.get_secret_value()) < _SHORTEST_SECRET:
-        raise ValueError(f"is too short to keep strangers out: {_SHORTEST_SECRET} characters at least")
-    return secret
-
-
 LimitName = Annotated[str, AfterValidator(_limit)]
 When = Annotated[str, AfterValidator(_read_by(parse_when))]
 Quiet = Annotated[str, AfterValidator(_read_by(parse_quiet))]
@@ -109,12 +102,6 @@ Zone = Annotated[str, AfterValidator(_zone)]
 RoleName = Annotated[
     Role, BeforeValidator(_role, json_schema_input_type=Literal["nobody", "viewer", "responder", "commander", "admin"])
 ]
-
-
-class Section(BaseModel):
-    """Base of every part: a key that is not declared is a fault."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SlackSettings(Section):
@@ -191,38 +178,6 @@ class IncidentSettings(Section):
     """What holds for every incident."""
 
     responders: tuple[str, ...] = Field((), description="Slack ids of users and user groups invited to every incident.")
-
-
-ChannelId = Annotated[str, StringConstraints(pattern=r"^[CG][A-Z0-9]{2,20}$")]
-HookSecret = Annotated[SecretStr, AfterValidator(_long)]
-
-
-class AlertSettings(Section):
-    """Alerts that other systems send to `/webhooks/...`. A source whose secret is not set is not listened to."""
-
-    channel: ChannelId | Literal[""] = Field("", description="Channel id that receives them.")
-    routes: Mapping[Annotated[str, StringConstraints(pattern="^[^=]+=.+$")], ChannelId] = Field(
-        {}, description="Other channels by `label=value`; the first that fits an alert counts."
-    )
-    group_by: tuple[str, ...] = Field(
-        (), description="Labels that make a group, which is one message; empty leaves it to the source."
-    )
-    alertmanager_token: HookSecret = Field(SecretStr(""), description="Bearer token of Alertmanager.")
-    grafana_token: HookSecret = Field(SecretStr(""), description="Bearer token of Grafana.")
-    jira_token: HookSecret = Field(SecretStr(""), description="Bearer token of Jira Service Management.")
-    pagerduty_secret: HookSecret = Field(SecretStr(""), description="Signing secret of the PagerDuty subscription.")
-    generic_secret: HookSecret = Field(SecretStr(""), description="Secret of everything else: signing, or as a token.")
-
-    def secrets(self) -> dict[str, str]:
-        """The secrets that are set, by source."""
-        named = {name.rpartition("_")[0]: each for name, each in self if isinstance(each, SecretStr)}
-        return {source: each.get_secret_value() for source, each in named.items() if each.get_secret_value()}
-
-    @model_validator(mode="after")
-    def _has_a_channel(self) -> Self:
-        if self.secrets() and not self.channel:
-            raise ValueError("has secrets and no channel: name the one that receives alerts")
-        return self
 
 
 class HolidaySettings(Section):
@@ -313,6 +268,10 @@ class Settings(BaseSettings):
     on_call: OnCallSettings = Field(OnCallSettings(), description="Who is on call.")
     incidents: IncidentSettings = Field(IncidentSettings(), description="What holds for every incident.")
     alerts: AlertSettings = Field(AlertSettings(), description="Alerts that other systems send.")
+    incident_webhook: IncidentWebhookSettings = Field(
+        IncidentWebhookSettings(), description="Another system that is told of incidents."
+    )
+    dead_man: DeadManSettings = Field(DeadManSettings(), description="A watcher that misses the bot.")
     services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")
     holidays: HolidaySettings = Field(HolidaySettings(), description="Days on which digests may rest.")
     schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")
@@ -321,6 +280,7 @@ class Settings(BaseSettings):
         """The secrets of the configuration by name, as far as they are set."""
         named = {name: getattr(self.slack, name) for name in ("bot_token", "app_token", "signing_secret")}
         named["database_url"] = self.database_url
+        named |= {"incident_webhook.secret": self.incident_webhook.secret, "dead_man.url": self.dead_man.url}
         named |= {f"alerts.{source}": SecretStr(value) for source, value in self.alerts.secrets().items()}
         for service, section in self.services.items():
             for part, config in section.parts().items():

@@ -133,11 +133,19 @@ class Entry:
     message: MessageRef | None = None
 
 
+EVENT = "incident.event"
+"""The job that tells another system what was done to an incident, with `entry_id` as its argument."""
+
+NO_EVENTS = frozenset({"note", "gap", "operation"})
+"""Kinds of entries that tell of the conversation or of other systems, and not of the incident itself."""
+
+
 class Entries(Protocol):
-    """Timeline entries, kept once per `id`."""
+    """Timeline entries, kept once per `id`; a new one that is an event has its due row."""
 
     async def add(self, entry: Entry) -> None: ...
     async def drop(self, entry_id: str) -> None: ...
+    async def get(self, entry_id: str) -> Entry: ...
 
     async def of_incident(self, number: int) -> tuple[Entry, ...]:
         """All of one incident, oldest first."""

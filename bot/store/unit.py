@@ -43,7 +43,7 @@ class PostgresUnit:
         self.messages = Messages(connection)
         self.marks = Marks(connection)
         self.backfills = Backfills(connection)
-        self.entries = Entries(connection)
+        self.entries = Entries(connection, self.due)
         self.slots = Slots(connection)
         self.claims = Claims(connection)
         self.pending = PendingRows(connection)
