@@ -52,7 +52,7 @@ def impact(weights: Sequence[Weight], conversation: Conversation) -> tuple[Quote
     for number, weight in enumerate(weights):
         told = {AFFECTED, FIGURES} <= weight.points.keys() and not {ASKS, AFTER} & weight.points.keys()
         if told and weight.total > 0:
-            found.append((len(forms.MEASURE.findall(weight.unit.text)) + number / len(weights), number))
+            found.append((weight.unit.figures + number / len(weights), number))
     best = sorted(number for _, number in sorted(found, reverse=True)[:_MOST])
     return tuple(_quote(weights[number].unit) for number in best)
 
@@ -117,7 +117,7 @@ def action_items(weights: Sequence[Weight], conversation: Conversation) -> tuple
 
 def _own(said: Said, *, called: bool) -> Iterator[ActionItem]:
     """What somebody takes on without naming anybody, or writes down for nobody yet."""
-    if forms.ASKS.search(said.text) or len(forms.words_of(said.text)) < _FEW:
+    if forms.asks(said.text) or len(forms.words_of(said.text)) < _FEW:
         return
     if _MARKED.match(said.text):
         yield ActionItem(_MARKED.sub("", said.text).strip(), "", (said.ts,))
@@ -132,7 +132,7 @@ def _for_others(said: Said, ids: Mapping[str, str], told: re.Pattern[str]) -> It
     begins = list(told.finditer(said.text))
     for match, after in zip_longest(begins, begins[1:]):
         text = _JOINED.sub("", said.text[match.end() : after.start() if after else len(said.text)].strip()).strip()
-        if len(forms.words_of(text)) >= _FEW - 1 and not forms.ASKS.search(text):
+        if len(forms.words_of(text)) >= _FEW - 1 and not forms.asks(text):
             yield ActionItem(text, ids[(match["at"] or match["plain"]).lower()], (said.ts,))
 
 

@@ -138,7 +138,7 @@ def _strength(weight: Weight, time: Time, before: Sequence[Weight]) -> float:
         strength = 2.5
     elif Cue.BEGAN in time.cues:
         strength = 1.8
-    if Cue.HEDGES in time.cues or forms.ASKS.search(weight.unit.main.text):
+    if Cue.HEDGES in time.cues or forms.asks(weight.unit.main.text):
         strength *= 0.5
     return strength + 0.5 * weight.unit.corrected
 
@@ -263,5 +263,5 @@ def _mitigations(weights: Sequence[Weight], started: datetime | None) -> Iterato
                 yield _Claim(time.at, 4.0, how, (unit.main.ts,))
             elif started and time.at > started and _WELL_SINCE.search(time.clause):
                 yield _Claim(time.at, 2.5, how, (unit.main.ts,))
-        if Cue.MITIGATED in unit.cues and Cue.NOT_YET not in unit.cues and not forms.ASKS.search(unit.text):
+        if Cue.MITIGATED in unit.cues and Cue.NOT_YET not in unit.cues and not unit.asks:
             yield _Claim(unit.main.at, 3.0, how, (unit.main.ts,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from sys import intern
 
+_DIGIT = re.compile(r"\d")
 _URL = re.compile(r"\(?(?:https?|mailto|slack|tel):[^\s)>|]+\)?|:[a-z0-9_+-]{2,40}:", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_][\w.\-/#]*[^\W_]|[^\W_]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Za-z])(?=[A-Z][a-z])")
@@ -23,54 +24,94 @@ _COMMON_WORDS = """
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
 
-CODE = re.compile(
+_CODE = re.compile(
     r"```|`[^`\n]{2,}`|\n\s+at |\b[A-Z]\w+(?:Error|Exception)\b|(?<![\w.])(?:50[0-4]|429|40[01348])s?\b(?! ?[kKMG%])"
 )
-"""Code, a log line, an error: what somebody saw rather than thinks."""
 
-MEASURE = re.compile(
+_MEASURE = re.compile(
     r"(?<![\w.:#-])\d[\d ,.']*\s?(?:%|ms\b|s\b|sec|min|m\b|h\b|[kmgt]i?b\b|k\b|rps|qps|req|x\b|/s|/min|°|€|\$)"
     r"|\d+\s?(?:/|of|von|out of|sur|de)\s?\d+|\d\s?(?:→|->|=>)\s?\d"
     r"|(?<![\w.:#-])\d[\d ,.']*\s+(?!uhr\b|of\b|a\b|in\b|is\b|more\b)[a-zé]{4,}",
     re.IGNORECASE,
 )
-"""A figure with what it counts."""
 
-ALL_OF = re.compile(r"(?<![\d.])(\d+)\s?(?:/|of|out of|von|sur|de)\s?\1(?![\d.])")
-"""`60/60`, `20 out of 20`."""
+_ALL_OF = re.compile(r"(?<![\d.])(\d+)\s?(?:/|of|out of|von|sur|de)\s?\1(?![\d.])")
 
-CHANGES = re.compile(
+_CHANGES = re.compile(
     r"\d[\w%/]*\s?(?:→|->|=>|…|instead of|down to|up to|before\b|vs\.?|auf|statt|au lieu de|en vez de)\D{0,12}\d"
     r"|\bfrom \d\S*( \w+)? to \d",
     re.IGNORECASE,
 )
-"""One figure, then another."""
 
-ASKS = re.compile(r"\?(?:\s|$|[)\"'!?])")
+_ASKS = re.compile(r"\?(?:\s|$|[)\"'!?])")
 
-OBJECTS = re.compile(
+_OBJECTS = re.compile(
     r"^\W*(?:wait|stop|hold on|halt|nope?|um+|uh oh|careful|warte|attends?|espera)\b\W{1,3}(?=\S)", re.IGNORECASE
 )
-"""How somebody interrupts."""
 
-BEGINS = re.compile(
+_BEGINS = re.compile(
     r"^(?:(?:ok|now|just|i'?m|still|and|so) )*"
     r"(?!nothing|anything|something|everything|morning|evening|during|opening|closing|reopening|handing|moving|passing)"
     r"[a-z]{2,12}ing\b(?! (?:is|was|are|were)\b)",
     re.IGNORECASE,
 )
-"""How somebody says what they are about to do or at: `restarting gw-1`."""
 
-TICKET = re.compile(r"\b[A-Z]{2,10}-\d{2,}\b|(?<!\w)#\d{3,}\b|\b(?:ticket|case|request)\b \W?\d{3,}", re.ASCII)
-"""A ticket by its number."""
+_TICKET = re.compile(r"\b[A-Z]{2,10}-\d{2,}\b|(?<!\w)#\d{3,}\b|\b(?:ticket|case|request)\b \W?\d{3,}", re.ASCII)
 
 _QUOTED = re.compile(r"[\"“„«][^\"”“»\n]*[\"”“»]")
 
-QUOTES = re.compile(r"[\"“„«][^\"”“»`]{12,}[\"”“»]")
-"""The words of somebody who is not here."""
+_QUOTES = re.compile(r"[\"“„«][^\"”“»`]{12,}[\"”“»]")
 
 _COMMAND = re.compile(r"\s*(?:[!/.][a-z][\w-]*(?:\s|$)|@?\w*bot\b[:,]?\s)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!;?]\s+|\n")
+
+
+# Each of these begins with what it cannot do without: most messages end there.
+
+
+def shows_code(text: str) -> bool:
+    """Whether `text` has code, a log line or an error in it."""
+    return bool(_CODE.search(text))
+
+
+def figures_in(text: str) -> int:
+    """How many figures `text` tells with what they count."""
+    return len(_MEASURE.findall(text)) if _DIGIT.search(text) else 0
+
+
+def tells_that_all(text: str) -> bool:
+    """`60/60`, `20 out of 20`."""
+    return _DIGIT.search(text) is not None and bool(_ALL_OF.search(text))
+
+
+def tells_a_change(text: str) -> bool:
+    """One figure, then another."""
+    return _DIGIT.search(text) is not None and bool(_CHANGES.search(text))
+
+
+def names_a_ticket(text: str) -> bool:
+    """A ticket by its number."""
+    return _DIGIT.search(text) is not None and bool(_TICKET.search(text))
+
+
+def asks(text: str) -> bool:
+    """Whether `text` has a question."""
+    return "?" in text and bool(_ASKS.search(text))
+
+
+def quotes(text: str) -> bool:
+    """Whether `text` has the words of somebody else."""
+    return bool(_QUOTES.search(text))
+
+
+def objects(text: str) -> bool:
+    """Whether somebody interrupts."""
+    return bool(_OBJECTS.match(text))
+
+
+def begins(text: str) -> bool:
+    """Whether somebody says what they are about to do or at: `restarting gw-1`."""
+    return "ing" in text and bool(_BEGINS.match(text))
 
 
 def is_command(text: str) -> bool:
@@ -99,9 +140,9 @@ def words_of(text: str) -> frozenset[str]:
     for word in _WORD.findall(_URL.sub(" ", text) if ":" in text else text):
         low = word.lower()
         found.add(low)
-        if _CAMEL.search(word):
+        if word[1:] != low[1:]:
             found.update(part.lower() for part in _CAMEL.split(word))
-        elif _PARTS.search(low):
+        elif not low.isalnum():
             found.update(_PARTS.split(low))
     return frozenset(
         intern(word)

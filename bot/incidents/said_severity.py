@@ -6,6 +6,7 @@ import re
 
 from bot.incidents.severity import Severity
 
+_MAY = re.compile(r"sev|prio|schwere|sév|critical|high|medium|low|alarm|alerte", re.IGNORECASE)
 _NAMED = re.compile(
     r"\b(?:sev(?:erity)?|prio(?:rity)?|schweregrad|sévérité|severidad|severidade)"
     r"(?:\s+(?:is|to|at|now|as|=|auf|ist))?[\s:=-]*(?P<word>critical|crit|high|medium|med|low|major|minor|[0-5])\b"
@@ -22,6 +23,8 @@ _OTHERS = {"0": Severity.CRITICAL, "5": Severity.LOW, "major": Severity.HIGH, "m
 
 def severity_in(text: str) -> Severity | None:
     """What `text` calls the incident: `sev high`, `SEV-2`, `this is an incident. high`; a false alarm is low."""
+    if not _MAY.search(text):
+        return None
     match = _NAMED.search(text) or (_BARE.search(text) if _OF_INCIDENT.search(text) else None)
     if match:
         word = match[match.lastgroup or 0].lower()

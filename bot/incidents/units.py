@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.incidents.bots import Kind, kind_of
 from bot.incidents.conversation import Said
-from bot.incidents.forms import ASKS, is_command, outside_code, words_of
+from bot.incidents.forms import asks, figures_in, is_command, outside_code, shows_code, words_of
 from bot.incidents.lexicon import Cue, hear
 from bot.incidents.said_severity import severity_in
 from bot.incidents.told import CORRECTS
@@ -31,7 +31,8 @@ _CALLED = re.compile(r"@([^\s,.:;?!]+)")
 class Unit:
     """Messages of one author that make one entry, and the `answers` of others that belong to it.
 
-    `length` counts the words of its text. `kind` is that of a bot, None for people. `part` says that another unit has
+    `length` counts the words of its text, `figures` what it measures; `code` and `asks` say that it shows code and asks
+    something. `kind` is that of a bot, None for people. `part` says that another unit has
     it among its answers, `called` that somebody had asked for its author.
     """
 
@@ -40,6 +41,9 @@ class Unit:
     words: frozenset[str]
     cues: frozenset[Cue]
     length: int
+    code: bool
+    figures: int
+    asks: bool
     kind: Kind | None = None
     answers: list[Said] = field(default_factory=list)
     corrected: bool = False
@@ -68,6 +72,9 @@ class Unit:
         self.words |= words_of(said.text)
         self.cues |= hear(outside_code(said.text))
         self.length += len(said.text.split())
+        self.code = self.code or shows_code(said.text)
+        self.figures += figures_in(said.text)
+        self.asks = self.asks or asks(said.text)
         self.corrected = self.corrected or bool(CORRECTS.search(said.text))
 
 
@@ -118,8 +125,18 @@ def gather(said: Iterable[Said]) -> list[Unit]:
 
 
 def _begin(said: Said) -> Unit:
-    kind = kind_of(said.name, said.text, commanded=False) if said.bot else None
-    return Unit([said], said.text, words_of(said.text), hear(outside_code(said.text)), len(said.text.split()), kind)
+    text = said.text
+    return Unit(
+        said=[said],
+        text=text,
+        words=words_of(text),
+        cues=hear(outside_code(text)),
+        length=len(text.split()),
+        code=shows_code(text),
+        figures=figures_in(text),
+        asks=asks(text),
+        kind=kind_of(said.name, text, commanded=False) if said.bot else None,
+    )
 
 
 def _continues(each: Said, own: Unit, before: Unit) -> bool:
@@ -133,11 +150,11 @@ def _continues(each: Said, own: Unit, before: Unit) -> bool:
             and own.kind in {Kind.ALARM, Kind.RESULT}
             and own.kind == kind_of(each.name, each.text, commanded=False)
         )
-    if CORRECTS.search(each.text) and each.at - own.end <= _CORRECTION and any(map(str.isdigit, each.text)):
+    if each.at - own.end <= _CORRECTION and any(map(str.isdigit, each.text)) and CORRECTS.search(each.text):
         return True
-    if own is not before or len(own.said) >= _LONGEST_BURST or _stands_alone(each) or is_command(own.main.text):
+    if own is not before or len(own.said) >= _LONGEST_BURST or each.at - own.end > _BURST:
         return False
-    return each.at - own.end <= _BURST
+    return not _stands_alone(each) and not is_command(own.main.text)
 
 
 def _stands_alone(said: Said) -> bool:
@@ -150,12 +167,11 @@ def _stands_alone(said: Said) -> bool:
 def _answered(unit: Unit, units: Sequence[Unit]) -> Unit | None:
     """What `unit` says yes to: somebody else's question or proposal a few messages before."""
     each = unit.main
-    if not 0 < unit.length <= _SHORT or Cue.YES not in unit.cues or ASKS.search(each.text):
+    if not 0 < unit.length <= _SHORT or Cue.YES not in unit.cues or unit.asks:
         return None
     for before in reversed(units[-_SHORT:]):
         if each.at - before.end > _ANSWER:
             return None
         if before.main.thread_ts == each.thread_ts and before.main.author != each.author and before.kind is None:
-            asks = before.answers or "@" in before.text or ASKS.search(before.text)
-            return before if asks else None
+            return before if before.answers or before.asks or "@" in before.text else None
     return None

@@ -48,9 +48,9 @@ _CUES = (
     (BETTER, 0.8, Cue.BETTER),
 )
 _FORMS = (
-    ("names a ticket", 0.7, forms.TICKET),
-    ("quotes somebody", 0.7, forms.QUOTES),
-    ("objects", 1.0, forms.OBJECTS),
+    ("names a ticket", 0.7, forms.names_a_ticket),
+    ("quotes somebody", 0.7, forms.quotes),
+    ("objects", 1.0, forms.objects),
 )
 _BOTS = {
     Kind.SHIPPED: ("a release", 1.0, 2.0),
@@ -215,15 +215,14 @@ def _hints(unit: Unit, topic: float, *, lead: bool) -> Iterator[tuple[float, str
             yield points * scale, reason
     if Cue.DECIDES in unit.cues:
         yield (1.4 if lead else 0.5) * scale, "decides"
-    if forms.CODE.search(unit.text):
+    if unit.code:
         yield 1.4 * scale, CODE
-    if any(map(str.isdigit, unit.text)):
-        if figures := len(forms.MEASURE.findall(unit.text)):
-            yield min(1.5, 0.9 * figures), FIGURES
-        if forms.ALL_OF.search(unit.text):
-            yield 1.2, ALL_WELL
-        if forms.CHANGES.search(unit.text):
-            yield 1.0, "tells a change"
+    if unit.figures:
+        yield min(1.5, 0.9 * unit.figures), FIGURES
+    if forms.tells_that_all(unit.text):
+        yield 1.2, ALL_WELL
+    if forms.tells_a_change(unit.text):
+        yield 1.0, "tells a change"
 
 
 def _deeds(weight: Weight) -> Iterator[tuple[str, float]]:
@@ -238,7 +237,7 @@ def _deeds(weight: Weight) -> Iterator[tuple[str, float]]:
     if Cue.REOPENS in unit.cues:
         yield REOPENS, 2.0
     for reason, points, form in _FORMS:
-        if form.search(unit.text):
+        if form(unit.text):
             yield reason, points
     if unit.corrected:
         yield "corrected", 0.8
@@ -250,17 +249,16 @@ def _deeds(weight: Weight) -> Iterator[tuple[str, float]]:
 
 def _doubts(unit: Unit) -> Iterator[tuple[str, float]]:
     """What takes weight away: questions, plans, guesses, and too few words to say anything."""
-    evidence = bool(forms.CODE.search(unit.text) or forms.MEASURE.search(unit.text))
-    if forms.ASKS.search(unit.text) and not forms.CODE.search(unit.text):
+    if unit.asks and not unit.code:
         states = any(len(part.split()) > _STATEMENT for part in _ASKED.split(unit.text))
         yield ASKS, -0.5 if unit.answers or states else -1.8
-    if Cue.INTENDS in unit.cues or forms.BEGINS.search(unit.text):
+    if Cue.INTENDS in unit.cues or forms.begins(unit.text):
         yield "intends", -0.8
     if Cue.HEDGES in unit.cues:
         yield HEDGES, -1.0
     if unit.part:
         yield PART, -2.5
-    if len(unit.words) <= _LITTLE and not evidence:
+    if len(unit.words) <= _LITTLE and not unit.code and not unit.figures:
         yield "says little", -1.0
 
 
@@ -283,7 +281,7 @@ def _closing(text: str) -> float:
     """Points for saying that it is over; few where that comes with an if or a not."""
     for sentence in forms.sentences(forms.unquoted(text)):
         cues = hear(sentence)
-        if Cue.CLOSES in cues and not forms.ASKS.search(sentence):
+        if Cue.CLOSES in cues and not forms.asks(sentence):
             return 2.4 if Cue.NOT_YET not in cues else 0.6
     return 0.0
 
