@@ -12,13 +12,12 @@ from bot.core.people import Role
 from bot.core.ports import Chat
 from bot.core.prose import Channel, Line, Person, When
 from bot.core.records import Store
-from bot.core.results import Table, Text
+from bot.core.results import Table
 from bot.incidents.asking import Which
 from bot.incidents.cards import incident_card
 from bot.incidents.lifecycle import declare
 from bot.incidents.lifecycle import resolve as resolve_incident
 from bot.incidents.lookup import find_incident
-from bot.incidents.notes import add_note, moment_of
 from bot.incidents.rules import IncidentRules
 from bot.incidents.severity import Severity
 from bot.incidents.timeline import read_timeline
@@ -30,13 +29,6 @@ class Open(Args):
     severity: Severity = Field(description="How bad it is.")
     title: str = words(..., "What is happening, in a few words.")
     impact: str = option("", "Who and how many are affected, as far as is known.")
-
-
-class Note(Which):
-    """A line for the timeline."""
-
-    text: str = words(..., "What happened.")
-    at: str = option("", "When it happened, in your time zone: 14:05 or 2026-11-22 14:05.")
 
 
 class Resolve(Which):
@@ -85,14 +77,6 @@ def _tell(contact: Contact) -> Line:
     if contact.is_slack_user:
         return (f"{contact.role}: ", Person(contact.contact), ", asked in.")
     return f"{contact.role}: tell {contact.contact}, whom Slack does not reach."
-
-
-async def note(ctx: Context, args: Note, *, store: Store, chat: Chat, rules: IncidentRules) -> Text:
-    """Add a line to the timeline, also for something that happened earlier."""
-    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
-    at = await moment_of(ctx, args.at, chat=chat, zone=rules.zone)
-    await add_note(ctx, incident, text=args.text, at=at, store=store)
-    return Text((("Noted for ", When(at, date=True), f" in incident {incident.number}: {args.text}"),))
 
 
 async def timeline(ctx: Context, args: Which, *, store: Store, chat: Chat) -> Timeline:
@@ -152,15 +136,6 @@ COMMANDS = (
         root=Root.INCIDENT,
         rows=("I5",),
         examples=("Critical Keys of the provider were used from elsewhere",),
-    ),
-    Command(
-        ("note",),
-        Note,
-        run=note,
-        role=Role.RESPONDER,
-        root=Root.INCIDENT,
-        examples=("Provider confirmed the outage", "First complaint by phone --at 13:50"),
-        public=True,
     ),
     Command(("timeline",), Which, run=timeline, root=Root.INCIDENT, examples=("", "--incident 12")),
     Command(

@@ -19,11 +19,11 @@ from bot.incidents.rules import IncidentRules
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
 from bot.views import Templates
-from commands import action, incident, report
+from commands import action, incident, record, report
 from tests.fixtures_slack import SlackBot, running_bot
 from tests.waiting import until
 
-COMMANDS = (*incident.COMMANDS, *report.COMMANDS, *action.COMMANDS)
+COMMANDS = (*incident.COMMANDS, *record.COMMANDS, *report.COMMANDS, *action.COMMANDS)
 CLICKS = (*report.CLICKS, *action.CLICKS)
 
 

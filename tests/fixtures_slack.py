@@ -14,14 +14,14 @@ from psycopg import sql
 from pydantic import BaseModel, Field
 
 from bot.core.clock import Clock, now
-from bot.core.command import Args, Click, Command, Context, Filling, ServiceArgs
+from bot.core.command import Args, Click, Command, Context, Filling, ServiceArgs, Shortcut
 from bot.core.errors import Conflict, NotFound
 from bot.core.fleet import Fleet, Service
 from bot.core.parse import words
 from bot.core.parts import Button
 from bot.core.people import Role
 from bot.core.plan import Plan, Risk
-from bot.core.ports import Chat
+from bot.core.ports import Chat, MessageRef
 from bot.core.redact import Redactor
 from bot.core.registry import Registry
 from bot.core.results import Result, Text
@@ -152,6 +152,23 @@ COMMANDS = (
     Command(("secret", "ping"), Args, run=ping, role=Role.RESPONDER),
     Command(("secret", "change"), ServiceArgs, plan=change, role=Role.RESPONDER, risk=Risk.CHANGE),
 )
+
+
+async def quote(ctx: Context, message: MessageRef, *, diary: Diary) -> Result:
+    """Say which message this is. Nobody needs that.
+
+    It is for tests.
+    """
+    diary.entries.append(f"quoted by {ctx.actor.name}")
+    return Text((f"{message.channel} {message.ts} {ctx.thread_ts}",))
+
+
+async def ask_about(ctx: Context, message: MessageRef) -> Filling:
+    """Ask for words about this message."""
+    return Filling(("count",), kept={"unit": message.ts})
+
+
+SHORTCUTS = (Shortcut("quote", "Quote", quote, role=Role.VIEWER), Shortcut("about", "Ask about", ask_about))
 CLICKS = (
     Click("press", press),
     Click("admin", press, role=Role.ADMIN),
@@ -210,13 +227,14 @@ async def running_bot(
     clock: Clock = now,
     commands: Iterable[Command] = COMMANDS,
     clicks: Iterable[Click] = CLICKS,
+    shortcuts: Iterable[Shortcut] = SHORTCUTS,
     services: tuple[Service, ...] = (Service("gateway", "test", "local", {}),),
     ports: Callable[[Link], Mapping[type, object]] | None = None,
 ) -> AsyncIterator[SlackBot]:
     """Run the bot against `workspace` until the block ends; members are viewers unless `roles` says otherwise."""
     metrics = CollectorRegistry()
     diary = Diary()
-    registry = Registry(commands, clicks)
+    registry = Registry(commands, clicks, shortcuts=shortcuts)
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(
             Link.open(

@@ -108,7 +108,7 @@ class Command:
     @property
     def summary(self) -> str:
         """What it does, in one sentence."""
-        return (inspect.getdoc(self.function) or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")
+        return _summary(self.function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +135,32 @@ class Click:
     role: Role = Role.VIEWER
 
 
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """An entry in the menu of every message, `title` (24 characters): `async def f(ctx, message, *, port: Port, ...)`.
+
+    `message` is a `MessageRef`; the answer is a `Result` for the one who chose it, or a `Filling`. It works in threads.
+    The first paragraph of the docstring is its description in the manifest.
+    """
+
+    verb: str
+    title: str
+    run: Callable[..., Awaitable[Result | Filling]]
+    role: Role = Role.RESPONDER
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one sentence."""
+        return _summary(self.run)
+
+
 def needs(function: Callable[..., object]) -> dict[str, type]:
     """Ports that a function, or a class when it is built, asks for: its keyword-only parameters without a default."""
     called = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]  # the class itself is meant
     hints = typing.get_type_hints(called)
     parameters = inspect.signature(called).parameters.values()
     return {p.name: hints[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
+
+
+def _summary(function: Callable[..., object]) -> str:
+    return (inspect.getdoc(function) or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")

@@ -53,7 +53,10 @@ class Incidents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A captured message as it stands now; `at` is its own time. A deleted one keeps its row as a tombstone."""
+    """A captured message as it stands now; `at` is its own time.
+
+    A deleted one keeps its row as a tombstone, and so does one that was `redacted`: its text is stored nowhere.
+    """
 
     channel: str
     ts: str
@@ -66,6 +69,7 @@ class Message:
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
     files: tuple[tuple[str, str], ...] = ()
+    redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,12 @@ class Messages(Protocol):
         ...
 
     async def of_channel(self, channel: str, *, since: datetime | None = None) -> tuple[Message, ...]: ...
+
+    async def get(self, channel: str, ts: str) -> Message | None: ...
+
+    async def redact(self, channel: str, ts: str, *, by: str, at: datetime) -> bool:
+        """Take the text of all versions out, and keep what Slack still tells of it out; False when that was done."""
+        ...
 
     async def revisions(self, channel: str, ts: str = "") -> tuple[Change, ...]:
         """Every edit and deletion of one message, or of all of a channel, each message's oldest first."""
@@ -140,8 +150,39 @@ NO_EVENTS = frozenset({"note", "gap", "operation"})
 """Kinds of entries that tell of the conversation or of other systems, and not of the incident itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class EntryEdit:
+    """What a person made of an entry of the timeline, whose `source` is a message's ts or the id of an `Entry`.
+
+    Without `text` the author's words stand, without `at` their time; a `dropped` one is not in the timeline.
+    """
+
+    incident: int
+    source: str
+    made_at: datetime
+    by: str
+    text: str = ""
+    at: datetime | None = None
+    dropped: bool = False
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the entry is as if nobody had changed it."""
+        return not (self.text or self.at or self.dropped)
+
+
 class Entries(Protocol):
-    """Timeline entries, kept once per `id`; a new one that is an event has its due row."""
+    """Timeline entries, kept once per `id` (a new event has its due row), and what people made of them."""
+
+    async def edit(self, edit: EntryEdit) -> None: ...
+
+    async def edits(self, number: int) -> tuple[EntryEdit, ...]:
+        """The last of each entry of an incident that says something, by source."""
+        ...
+
+    async def redact(self, number: int, source: str) -> None:
+        """Take the text out of an entry and of everything that people made of it."""
+        ...
 
     async def add(self, entry: Entry) -> None: ...
     async def drop(self, entry_id: str) -> None: ...

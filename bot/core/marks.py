@@ -35,6 +35,11 @@ class Mark:
     noticed: bool = False
 
     @property
+    def said_at(self) -> datetime:
+        """When the message was said."""
+        return datetime.fromtimestamp(float(self.ts), UTC)
+
+    @property
     def at(self) -> datetime:
         """When it was put there or taken away."""
         return datetime.fromtimestamp(float(self.event_ts), UTC)

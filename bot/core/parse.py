@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from bot.core.duration import is_duration, parse_duration
 from bot.core.errors import NotFound, UsageError
@@ -45,9 +45,22 @@ def option(default: Any, description: str, *, alias: str = "") -> Any:  # noqa: 
     return Field(default, description=description, json_schema_extra={"option": True, "alias": alias})
 
 
-def words(default: Any, description: str) -> Any:  # noqa: ANN401 - see option
-    """A text field that takes all the words that remain; `...` makes it required."""
-    return Field(default, description=description, json_schema_extra={"words": True})
+def words(default: Any, description: str, *, prose: bool = False) -> Any:  # noqa: ANN401 - see option
+    """A text field that takes all the words that remain; `...` makes it required.
+
+    Of `prose`, which may have to be taken back for good, the audit chain has the length only: it never forgets.
+    """
+    return Field(default, description=description, json_schema_extra={"words": True, "prose": prose})
+
+
+def audited(args: BaseModel) -> dict[str, JsonValue]:
+    """The arguments as the audit chain has them: what was given, and the length of prose."""
+    given: dict[str, JsonValue] = args.model_dump(mode="json", exclude_defaults=True)
+    for name, field in type(args).model_fields.items():
+        extra = field.json_schema_extra
+        if name in given and isinstance(extra, dict) and extra.get("prose"):
+            given[name] = f"{len(str(given[name]))} characters"
+    return given
 
 
 def parse(text: str, model: type[M]) -> M:

@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from functools import partial
 from typing import TypeVar
 
-from bot.core.command import Click, Command, Root, needs
+from bot.core.command import Click, Command, Root, Shortcut, needs
 from bot.core.errors import NotConfigured, NotFound, UsageError
 from bot.core.parameters import parameters
 from bot.core.parse import usage
@@ -69,12 +69,14 @@ class Registry:
         commands: Iterable[Command] = (),
         clicks: Iterable[Click] = (),
         steps: Iterable[Step] = (),
+        shortcuts: Iterable[Shortcut] = (),
         *,
         prefix: str = "ops",
         incident_root: str = "incident",
     ) -> None:
         self.commands = _unique((_typed_path(command), command) for command in commands)
         self.clicks = _unique((click.verb, click) for click in clicks)
+        self.shortcuts = _unique((shortcut.verb, shortcut) for shortcut in shortcuts)
         own = (step for command in self.commands.values() for step in command.steps)
         self.steps = _unique((step.name, step) for step in (*steps, *own))
         for command in self.commands.values():
@@ -96,13 +98,14 @@ class Registry:
         prefix: str = "ops",
         incident_root: str = "incident",
     ) -> Registry:
-        """Import every module of `package`, collect its `COMMANDS` and `CLICKS`, and add what is handed in."""
+        """Import every module of `package`, collect its `COMMANDS`, `CLICKS` and `SHORTCUTS`, and add what is given."""
         root = importlib.import_module(package)
         modules = [importlib.import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(root.__path__)]
         return cls(
             [*commands, *(command for module in modules for command in getattr(module, "COMMANDS", ()))],
             [*clicks, *(click for module in modules for click in getattr(module, "CLICKS", ()))],
             steps,
+            [shortcut for module in modules for shortcut in getattr(module, "SHORTCUTS", ())],
             prefix=prefix,
             incident_root=incident_root,
         )
@@ -172,7 +175,9 @@ class Registry:
             part for step in self.steps.values() for part in (step.before, step.do, step.progress, step.observe) if part
         ]
         commands = [command.function for command in self.commands.values()]
-        for function in (*commands, *(click.run for click in self.clicks.values()), *steps):
+        clicks = [click.run for click in self.clicks.values()]
+        clicks += [shortcut.run for shortcut in self.shortcuts.values()]
+        for function in (*commands, *clicks, *steps):
             for name, kind in needs(function).items():
                 if kind not in known:
                     raise RuntimeError(

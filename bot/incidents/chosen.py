@@ -27,7 +27,7 @@ class Chosen:
 
     `at` is when it happened: the time of its first message, or a time that is told in the text. `author` is a name and
     `text` the author's words, as `Said.text` has them, those of a burst joined; never cut. `kind` is `message` or that
-    of the `Acted`. `why` tells in a few words what made it be chosen.
+    of the `Acted`. `why` tells in a few words what made it be chosen. `edited_by` is who changed its text or its time.
     """
 
     at: datetime
@@ -37,6 +37,7 @@ class Chosen:
     source: Source
     kind: str = "message"
     why: str = ""
+    edited_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

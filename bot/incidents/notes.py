@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextlib import suppress
 from datetime import datetime
@@ -14,9 +15,17 @@ from bot.core.records import Store
 from bot.incidents.moments import parse_moment
 from bot.incidents.timeline import NOTE
 
+_AT = re.compile(r"at\s+(?P<at>(?:\d{4}-\d{2}-\d{2}[ T])?\d{1,2}:\d{2})\s+(?P<text>\S.*)", re.IGNORECASE | re.DOTALL)
 
-async def add_note(ctx: Context, incident: Incident, *, text: str, at: datetime, store: Store) -> None:
-    """Keep a note, once however often the same request is delivered."""
+
+def leading_time(text: str) -> tuple[str, str]:
+    """The time that a note begins with and the rest of it: `at 14:05 provider called`; an empty time for none."""
+    match = _AT.fullmatch(text.strip())
+    return (match["at"], match["text"]) if match else ("", text)
+
+
+async def add_note(ctx: Context, incident: Incident, *, text: str, at: datetime, store: Store) -> str:
+    """Keep a note, once however often the same request is delivered; the id of its entry."""
     entry = Entry(
         id=f"{NOTE}:{ctx.trigger_id or uuid.uuid4()}",
         incident=incident.number,
@@ -27,6 +36,7 @@ async def add_note(ctx: Context, incident: Incident, *, text: str, at: datetime,
     )
     async with store.transaction() as tx:
         await tx.entries.add(entry)
+    return entry.id
 
 
 async def moment_of(ctx: Context, typed: str, *, chat: Chat, zone: str) -> datetime:

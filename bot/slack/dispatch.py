@@ -10,12 +10,13 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from bot.core.clock import Clock
-from bot.core.command import Command, Context, Filling, ServiceArgs
+from bot.core.command import Click, Command, Context, Filling, ServiceArgs, Shortcut
 from bot.core.errors import IntegrationError, NotAllowed, NotFound, UsageError
 from bot.core.fleet import Fleet, Service
 from bot.core.parameters import parameters
 from bot.core.parse import gather, validate
 from bot.core.people import Actor, Role
+from bot.core.ports import MessageRef
 from bot.core.prose import Line
 from bot.core.registry import HelpAsked, Registry, bind
 from bot.core.results import CommandHelp, HelpIndex, Result
@@ -114,9 +115,21 @@ class Dispatcher:
         click = self._registry.clicks.get(verb)
         if click is None:
             raise NotFound("I do not know this button any more.", hint="Type the command again.")
-        trace.name = click.verb
-        self._check_role(click.role, actor)
-        result: Result | Filling | None = await self._bind(click.run)(self._context(actor, ask), row_id)
+        return await self._decide(click, row_id, ask, actor, trace)
+
+    async def shortcut(self, verb: str, ask: Ask, actor: Actor, trace: Trace) -> Result | None:
+        """Do what was chosen in the menu of a message; None when a form was opened."""
+        shortcut = self._registry.shortcuts.get(verb)
+        if shortcut is None:
+            raise NotFound("I do not know this shortcut any more.", hint="An admin can bring the app up to date.")
+        return await self._decide(shortcut, MessageRef(ask.reply.channel, ask.ts), ask, actor, trace)
+
+    async def _decide(
+        self, handler: Click | Shortcut, on: str | MessageRef, ask: Ask, actor: Actor, trace: Trace
+    ) -> Result | None:
+        trace.name = handler.verb
+        self._check_role(handler.role, actor)
+        result: Result | Filling | None = await self._bind(handler.run)(self._context(actor, ask), on)
         if isinstance(result, Filling) and self._forms:
             command = self._registry.commands[result.path]
             self._check_role(command.role, actor)

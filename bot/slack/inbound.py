@@ -82,6 +82,19 @@ class Clicked(Inbound):
     response_url: str = ""
 
 
+class Chosen(Inbound):
+    """A shortcut that was chosen in the menu of a message; Slack gives its user without a team."""
+
+    callback_id: str
+    trigger_id: str
+    user: Ref
+    team: Ref
+    channel: Ref
+    message: Container
+    message_ts: str
+    response_url: str = ""
+
+
 class State(Inbound):
     """What was filled in: by block, then by action, then as Slack describes the element."""
 

@@ -24,6 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.core.errors import OpsbotError
 from bot.slack.inbound import (
     RECORDED,
+    Chosen,
     Clicked,
     HomeOpened,
     Joined,
@@ -57,12 +58,14 @@ class Door:
         self._bolt = _bolt(client)
         self._bolt.event(_ANY)(self._on_event)
         self._bolt.action(_ANY)(self._on_click)
+        self._bolt.shortcut(_ANY)(self._on_shortcut)
         self._bolt.view(_ANY)(self._on_submission)
         self._bolt.error(_on_error)
 
     async def receive(self, payload: dict[str, Any], headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         """An HTTP status, and the body of the ack (empty for a bare one); anything but 200 is no ack."""
-        if payload.get("api_app_id") != self._app_id:
+        # Slack leaves the app out of shortcuts alone.
+        if payload.get("api_app_id", self._app_id if payload.get("type") == "message_action" else "") != self._app_id:
             return HTTPStatus.FORBIDDEN, {}
         try:
             if "command" in payload:
@@ -108,6 +111,9 @@ class Door:
 
     async def _on_click(self, body: dict[str, Any]) -> BoltResponse:
         return _acked() if await self._pipeline.click(Clicked.model_validate(body)) else _again()
+
+    async def _on_shortcut(self, body: dict[str, Any]) -> BoltResponse:
+        return _acked() if await self._pipeline.shortcut(Chosen.model_validate(body)) else _again()
 
     async def _on_submission(self, body: dict[str, Any]) -> BoltResponse:
         answer = await self._pipeline.submit(Submitted.model_validate(body))

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from bot.core.command import Shortcut
 from bot.core.errors import UsageError
 from bot.core.registry import Registry, Slash
 
@@ -46,6 +47,9 @@ _LONGEST_NAME = 32
 _MOST_COMMANDS = 50
 _DESCRIPTION = 2000
 _HINT = 1000
+_MOST_SHORTCUTS = 5
+_TITLE = 24
+_SHORTCUT_DESCRIPTION = 150
 
 
 def manifest(registry: Registry, *, name: str = "opsbot", request_url: str = "") -> dict[str, Any]:
@@ -55,6 +59,9 @@ def manifest(registry: Registry, *, name: str = "opsbot", request_url: str = "")
     """
     slashes = registry.slashes()
     _check(slashes)
+    shortcuts = [_shortcut(shortcut) for shortcut in registry.shortcuts.values()]
+    if len(shortcuts) > _MOST_SHORTCUTS:
+        raise UsageError(f"Slack takes {_MOST_SHORTCUTS} shortcuts; these are {len(shortcuts)}.")
     url = {"request_url": request_url} if request_url else {}
     return {
         "_metadata": {"major_version": 2, "minor_version": 0},
@@ -69,6 +76,7 @@ def manifest(registry: Registry, *, name: str = "opsbot", request_url: str = "")
                 "messages_tab_read_only_enabled": True,
             },
             "bot_user": {"display_name": name, "always_online": True},
+            **({"shortcuts": shortcuts} if shortcuts else {}),
             "slash_commands": [_slash_command(slash, request_url) for slash in slashes],
         },
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},
@@ -105,6 +113,13 @@ def _slash_command(slash: Slash, url: str) -> dict[str, Any]:
     if slash.usage_hint:
         command["usage_hint"] = slash.usage_hint[:_HINT]
     return command | {"should_escape": True}
+
+
+def _shortcut(shortcut: Shortcut) -> dict[str, Any]:
+    if len(shortcut.title) > _TITLE:
+        raise UsageError(f'The shortcut "{shortcut.title}" is longer than {_TITLE} characters.')
+    summary = shortcut.summary[:_SHORTCUT_DESCRIPTION]
+    return {"name": shortcut.title, "type": "message", "callback_id": shortcut.verb, "description": summary}
 
 
 def _check(slashes: tuple[Slash, ...]) -> None:

@@ -17,6 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core.errors import IntegrationError, NotAllowed, OpsbotError, UsageError
 from bot.core.mrkdwn import unescape
+from bot.core.parse import audited
+from bot.core.people import Actor
 from bot.core.prose import Line
 from bot.core.records import Store
 from bot.core.results import Failure, Result, Text
@@ -27,7 +29,7 @@ from bot.slack.deliver import Deliverer, Redact
 from bot.slack.dispatch import Dispatcher, Trace
 from bot.slack.forms import Filled, Forms, form_errors
 from bot.slack.home import home
-from bot.slack.inbound import Action, Clicked, HomeOpened, Mention, SlashCommand, Submitted
+from bot.slack.inbound import Chosen, Clicked, HomeOpened, Mention, SlashCommand, Submitted
 from bot.slack.ledger import Ledger
 from bot.slack.metrics import Metrics
 from bot.slack.people import People
@@ -41,6 +43,9 @@ log = structlog.get_logger(__name__)
 
 
 T = TypeVar("T")
+
+Dispatch = Callable[[Ask, Actor, Trace], Awaitable[Result | None]]
+"""What a click or a shortcut does."""
 
 
 class Outcome(StrEnum):
@@ -61,7 +66,7 @@ class Outcome(StrEnum):
 
 
 class Pipeline:
-    """Attends to commands, mentions, clicks, forms and App Home.
+    """Attends to commands, mentions, clicks, shortcuts, forms and App Home.
 
     Commands are acked before they come here and run in the background. Clicks and forms are acked after what they
     change is committed; their methods say whether they may be.
@@ -133,9 +138,39 @@ class Pipeline:
 
     async def click(self, clicked: Clicked) -> bool:
         """Do what a button says; True when it may be acked: it is done, refused, or takes longer than an ack."""
-        task = self._runner.start(self._click(clicked))
-        done, _ = await asyncio.wait({task}, timeout=_CLICK_WITHIN)
-        return not done or task.result()
+        action = clicked.actions[0]
+        thread, channel = clicked.container.thread_ts, clicked.channel.id
+        ask = Ask(
+            slash="",
+            text="",
+            user_id=clicked.user.id,
+            team_id=clicked.user.team_id,
+            key=f"click:{clicked.trigger_id}",
+            reply=Reply(user_id=clicked.user.id, channel=channel, thread=thread, url=clicked.response_url),
+            trigger_id=clicked.trigger_id,
+        )
+        dispatch = partial(self._dispatcher.click, action.action_id, action.value)
+        return await self._decided(ask, dispatch, replace=True)
+
+    async def shortcut(self, chosen: Chosen) -> bool:
+        """Do what was chosen in the menu of a message; True as for a click."""
+        ask = Ask(
+            slash="",
+            text="",
+            user_id=chosen.user.id,
+            team_id=chosen.user.team_id or chosen.team.id,
+            key=f"shortcut:{chosen.trigger_id}",
+            reply=Reply(
+                user_id=chosen.user.id,
+                channel=chosen.channel.id,
+                thread=chosen.message.thread_ts,
+                url=chosen.response_url,
+            ),
+            trigger_id=chosen.trigger_id,
+            ts=chosen.message_ts,
+        )
+        dispatch = partial(self._dispatcher.shortcut, chosen.callback_id)
+        return await self._decided(ask, dispatch, replace=False)
 
     async def submit(self, submitted: Submitted) -> dict[str, Any] | None:
         """Take a form; the body of the ack, or None when it may not be acked."""
@@ -183,20 +218,14 @@ class Pipeline:
         trace.actor = await self._people.actor(filled.ask.user_id, filled.ask.team_id)
         return await self._dispatcher.run(filled.command, args, filled.ask, trace.actor, trace)
 
-    async def _click(self, clicked: Clicked) -> bool:
-        action = clicked.actions[0]
-        thread, channel = clicked.container.thread_ts, clicked.channel.id
-        ask = Ask(
-            slash="",
-            text="",
-            user_id=clicked.user.id,
-            team_id=clicked.user.team_id,
-            key=f"click:{clicked.trigger_id}",
-            reply=Reply(user_id=clicked.user.id, channel=channel, thread=thread, url=clicked.response_url),
-            trigger_id=clicked.trigger_id,
-        )
+    async def _decided(self, ask: Ask, dispatch: Dispatch, *, replace: bool) -> bool:
+        task = self._runner.start(self._decide(ask, dispatch, replace=replace))
+        done, _ = await asyncio.wait({task}, timeout=_CLICK_WITHIN)
+        return not done or task.result()
+
+    async def _decide(self, ask: Ask, dispatch: Dispatch, *, replace: bool) -> bool:
         trace = Trace()
-        result, outcome = await self._guarded(self._act(action, ask, trace), trace)
+        result, outcome = await self._guarded(self._act(ask, dispatch, trace), trace)
         if not (trace.double or outcome.may_come_again):
             # Claimed when it is done, not before: after a crash in the middle Slack's next copy does it, and two that
             # run at once are told apart by the compare-and-swap of the row that was clicked.
@@ -205,15 +234,15 @@ class Pipeline:
                 trace.double = not first
             else:
                 result, outcome = first, claiming
-        self._runner.start(self._close(ask.reply, trace, result, outcome, replace=outcome is Outcome.DONE))
+        self._runner.start(self._close(ask.reply, trace, result, outcome, replace=replace and outcome is Outcome.DONE))
         return not outcome.may_come_again
 
-    async def _act(self, action: Action, ask: Ask, trace: Trace) -> Result | None:
+    async def _act(self, ask: Ask, dispatch: Dispatch, trace: Trace) -> Result | None:
         if await self._ledger.taken(ask.key):
             trace.double = True
             return None
         trace.actor = await self._people.actor(ask.user_id, ask.team_id)
-        return await self._dispatcher.click(action.action_id, action.value, ask, trace.actor, trace)
+        return await dispatch(ask, trace.actor, trace)
 
     async def _take(self, submitted: Submitted, trace: Trace) -> dict[str, Any]:
         filled = await self._forms.read(submitted)
@@ -278,7 +307,7 @@ class Pipeline:
             await self._chat.answer(reply, Text((trace.actor.note,)))
 
     async def _record(self, reply: Reply, trace: Trace, outcome: Outcome) -> None:
-        args = trace.args.model_dump(mode="json", exclude_defaults=True) if trace.args else {}
+        args = audited(trace.args) if trace.args else {}
         data: dict[str, JsonValue] = {
             "command": trace.name,
             "args": {name: self._redact(value) if isinstance(value, str) else value for name, value in args.items()},

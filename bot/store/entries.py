@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from bot.core.errors import NotFound
-from bot.core.incidents import EVENT, NO_EVENTS, Entry
+from bot.core.incidents import EVENT, NO_EVENTS, Entry, EntryEdit
 from bot.core.ports import MessageRef
 from bot.core.records import Due
 from bot.store.due import DueRows
@@ -15,7 +15,7 @@ from bot.store.rows import dump, row_of
 
 
 class Entries:
-    """Table `entries`, kept once per `id`; a new one that is an event has its due row."""
+    """Tables `entries`, kept once per `id` (a new one that is an event has its due row), and `entry_edits`."""
 
     def __init__(self, connection: AsyncConnection[Any], due: DueRows) -> None:
         self._connection = connection
@@ -52,3 +52,32 @@ class Entries:
         async with self._connection.cursor(row_factory=row_of(Entry)) as cursor:
             await cursor.execute("select * from entries where incident = %s order by at, id", [number])
             return tuple(await cursor.fetchall())
+
+    async def edit(self, edit: EntryEdit) -> None:
+        """Add what a person made of an entry; the same moment again says the same."""
+        await self._connection.execute(
+            """insert into entry_edits (incident, source, made_at, "by", text, at, dropped)
+               values (%s, %s, %s, %s, %s, %s, %s)
+               on conflict (incident, source, made_at) do update set "by" = excluded."by", text = excluded.text,
+                   at = excluded.at, dropped = excluded.dropped""",
+            [edit.incident, edit.source, edit.made_at, edit.by, edit.text, edit.at, edit.dropped],
+        )
+
+    async def edits(self, number: int) -> tuple[EntryEdit, ...]:
+        """The last of each entry that says something, by source."""
+        async with self._connection.cursor(row_factory=row_of(EntryEdit)) as cursor:
+            await cursor.execute(
+                """select distinct on (source) * from entry_edits where incident = %s
+                   order by source, made_at desc""",
+                [number],
+            )
+            return tuple([edit for edit in await cursor.fetchall() if not edit.says_nothing])
+
+    async def redact(self, number: int, source: str) -> None:
+        """Blank the entry and its edits."""
+        await self._connection.execute(
+            "update entries set text = '(redacted)' where incident = %s and id = %s", [number, source]
+        )
+        await self._connection.execute(
+            "update entry_edits set text = '' where incident = %s and source = %s", [number, source]
+        )

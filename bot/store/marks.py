@@ -18,13 +18,17 @@ class Marks:
         self._connection = connection
 
     async def add(self, marks: Sequence[Mark]) -> None:
-        """Store what is new."""
-        rows = sorted(marks, key=lambda m: (m.channel, m.ts, m.kind, m.name, m.user, m.event_ts))
+        """Store what is new; what an event told stands over what was noticed at the same moment."""
+        told: dict[tuple[str, ...], Mark] = {}
+        for mark in sorted(marks, key=lambda m: m.noticed):
+            told.setdefault((mark.channel, mark.ts, mark.kind, mark.name, mark.user, mark.event_ts), mark)
+        rows = [told[key] for key in sorted(told)]
         await self._connection.execute(
             """insert into marks (channel, ts, kind, name, "user", event_ts, added, noticed)
                select * from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
                    %b::boolean[], %b::boolean[])
-               on conflict do nothing""",
+               on conflict (channel, ts, kind, name, "user", event_ts) do update
+                   set added = excluded.added, noticed = false where marks.noticed and not excluded.noticed""",
             [
                 *([m.channel for m in rows], [m.ts for m in rows], [m.kind.value for m in rows]),
                 *([m.name for m in rows], [m.user for m in rows], [m.event_ts for m in rows]),

@@ -20,7 +20,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Messages:
     """Tables `messages` (the earliest version that was seen) and `changes` (edits and deletions, by key).
 
-    The view `standing` has the messages that were not deleted.
+    The view `standing` has the messages that were not deleted, `messages_now` all as they are now. Of a message in
+    `redactions` no text is stored any more, whoever brings it.
 
     What an event told of a change stands over what was noticed of it in Slack's history: an event knows the time of a
     deletion and the former text of an edit. Where nobody told the former text (null), it is that of the version before.
@@ -46,25 +47,32 @@ class Messages:
         """What stands in a channel, in the channel's order; a deleted message has no text any more."""
         async with self._connection.cursor(row_factory=row_of(Message)) as cursor:
             await cursor.execute(
-                """select m.channel, m.ts, m.at, m."user", m.author, m.thread_ts, m.subtype,
-                       case when deletion.at is null then m.files else '[]' end as files,
-                       case when deletion.at is not null then ''
-                            when edit.at >= coalesce(m.edited_at, m.at) then edit.text
-                            else m.text end as text,
-                       greatest(m.edited_at, edit.at) as edited_at,
-                       deletion.at as deleted_at
-                   from messages m
-                   left join lateral (
-                       select at, text from changes c
-                       where c.channel = m.channel and c.ts = m.ts and c.text is not null
-                       order by at desc, key desc limit 1) edit on true
-                   left join lateral (
-                       select min(at) as at from changes c
-                       where c.channel = m.channel and c.ts = m.ts and c.text is null) deletion on true
-                   where m.channel = %s and m.at >= %s order by m.ts""",
+                "select * from messages_now where channel = %s and at >= %s order by ts",
                 [channel, since or _NEVER],
             )
             return tuple(await cursor.fetchall())
+
+    async def get(self, channel: str, ts: str) -> Message | None:
+        """One message as it stands, None where the record has none of that ts."""
+        async with self._connection.cursor(row_factory=row_of(Message)) as cursor:
+            await cursor.execute("select * from messages_now where channel = %s and ts = %s", [channel, ts])
+            return await cursor.fetchone()
+
+    async def redact(self, channel: str, ts: str, *, by: str, at: datetime) -> bool:
+        """Take the text of all versions out, and keep what Slack still tells of it out; False when that was done."""
+        redacted = await self._connection.execute(
+            'insert into redactions (channel, ts, "by", at) values (%s, %s, %s, %s) on conflict do nothing',
+            [channel, ts, by, at],
+        )
+        await self._connection.execute(
+            "update messages set text = '', files = '[]' where channel = %s and ts = %s", [channel, ts]
+        )
+        await self._connection.execute(
+            """update changes set text = case when text is not null then '' end, old_text = ''
+               where channel = %s and ts = %s""",
+            [channel, ts],
+        )
+        return redacted.rowcount == 1
 
     async def revisions(self, channel: str, ts: str = "") -> tuple[Change, ...]:
         """Every edit and deletion of one message, or of all of a channel, each message's oldest first."""
@@ -117,8 +125,12 @@ class Messages:
         rows = [earliest[key] for key in sorted(earliest)]
         await self._connection.execute(
             """insert into messages (channel, ts, at, "user", author, text, thread_ts, subtype, edited_at, files)
-               select * from unnest(%b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::text[],
+               select channel, ts, told.at, "user", author, case when r.at is null then text else '' end, thread_ts,
+                   subtype, edited_at, case when r.at is null then files else '[]' end
+               from unnest(%b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::text[],
                    %b::text[], %b::text[], %b::timestamptz[], %b::jsonb[])
+                   as told (channel, ts, at, "user", author, text, thread_ts, subtype, edited_at, files)
+                   left join redactions r using (channel, ts)
                on conflict (channel, ts) do update set "user" = excluded."user", author = excluded.author,
                    text = excluded.text, thread_ts = excluded.thread_ts, subtype = excluded.subtype,
                    edited_at = excluded.edited_at, files = excluded.files
@@ -138,8 +150,11 @@ class Messages:
         rows = [told[key] for key in sorted(told)]
         await self._connection.execute(
             """insert into changes (channel, ts, key, at, text, old_text, noticed)
-               select * from unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[],
-                   %b::boolean[])
+               select channel, ts, key, told.at, case when r.at is null or text is null then text else '' end,
+                   case when r.at is null then old_text else '' end, noticed
+               from unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::boolean[])
+                   as told (channel, ts, key, at, text, old_text, noticed)
+                   left join redactions r using (channel, ts)
                on conflict (channel, ts, key) do update set at = excluded.at, text = excluded.text,
                    old_text = excluded.old_text, noticed = false
                where changes.noticed and not excluded.noticed""",

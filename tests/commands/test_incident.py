@@ -20,7 +20,7 @@ from bot.core.results import Result, Table, Text
 from bot.incidents.rules import IncidentRules
 from bot.store.postgres import Postgres
 from bot.views import render
-from commands import incident
+from commands import incident, record
 from tests.conftest import SetClock
 from tests.fakes import FakeChat
 
@@ -45,7 +45,7 @@ class Desk:
 
     def __init__(self, store: Postgres, chat: FakeChat, clock: SetClock) -> None:
         self.store, self.chat, self.clock = store, chat, clock
-        self._registry = Registry(incident.COMMANDS)
+        self._registry = Registry([*incident.COMMANDS, *record.COMMANDS])
         self._typed = 0
 
     async def type(self, text: str, *, channel: str = "C0OPS", actor: Actor = ANA, trigger: str = "") -> Result:
@@ -220,6 +220,7 @@ async def test_an_incident_whose_card_was_never_posted_can_be_resolved(desk: Des
     [
         pytest.param("note It began", datetime(2026, 3, 2, 9, 0, tzinfo=UTC), id="now"),
         pytest.param("note It began --at 03:50", datetime(2026, 3, 2, 8, 50, tzinfo=UTC), id="in the author's zone"),
+        pytest.param("note at 03:50 It began", datetime(2026, 3, 2, 8, 50, tzinfo=UTC), id="in front"),
         pytest.param("note It began --at 23:10", datetime(2026, 3, 2, 4, 10, tzinfo=UTC), id="yesterday's clock"),
         pytest.param(
             'note It began --at "2026-02-28 9:05"', datetime(2026, 2, 28, 14, 5, tzinfo=UTC), id="with its day"
@@ -252,6 +253,15 @@ async def test_a_time_that_is_none_or_has_not_come_is_refused(desk: Desk, at: st
 
     with pytest.raises(UsageError):
         await desk.type(f'note It began --at "{at}"')
+
+
+async def test_words_that_only_look_like_a_time_stay_words(desk: Desk) -> None:
+    await desk.type("open high Webhooks late")
+    await desk.type("note at 10 workers it began", channel=OWN)
+
+    async with desk.store.transaction() as tx:
+        (note,) = [entry for entry in await tx.entries.of_incident(1) if entry.kind == "note"]
+    assert note.text == "at 10 workers it began"
 
 
 async def test_a_note_that_is_delivered_twice_is_kept_once(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from bot.demo.workspace import Workspace
 from bot.incidents.rules import IncidentRules
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from commands import incident
+from commands import incident, record
 from tests.fixtures_slack import SlackBot, running_bot
 
 
@@ -25,7 +25,7 @@ async def bot(workspace: Workspace, store: Postgres) -> AsyncIterator[SlackBot]:
         workspace,
         store,
         roles=Roles(default=Role.RESPONDER),
-        commands=incident.COMMANDS,
+        commands=(*incident.COMMANDS, *record.COMMANDS),
         clicks=(),
         ports=lambda _link: {Store: store, IncidentRules: rules, Contacts: Contacts()},
     ) as bot:

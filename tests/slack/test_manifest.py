@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -14,7 +15,7 @@ from bot.core.results import Result, Text
 from bot.demo.workspace import Workspace
 from bot.slack.client import granted_scopes
 from bot.slack.manifest import EVENTS, SCOPES, as_json, as_yaml, manifest, missing_scopes
-from tests.fixtures_slack import COMMANDS, SlackBot
+from tests.fixtures_slack import COMMANDS, SHORTCUTS, SlackBot
 
 SCHEMA = Path(__file__).resolve().parents[2].parent / "shared/slack/manifest.schema.2.0.0.json"
 
@@ -70,6 +71,29 @@ def test_http_and_socket_mode_exclude_each_other() -> None:
     assert over_http["settings"]["event_subscriptions"]["request_url"] == "https://ops.example.com/slack/events"
     assert over_socket["settings"]["socket_mode_enabled"]
     assert "request_url" not in over_socket["settings"]["interactivity"]
+
+
+def test_shortcuts_are_in_the_menu_of_messages_under_their_titles() -> None:
+    made = manifest(Registry(COMMANDS, shortcuts=SHORTCUTS))
+
+    assert made["features"]["shortcuts"][0] == {
+        "name": "Quote",
+        "type": "message",
+        "callback_id": "quote",
+        "description": "Say which message this is. Nobody needs that.",
+    }
+
+
+def test_a_title_that_slack_refuses_is_refused_here() -> None:
+    with pytest.raises(UsageError, match="longer than 24"):
+        manifest(Registry(COMMANDS, shortcuts=[replace(SHORTCUTS[0], title="Q" * 25)]))
+
+
+def test_more_shortcuts_than_slack_takes_are_refused() -> None:
+    many = [replace(SHORTCUTS[0], verb=f"quote.{number}") for number in range(6)]
+
+    with pytest.raises(UsageError, match="Slack takes 5"):
+        manifest(Registry(COMMANDS, shortcuts=many))
 
 
 async def test_scopes_that_were_not_granted_are_told_with_their_reason(

@@ -37,6 +37,11 @@ async def test_what_was_noticed_makes_way_for_the_event_that_tells_when(store: P
     )
 
 
+async def test_what_was_noticed_in_the_very_moment_of_its_event_makes_way_for_it_too(store: Postgres) -> None:
+    assert await heard(store, replace(EYES, noticed=True), EYES) == (EYES,)
+    assert await heard(store, EYES, replace(EYES, noticed=True)) == (EYES,)
+
+
 async def test_a_removal_that_was_noticed_stands_until_the_reaction_is_put_there_again(store: Postgres) -> None:
     gone = replace(EYES, event_ts="1772442005.000000", added=False, noticed=True)
     again = replace(EYES, event_ts="1772442006.000000")
