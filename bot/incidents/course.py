@@ -26,13 +26,16 @@ from bot.incidents.weighing import (
     LOOKS,
     PERSISTS,
     REOPENS,
+    THE_END,
     Weight,
 )
 
 _ALIKE = timedelta(minutes=3)
 """Times this near each other are told of one moment."""
 
+_HIDDEN = timedelta(hours=12)
 _LONGEST_HIDDEN = timedelta(days=7)
+_HEEDS = timedelta(minutes=30)
 _JUST = timedelta(hours=1)
 _CHANGE_BEFORE = timedelta(hours=2)
 _LOOK_BACK = 6
@@ -87,14 +90,16 @@ def read_course(weights: Sequence[Weight], conversation: Conversation) -> Course
 
 
 def _detected(weights: Sequence[Weight], conversation: Conversation) -> Moment:
-    """The first alert that matters, or the first person who reports something before it."""
-    for weight in weights:
+    """The first alert that matters and that somebody heeds, or the first person who reports something before it."""
+    for number, weight in enumerate(weights):
         unit = weight.unit
         if weight.total <= _MATTERS:
             continue
+        if unit.kind == Kind.ALARM and not _heeded(weights, number):
+            continue
         if unit.kind == Kind.ALARM:
             return Moment(unit.main.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
-        if unit.kind is None and {FAILS, AFFECTED, CODE, FIGURES} & weight.points.keys():
+        if unit.kind is None and ({FAILS, AFFECTED, CODE} & weight.points.keys() or not number):
             since = [
                 time.at
                 for time in weight.times
@@ -109,13 +114,20 @@ def _detected(weights: Sequence[Weight], conversation: Conversation) -> Moment:
     return Moment(first.at, f"first message, by {first.name}", (first.ts,)) if first else Moment(None, "nobody spoke")
 
 
+def _heeded(weights: Sequence[Weight], number: int) -> bool:
+    """Whether somebody speaks soon after an alert, or nobody ever does: at night it stands there for hours."""
+    at = weights[number].unit.main.at
+    after = next((w.unit.main.at for w in weights[number + 1 :] if w.unit.kind is None), at)
+    return after - at <= _HEEDS
+
+
 def _starts(weights: Sequence[Weight], detected: datetime) -> Iterator[_Claim]:
     """What people say of its beginning, which is not after it was noticed, and what bots show of it."""
     for number, weight in enumerate(weights):
         unit = weight.unit
         before = weights[max(0, number - _LOOK_BACK) : number]
         source = tuple(each.ts for each in unit.said)
-        times = [time for time in weight.times if _may_be_start(time.at, detected)]
+        times = [time for time in weight.times if _may_be_start(time, detected)]
         if not times and _OUR_START.search(unit.text):
             yield from _meant(before, unit, detected)
         for time in times:
@@ -132,9 +144,9 @@ def _strength(weight: Weight, time: Time, before: Sequence[Weight]) -> float:
     strength = 0.3
     if weight.unit.kind is not None:
         return strength  # what a bot counts from is its own window
-    if Cue.STARTS in time.cues:
+    if Cue.STARTS in time.cues or (weight.closes and time.begins):
         strength = 3.0
-    elif weight.closes or _asked_when(before, weight.unit.main.author):
+    elif _asked_when(before, weight.unit.main.author):
         strength = 2.5
     elif Cue.BEGAN in time.cues:
         strength = 1.8
@@ -143,8 +155,10 @@ def _strength(weight: Weight, time: Time, before: Sequence[Weight]) -> float:
     return strength + 0.5 * weight.unit.corrected
 
 
-def _may_be_start(at: datetime, detected: datetime) -> bool:
-    return detected - _LONGEST_HIDDEN <= at <= detected + timedelta(minutes=1)
+def _may_be_start(time: Time, detected: datetime) -> bool:
+    """Not after it was noticed; and of days before only where somebody says that it began then."""
+    hidden = _LONGEST_HIDDEN if Cue.STARTS in time.cues else _HIDDEN
+    return detected - hidden <= time.at <= detected + timedelta(minutes=1)
 
 
 def _asked_when(before: Sequence[Weight], author: str) -> bool:
@@ -158,7 +172,7 @@ def _meant(before: Sequence[Weight], unit: Unit, detected: datetime) -> Iterator
     for weight in reversed(before):
         if not thread or thread in {weight.unit.main.thread_ts, weight.unit.main.ts}:
             for time in weight.times:
-                if _may_be_start(time.at, detected):
+                if _may_be_start(time, detected):
                     yield _Claim(time.at, 3.0, f"told by {unit.main.name}", (unit.main.ts, weight.unit.main.ts))
                     return
 
@@ -193,7 +207,7 @@ def _resolved(weights: Sequence[Weight], conversation: Conversation) -> Moment:
         main = weight.unit.main
         if REOPENS in weight.points:
             break
-        if weight.closes:
+        if THE_END in weight.points:
             return Moment(main.at, f"said by {main.name}", (main.ts,))
     for weight in reversed(weights):
         main = weight.unit.main

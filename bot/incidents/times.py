@@ -22,11 +22,12 @@ _RANGE = re.compile(r"\s?(?:[-\N{EN DASH}\N{EM DASH}]|to|until|till|bis|à|a|has
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A time that somebody tells; `clause` are the words around it, `ends` that it ends a range."""
+    """A time that somebody tells; `clause` are the words around it; it may be where a range `begins` or `ends`."""
 
     at: datetime
     clause: str
     cues: frozenset[Cue]
+    begins: bool = False
     ends: bool = False
 
 
@@ -44,5 +45,6 @@ def times_in(unit: Unit, conversation: Conversation) -> tuple[Time, ...]:
         end = _ENDS.search(text, each.end)
         clause = text if unit.corrected else text[begin : end.start() if end else len(text)]
         ends = number > 0 and bool(_RANGE.fullmatch(text, found[number - 1].end, each.begin))
-        times.append(Time(each.at, clause, hear(clause), ends))
+        begins = number + 1 < len(found) and bool(_RANGE.fullmatch(text, each.end, found[number + 1].begin))
+        times.append(Time(each.at, clause, hear(clause), begins, ends))
     return tuple(times)

@@ -42,8 +42,15 @@ _REGIONS = {
 _ZONES = {name: region for region, names in _REGIONS.items() for name in names.split()}
 _WORDS_TOO = frozenset({"et", "est", "ist", "eat", "wat", "west"})
 """Zones that are words of some language: in capitals only."""
-_LATE_ZONE = re.compile(rf"^[\w ]{{1,14}}? ({'|'.join(sorted({*_ZONES, 'utc', 'gmt'} - _WORDS_TOO))})\b", re.IGNORECASE)
-"""`14:01 on the dot CEST`"""
+_LATE_ZONE = re.compile(
+    r"^(?:[\w ]{1,14}?|\s?[-\N{EN DASH}]\s?\d{1,2}[:h]\d\d) "
+    rf"({'|'.join(sorted({*_ZONES, 'utc', 'gmt'} - _WORDS_TOO))})\b",
+    re.IGNORECASE,
+)
+    rf"^(?:[\w ]{{1,14}}?|\s?[-\N{{EN DASH}}]\s?\d{{1,2}}[:h]\d\d) ({'|'.join(sorted({*_ZONES, 'utc', 'gmt'} - _WORDS_TOO))})\b",
+    re.IGNORECASE,
+)
+"""`14:01 on the dot CEST`, `4:31-5:04 CEST`"""
 _ISRAEL_OR_IRELAND = {"Asia/Jerusalem", "Europe/Dublin"}
 _DAY_NAMES = """
     mon montag lunes lundi tue dienstag martes mardi wed mittwoch miércoles mercredi thu donnerstag jueves jeudi
@@ -70,7 +77,7 @@ _AGO = re.compile(
 )
 _COUNTS = {"half an": 0.5, "couple of": 2.0, "few": 3.0}
 _YESTERDAY = re.compile(r"\b(?:yesterday|yday|gestern|ayer|hier|ontem|last night)\b", re.IGNORECASE)
-_WEEKDAY = re.compile(rf"\b(?:{'|'.join(_DAYS)})(?:days?|sday|nesday|rsday|urday)?\b", re.IGNORECASE)
+_WEEKDAY = re.compile(rf"\b(?:(?!sat\b|sun\b)(?:{'|'.join(_DAYS)})(?:days?|sday|nesday|rsday|urday)?)\b", re.IGNORECASE)
 _NEAR = 24
 """Characters before or after a clock time in which a day that belongs to it stands."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bot.incidents.units import Unit
 
@@ -20,9 +20,9 @@ _TAKEN_UP = 3
 
 
 class Vocabulary:
-    """Counts of all words of `units`, each once a unit."""
+    """Counts of all words of `units`, each once a unit; the `names` of people are of no matter."""
 
-    def __init__(self, units: Sequence[Unit]) -> None:
+    def __init__(self, units: Sequence[Unit], names: Collection[str]) -> None:
         counts: Counter[str] = Counter()
         first: dict[str, int] = {}
         people: Counter[str] = Counter()
@@ -45,7 +45,7 @@ class Vocabulary:
         self._weights = {
             word: math.log2(1 + count) * math.log(size / counts[word]) / math.log(size)
             for word, count in people.items()
-            if count > 1
+            if count > 1 and word not in names
         }
         topics = [self._topic(unit) for unit in units if unit.kind is None]
         told = [topic for topic in topics if topic]

@@ -53,7 +53,7 @@ _FORMS = (
     ("objects", 1.0, forms.objects),
 )
 _BOTS = {
-    Kind.SHIPPED: ("a release", 1.0, 2.0),
+    Kind.SHIPPED: ("a release", 0.5, 2.0),
     Kind.OPENED: ("an incident is opened", 1.5, 0.0),
     Kind.BUILD: ("a build", -1.5, 1.0),
     Kind.OTHER: ("a bot", -0.5, 1.0),
@@ -73,6 +73,9 @@ _AT_ONCE = 4
 
 _DISCUSSED = 3
 _LITTLE = 2
+_SURE = 2.0
+"""Points of somebody who says more than one word to close, or leads."""
+
 _STATEMENT = 3
 """Words of the shortest statement."""
 
@@ -120,11 +123,12 @@ class _Channel:
 
 def weigh(units: Sequence[Unit], conversation: Conversation) -> list[Weight]:
     """Points for each unit, in the same order."""
+    names = frozenset(person.name.lower() for person in conversation.people.values() if not person.bot)
     channel = _Channel(
         units=units,
-        vocabulary=Vocabulary(units),
+        vocabulary=Vocabulary(units, names),
         leaders=find_leaders(units),
-        names=frozenset(person.name.lower() for person in conversation.people.values() if not person.bot),
+        names=names,
         replies=Counter(unit.main.thread_ts for unit in units if unit.main.thread_ts),
     )
     weights = []
@@ -142,12 +146,16 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> list[Weight]:
 
 
 def _mark_the_end(weights: Sequence[Weight]) -> None:
-    """What comes after the last word that it is over is of another matter."""
-    end = max((number for number, weight in enumerate(weights) if weight.closes), default=len(weights))
+    """What comes after the last word that it is over is of another matter, unless the same alert fires again."""
+    closing = [number for number, weight in enumerate(weights) if weight.closes]
+    sure = [number for number in closing if weights[number].points[CLOSES] > _SURE]
+    end = (sure or closing or [len(weights)])[-1]
     for weight in weights[end : end + 1]:
         weight.add(THE_END, 1.2)
+    fired = {alert_key(weight.unit.text) for weight in weights[:end] if weight.unit.kind == Kind.ALARM}
     for weight in weights[end + 1 :]:
-        if weight.unit.kind not in {Kind.ALARM, Kind.RESULT} and REOPENS not in weight.points:
+        again = weight.unit.kind == Kind.ALARM and alert_key(weight.unit.text) in fired
+        if weight.unit.kind != Kind.RESULT and not again and REOPENS not in weight.points:
             weight.add(AFTER, -2.0)
 
 
@@ -190,7 +198,7 @@ def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
     topic = channel.vocabulary.topic(unit)
     for place, (points, reason) in enumerate(sorted(_hints(unit, topic, lead=lead), reverse=True)):
         weight.add(reason, points * _FADES**place)
-    for reason, points in (*_deeds(weight), *_doubts(unit), *_roles(unit, channel, lead=lead)):
+    for reason, points in (*_deeds(weight, topic, lead=lead), *_doubts(unit), *_roles(unit, channel, lead=lead)):
         weight.add(reason, points)
     weight.add("brings up what others take up", min(1.2, 0.4 * channel.vocabulary.brought_up(unit, number)))
     weight.add("about what others talk of", min(1.6, 0.8 * topic))
@@ -209,7 +217,7 @@ def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
 
 def _hints(unit: Unit, topic: float, *, lead: bool) -> Iterator[tuple[float, str]]:
     """What its words and figures hint at; words count less the less it is about what others talk of."""
-    scale = min(1.0, 0.4 + 0.6 * topic)
+    scale = _scale(topic)
     for reason, points, cue in _CUES:
         if cue in unit.cues:
             yield points * scale, reason
@@ -225,7 +233,12 @@ def _hints(unit: Unit, topic: float, *, lead: bool) -> Iterator[tuple[float, str
         yield 1.0, "tells a change"
 
 
-def _deeds(weight: Weight) -> Iterator[tuple[str, float]]:
+def _scale(topic: float) -> float:
+    """What words count for that are as much as `topic` about what others talk of."""
+    return min(1.0, 0.4 + 0.6 * topic)
+
+
+def _deeds(weight: Weight, topic: float, *, lead: bool) -> Iterator[tuple[str, float]]:
     """What a message does to the incident by being said."""
     unit = weight.unit
     if severity_in(unit.text):
@@ -233,7 +246,7 @@ def _deeds(weight: Weight) -> Iterator[tuple[str, float]]:
     if Cue.BEGAN in unit.cues and weight.times:
         yield "tells a time", 1.4
     if Cue.CLOSES in unit.cues:
-        yield CLOSES, _closing(unit.main.text)
+        yield CLOSES, _closing(unit.main.text) * (1.0 if lead or unit.length >= _STATEMENT else 0.5)
     if Cue.REOPENS in unit.cues:
         yield REOPENS, 2.0
     for reason, points, form in _FORMS:
@@ -242,7 +255,7 @@ def _deeds(weight: Weight) -> Iterator[tuple[str, float]]:
     if unit.corrected:
         yield "corrected", 0.8
     if unit.answers:
-        yield AGREED, 1.6
+        yield AGREED, 1.6 * _scale(topic)
     if unit.main.files:
         yield "shows a file", 0.5
 
