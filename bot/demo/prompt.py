@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Awaitable, Callable
@@ -68,6 +69,7 @@ class Prompt:
         slack = self._world.workspace
         self._say(f"\nYou are in a local Slack ({slack.url}). Try /ops help, or /ops status.\n{_HELP}\n")
         self._say(f"Other programs act here by {slack.url}/control/ACTION?token={slack.control_token}\n")
+        self._say(f"An alert from outside, to try in another terminal:\n{_alert(self._world)}\n")
         self._teller.skip(self._person, self._channel)
         lines = PromptSession[str]() if sys.stdin.isatty() else await _piped()
         with patch_stdout():
@@ -213,3 +215,13 @@ async def _piped() -> asyncio.StreamReader:
         reader.feed_data(sys.stdin.buffer.read())
         reader.feed_eof()
     return reader
+
+
+def _alert(world: World) -> str:
+    """A command that sends an alert to the bot; it reads the secret from its file, so that it stands on no screen."""
+    secret = shlex.quote(str(world.data / "secrets" / "alerts__generic_secret"))
+    body = '{"alerts": [{"id": "disk-1", "title": "Disk almost full", "severity": "critical", "text": "2 % left"}]}'
+    return (
+        f'  curl -H "Authorization: Bearer $(cat {secret})" -H "Content-Type: application/json" '
+        f"-d '{body}' http://127.0.0.1:{world.bot.port}/webhooks/generic"
+    )

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from types import MappingProxyType
 from typing import Any
 
@@ -164,6 +165,7 @@ def configure(
         ],
         "on_call": {"rota": [ana.id, ben.id], "since": f"{yesterday:%Y-%m-%d}T09:00", "zone": "Europe/Berlin"},
         "incidents": {"responders": [ben.id]},
+        "alerts": {"channel": channel.id},
         "services": {gateway.name: service},
         # Every minute, so that whoever watches sees one come without being asked for.
         "schedules": [{"name": "health", "channel": channel.id, "when": "* * * * *", "zone": "Europe/Berlin"}],
@@ -171,7 +173,12 @@ def configure(
     file = data / "opsbot.yaml"
     file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     secrets = private_folder(data / "secrets")
-    for name, value in (("slack__bot_token", workspace.bot_token), ("slack__app_token", workspace.app_token)):
+    values = {
+        "slack__bot_token": workspace.bot_token,
+        "slack__app_token": workspace.app_token,
+        "alerts__generic_secret": token_hex(16),
+    }
+    for name, value in values.items():
         descriptor = os.open(secrets / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
             out.write(value)
