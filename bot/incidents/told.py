@@ -47,9 +47,6 @@ _LATE_ZONE = re.compile(
     rf"({'|'.join(sorted({*_ZONES, 'utc', 'gmt'} - _WORDS_TOO))})\b",
     re.IGNORECASE,
 )
-    rf"^(?:[\w ]{{1,14}}?|\s?[-\N{{EN DASH}}]\s?\d{{1,2}}[:h]\d\d) ({'|'.join(sorted({*_ZONES, 'utc', 'gmt'} - _WORDS_TOO))})\b",
-    re.IGNORECASE,
-)
 """`14:01 on the dot CEST`, `4:31-5:04 CEST`"""
 _ISRAEL_OR_IRELAND = {"Asia/Jerusalem", "Europe/Dublin"}
 _DAY_NAMES = """
