@@ -33,6 +33,7 @@ from bot.core.windows import Zone
 from bot.digests.digest import TASK as DIGEST
 from bot.digests.digest import Digests
 from bot.digests.schedules import Schedules
+from bot.digests.watches import Watches, WatchPlans
 from bot.incidents.outgoing import EventHook, IncidentEvents
 from bot.incidents.rules import IncidentRules
 from bot.jobs.dead_man import DeadMan
@@ -121,6 +122,7 @@ def build_engine(
         OnCall: OnCall(on_call.rota, on_call.since, on_call.zone, on_call.group),
         Schedules: schedules,
         Digests: Digests(schedules, store=store, fleet=fleet, chat=chat, clock=clock),
+        WatchPlans: WatchPlans(settings.watch_plans()),
         Zone: Zone(settings.zone),
         Scrub: Scrub(redact),
         IncidentRules: IncidentRules(responders=settings.incidents.responders, zone=settings.zone),
@@ -200,6 +202,9 @@ async def run(
             trail=engine.trail,
             commanders=link.commanders,
         )
+        intake = Intake(_alert_rules(settings), clock)
+        watches = Watches(WatchPlans(settings.watch_plans()), store, fleet, clock, intake.take, redactor.redact)
+        await watches.plan()
         housekeeping = Housekeeping(store, clock)
         await housekeeping.plan()
         handlers: dict[str, Handler] = {
@@ -210,6 +215,7 @@ async def run(
             **housekeeping.handlers,
             **GroupMessages(store, link.chat, clock).handlers,
             **IncidentEvents(event_hook(settings), store, http, clock, redactor.redact).handlers,
+            **watches.handlers,
             DIGEST: digests.post,
         }
         worker = Worker(conninfo, handlers)
@@ -245,6 +251,7 @@ async def run(
                 metrics=metrics,
                 clock=clock,
                 redact=redactor.redact,
+                intake=intake,
             )
         )
         stack.callback(engine.drain)
@@ -284,6 +291,7 @@ async def _receiving(
     clock: Clock,
     redact: Redact,
     http: HttpClient,
+    intake: Intake,
 ) -> AsyncIterator[int]:
     """Take payloads by the configured transport, and answer health and metrics, on the port that is yielded."""
 
@@ -304,10 +312,8 @@ async def _receiving(
             app_token = settings.slack.app_token.get_secret_value()
             sockets = await stack.enter_async_context(link.sockets(door, app_token=app_token))
             checks["slack"] = sockets.check
-        alerts = settings.alerts
-        intake = Intake(AlertRules(alerts.channel, alerts.routes, alerts.group_by), clock)
         taken: Batcher[Sequence[Alert]] = Batcher(store, intake.take)
-        webhooks = Webhooks(taken.add, secrets=alerts.secrets(), clock=clock, redact=redact, metrics=metrics)
+        webhooks = Webhooks(taken.add, secrets=settings.alerts.secrets(), clock=clock, redact=redact, metrics=metrics)
         app = build_web(slack=route, checks=checks, metrics=metrics, webhooks=webhooks)
         port = await stack.enter_async_context(serving(app, host=settings.web.host, port=settings.web.port))
         await stack.enter_async_context(link.watching(door, sockets))
@@ -322,6 +328,13 @@ def event_hook(settings: Settings) -> EventHook | None:
     """Where events of incidents go, if anywhere."""
     hook = settings.incident_webhook
     return EventHook(hook.url, hook.secret.get_secret_value(), hook.private) if hook.url else None
+
+
+def _alert_rules(settings: Settings) -> AlertRules:
+    """Where alerts go: those of other systems, and those of the bot's own watches."""
+    alerts = settings.alerts
+    watches = {plan.service: plan.channel for plan in settings.watch_plans()}
+    return AlertRules(alerts.channel, alerts.routes, alerts.group_by, watches)
 
 
 def private_folder(path: Path) -> Path:

@@ -75,3 +75,20 @@ class DeadManSettings(Section):
 
     url: SecretStr = Field(SecretStr(""), description="Address that is asked by GET; from the file dead_man__url.")
     every: Duration = Field("60s", validate_default=True, description="How often, while all is well.")
+
+
+class WatchSettings(Section):
+    """Checks that are looked at all the time; a problem is one message, with what helps as buttons."""
+
+    channel: ChannelId | Literal[""] = Field("", description="Channel id that is told; unset watches nothing.")
+    every: Duration | None = Field(None, description="The longest time between two looks; each check has its own.")
+    off: tuple[str, ...] = Field((), description="Names of checks that are not watched, as `checks` shows them.")
+    bad: int = Field(3, ge=2, le=20, description="Looks of the last `of` that must fail to make a problem.")
+    of: int = Field(4, ge=2, le=20, description="Looks that are counted.")
+    good: int = Field(2, ge=1, le=20, description="Looks in a row that must be well to end it.")
+
+    @model_validator(mode="after")
+    def _can_happen(self) -> Self:
+        if self.bad > self.of:
+            raise ValueError(f"asks for {self.bad} bad looks of the last {self.of}, which never happens")
+        return self

@@ -49,8 +49,10 @@ from bot.core.schedules import Template
 from bot.digests.cron import parse_when
 from bot.digests.holidays import Holidays
 from bot.digests.limits import LIMITS
+from bot.digests.pulse import Patience
 from bot.digests.schedules import Schedule, parse_quiet
-from bot.sections import AlertSettings, DeadManSettings, IncidentWebhookSettings, Section
+from bot.digests.watches import WatchPlan
+from bot.sections import AlertSettings, DeadManSettings, IncidentWebhookSettings, Section, WatchSettings
 
 SECRETS_DIR = "OPSBOT_SECRETS_DIR"
 """Names the folder of secrets files, one a secret, such as `slack__bot_token`."""
@@ -240,6 +242,7 @@ class ServiceSettings(Section):
     log_level_key: str = Field(
         "LOG_LEVEL", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Key of the env file with the log level."
     )
+    watches: WatchSettings = Field(WatchSettings(), description="What is watched all the time.")
     limits: Mapping[LimitName, float] = Field({}, description="Thresholds of checks by name, as below.")
 
     def parts(self) -> Mapping[str, IntegrationConfig]:
@@ -275,6 +278,14 @@ class Settings(BaseSettings):
     services: Mapping[str, ServiceSettings] = Field({}, description="The services by name.")
     holidays: HolidaySettings = Field(HolidaySettings(), description="Days on which digests may rest.")
     schedules: tuple[ScheduleSettings, ...] = Field((), description="Digests.")
+
+    def watch_plans(self) -> tuple[WatchPlan, ...]:
+        """What is watched, a plan for each service that has a channel for it."""
+        return tuple(
+            WatchPlan(name, each.channel, each.every, frozenset(each.off), Patience(each.bad, each.of, each.good))
+            for name, each in ((name, section.watches) for name, section in self.services.items())
+            if each.channel
+        )
 
     def secrets(self) -> dict[str, str]:
         """The secrets of the configuration by name, as far as they are set."""

@@ -123,6 +123,7 @@ async def ask_incident(ctx: Context, row_id: str, *, store: Store) -> Filling:
             "title": view.group.title,
             "impact": told[:500],
         },
+        kept={"alert": row_id},
     )
 
 

@@ -7,8 +7,9 @@ from pydantic import Field
 from bot.core.command import Args, Command, Context, Root
 from bot.core.contacts import Contact, Contacts
 from bot.core.incident_results import IncidentCard, Timeline
+from bot.core.incidents import Entry
 from bot.core.parse import option, words
-from bot.core.people import Role
+from bot.core.people import AUTOMATIC, Role
 from bot.core.ports import Chat
 from bot.core.prose import Channel, Line, Person, When
 from bot.core.records import Store
@@ -20,7 +21,7 @@ from bot.incidents.lifecycle import resolve as resolve_incident
 from bot.incidents.lookup import find_incident
 from bot.incidents.rules import IncidentRules
 from bot.incidents.severity import Severity
-from bot.incidents.timeline import read_timeline
+from bot.incidents.timeline import NOTE, read_timeline
 
 
 class Open(Args):
@@ -29,6 +30,7 @@ class Open(Args):
     severity: Severity = Field(description="How bad it is.")
     title: str = words(..., "What is happening, in a few words.")
     impact: str = option("", "Who and how many are affected, as far as is known.")
+    alert: str = option("", "Id of the alert that it is declared for: when that began goes into the timeline.")
 
 
 class Resolve(Which):
@@ -42,9 +44,23 @@ async def open_incident(ctx: Context, args: Open, *, store: Store, chat: Chat, r
 
     What Slack refuses is said and stops nothing: without a channel of its own it lives where it was declared.
     """
-    return await declare(
+    card = await declare(
         ctx, severity=args.severity, title=args.title, impact=args.impact, store=store, chat=chat, rules=rules
     )
+    if args.alert:
+        await _begin_with(args.alert, card.number, ctx, store=store)
+    return card
+
+
+async def _begin_with(alert: str, number: int, ctx: Context, *, store: Store) -> None:
+    """Put into the timeline what the alert has told, at the time when it began."""
+    async with store.transaction() as tx:
+        view = await tx.alerts.view(alert, now=ctx.now)
+        for row in view.worst:
+            text = f"{view.group.title} began, as its alert says: {row.title}"
+            await tx.entries.add(
+                Entry(f"{NOTE}:{row.id}:{number}", number, row.started_at, AUTOMATIC.user_id, NOTE, text)
+            )
 
 
 async def open_private(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bot.core.alerts import AlertRow, GroupView, Level
+from bot.core.alerts import NEXT, OR_ELSE, WATCH, AlertRow, GroupView, Level
 from bot.core.parts import Button, State, Style
 from bot.core.prose import Bold, Inline, Line, Link, Person, When
 from bot.core.results import Text
 
 _STATES = {Level.CRITICAL: State.FAIL, Level.WARNING: State.WARN, Level.INFO: State.WARN}
 _TEXT, _LABELS = 300, 4
+_HELPS = ((NEXT, "Next", "watch.next"), (OR_ELSE, "Or", "watch.or-else"))
 
 
 def group_card(view: GroupView) -> Text:
@@ -43,7 +44,10 @@ def _counts(view: GroupView) -> Line:
 
 def _alert(row: AlertRow) -> Line:
     """One alert in a line: how bad, what, on what, since when, and where the source shows it."""
-    labels = [f"{name}={value}" for name, value in row.labels.items() if name not in {"alertname", "severity"}]
+    if row.source == WATCH:
+        labels = [f"for {row.labels['owner']}"] if row.labels.get("owner") else []
+    else:
+        labels = [f"{name}={value}" for name, value in row.labels.items() if name not in {"alertname", "severity"}]
     parts: list[Inline] = [f"• {row.level.value} · ", Link(row.url, row.title) if row.url else Bold(row.title)]
     if labels:
         parts.append(f" ({', '.join(labels[:_LABELS])})")
@@ -62,8 +66,10 @@ def _buttons(view: GroupView) -> tuple[Button, ...]:
     acknowledge = (
         () if group.acknowledged_at else (Button("Acknowledge", "alert.acknowledge", group.id, Style.PRIMARY),)
     )
+    helps = view.worst[0].labels if view.worst and view.group.source == WATCH else {}
     return (
         *acknowledge,
+        *(Button(f"{word}: {helps[label]}", verb, group.id) for label, word, verb in _HELPS if label in helps),
         Button("Silence", "alert.silence", group.id),
         Button("Open incident", "alert.incident", group.id, Style.DANGER),
     )

@@ -10,6 +10,12 @@ from typing import Protocol
 
 from bot.core.ports import MessageRef
 
+WATCH = "watch"
+"""The source of the alerts that the bot's own watches tell."""
+
+NEXT, OR_ELSE = "next", "or else"
+"""Labels of those with the commands that help, as they are typed."""
+
 
 class Level(StrEnum):
     """How bad an alert says that it is, from the worst on."""
@@ -161,6 +167,10 @@ class Alerts(Protocol):
 
     async def silence(self, silence: Silence) -> None:
         """Silence, in place of one that is there."""
+        ...
+
+    async def silences(self, source: str, *, now: datetime) -> tuple[Silence, ...]:
+        """Those of a source that have not ended."""
         ...
 
     async def unsilence(self, source: str, key: str) -> bool: ...

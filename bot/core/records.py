@@ -24,6 +24,7 @@ from bot.core.readings import Readings
 from bot.core.reports import Reports, Tasks
 from bot.core.results import Check, OperationState, PlanState, StepState
 from bot.core.schedules import ScheduleRows
+from bot.core.watches import Watches
 from bot.core.windows import Windows
 
 
@@ -336,6 +337,8 @@ class Unit(Protocol):
     def windows(self) -> Windows: ...
     @property
     def readings(self) -> Readings: ...
+    @property
+    def watches(self) -> Watches: ...
     @property
     def alerts(self) -> Alerts: ...
     @property

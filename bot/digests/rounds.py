@@ -12,6 +12,7 @@ from bot.core.command import needs
 from bot.core.errors import NotConfigured, OpsbotError
 from bot.core.fleet import Service
 from bot.core.parts import State
+from bot.core.ports import Processes, Worker
 from bot.core.readings import Reading
 from bot.core.records import Store
 from bot.core.results import Check, Checks
@@ -20,6 +21,23 @@ from bot.digests.checks import checks_of
 from bot.digests.declaration import Declaration, Finding, NotYet, Terms
 
 _UNKNOWN, _NOT_THERE = "not known", "not there"
+
+
+class _ListedOnce:
+    """A process manager that is asked for its workers once in a round, whoever wants to know: it costs a process."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._listing: asyncio.Task[tuple[Worker, ...]] | None = None
+
+    async def workers(self) -> tuple[Worker, ...]:
+        """See `Processes`; one check that gives up does not end it for the others."""
+        if self._listing is None:
+            self._listing = asyncio.ensure_future(self._processes.workers())
+        return await asyncio.shield(self._listing)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._processes, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +60,14 @@ async def take_round(
 ) -> Checks:
     """What every check says of `service`, against what is usual too; all of it is remembered in the history.
 
-    Without `checks` it is every check that the configuration of the service has the ports for.
+    Without `checks` it is every check that the configuration of the service has the ports for. One that turns out not
+    to be configured, or to have too little of a past, is left out.
     """
     given = {Store: store, **(ports or {})}
     wanted = checks_of(service, given) if checks is None else tuple(checks)
     before = await _past(service, wanted, store=store, now=now)
     found = await check_service(service, now=now, checks=wanted, title=title, ports=given, past=before)
-    if checks is None:
-        found = replace(found, checks=tuple(each for each in found.checks if each.value != _NOT_THERE))
+    found = replace(found, checks=tuple(each for each in found.checks if each.value != _NOT_THERE))
     async with store.transaction() as tx:
         await tx.readings.add(
             [
@@ -71,6 +89,8 @@ async def check_service(
 ) -> Checks:
     """What `checks` say of `service`; one that could not run is unknown and says why. Nothing is remembered."""
     there = replace(service, ports={**service.ports, **(ports or {})})
+    if Processes in there.ports:
+        there = replace(there, ports={**there.ports, Processes: _ListedOnce(there.port(Processes))})
     before = past or {}
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(_check(check, there, now, before.get(check.name))) for check in checks]

@@ -179,6 +179,14 @@ class Alerts:
             [silence.source, silence.key, silence.until, silence.by, silence.reason],
         )
 
+    async def silences(self, source: str, *, now: datetime) -> tuple[Silence, ...]:
+        """Those of a source that have not ended."""
+        async with self._connection.cursor(row_factory=row_of(Silence)) as cursor:
+            await cursor.execute(
+                "select * from alert_silences where source = %s and until > %s order by key", [source, now]
+            )
+            return tuple(await cursor.fetchall())
+
     async def unsilence(self, source: str, key: str) -> bool:
         """False when nothing was silenced."""
         ended = await self._connection.execute(

@@ -27,6 +27,7 @@ from bot.store.reports import Reports
 from bot.store.schedules import Schedules
 from bot.store.slots import Slots
 from bot.store.tasks import Tasks
+from bot.store.watches import Watches
 from bot.store.windows import Windows
 
 
@@ -51,6 +52,7 @@ class PostgresUnit:
         self.checklists = Checklists(connection)
         self.windows = Windows(connection)
         self.readings = Readings(connection)
+        self.watches = Watches(connection)
         self.alerts = Alerts(connection)
         self.reports = Reports(connection)
         self.tasks = Tasks(connection)

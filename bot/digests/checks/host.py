@@ -126,6 +126,7 @@ def _of_host(
     unit: str = "%",
     every: timedelta = timedelta(minutes=2),
     then: tuple[str, ...] = ("resources", "why slow"),
+    follows: tuple[str, ...] = (),
 ) -> Declaration:
     return Declaration(
         name,
@@ -137,6 +138,7 @@ def _of_host(
         every=every,
         owner="Infrastructure",
         then=then,
+        follows=follows,
     )
 
 
@@ -147,13 +149,14 @@ HOST = (
     _of_host("Swap", find_swap, SWAP_WARN, SWAP_FAIL),
     _of_host("Disks", find_disks, DISK_WARN, DISK_FAIL, every=timedelta(minutes=5)),
     _of_host("Inodes", find_inodes, INODES_WARN, INODES_FAIL, every=timedelta(minutes=5)),
-    _of_host("Open files", find_files, FILES_WARN, FILES_FAIL),
+    _of_host("Open files", find_files, FILES_WARN, FILES_FAIL, follows=("Workers",)),
     _of_host(
         "Memory and CPU of workers",
         find_workers,
         *(WORKER_MEMORY_WARN, WORKER_CPU_WARN),
         unit="MB",
         then=("reload", "heap-snapshot", "why memory"),
+        follows=("Workers",),
     ),
     _of_host("Up", find_uptime, UPTIME_WARN, unit="h"),
 )

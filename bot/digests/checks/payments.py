@@ -21,6 +21,7 @@ PENDING_FAIL = Limit("pending_payments_fail_above", 100, "Waiting payments beyon
 RESPONSE_WARN = Limit("response_ms_warn_above", 1000, "Milliseconds that a payment may take on average.")
 RESPONSE_FAIL = Limit("response_ms_fail_above", 5000, "The same, beyond which customers give up.")
 TEST_WARN = Limit("test_payment_seconds_warn_above", 2, "Seconds that the bot's own test payment may take.")
+TEST_FAIL = Limit("test_payment_seconds_fail_above", 8, "The same, beyond which customers give up.")
 
 
 async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
@@ -86,7 +87,7 @@ async def find_test_payment(terms: Terms, *, rehearsal: Rehearsal) -> Finding:
     if done.turned_away:
         return Finding(State.OK, "turned away", limit, "Maintenance is on, so that no payment is taken.")
     value = f"{'went through' if done.ok else 'failed'} after {done.latency:.2f} s"
-    slow = State.WARN if done.latency > terms[TEST_WARN] else State.OK
+    slow = at_most(done.latency, terms, warn=TEST_WARN, fail=TEST_FAIL)
     return Finding(slow if done.ok else State.FAIL, value, limit, done.said, done.latency)
 
 
@@ -146,7 +147,7 @@ PAYMENTS = (
         "Test payment",
         find_test_payment,
         rows=("W",),
-        limits=(TEST_WARN,),
+        limits=(TEST_WARN, TEST_FAIL),
         unit="s",
         unusual=Unusual.ABOVE,
         family=Family.PAYMENTS,

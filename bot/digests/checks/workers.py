@@ -13,6 +13,7 @@ from bot.digests.declaration import Declaration, Finding, Limit, Terms, at_most
 
 WORKERS_FAIL = Limit("workers_fail_below", 1, "Workers that must be online.")
 LATENCY_WARN = Limit("health_seconds_warn_above", 1, "Seconds that the slowest worker may take to say it is well.")
+LATENCY_FAIL = Limit("health_seconds_fail_above", 3, "The same, beyond which customers wait for everything.")
 WORKER_MEMORY_WARN = Limit("worker_memory_percent_warn_above", 80, "Percentage of the memory at which it is replaced.")
 WORKER_MEMORY_FAIL = Limit("worker_memory_percent_fail_above", 95, "The same, right before the worker is replaced.")
 
@@ -47,7 +48,7 @@ async def find_health(terms: Terms, *, gateway: Gateway, processes: Processes) -
     elif silent:
         state = State.UNKNOWN
     else:
-        state = State.WARN if slowest > terms[LATENCY_WARN] else State.OK
+        state = at_most(slowest, terms, warn=LATENCY_WARN, fail=LATENCY_FAIL)
     return Finding(
         state,
         f"{len(answers) - len(ill)} of {len(workers)} workers healthy, slowest {slowest:.2f} s",
@@ -114,16 +115,16 @@ WORKERS = (
         limits=(WORKERS_FAIL,),
         unit="online",
         every=timedelta(seconds=30),
-        then=("reset", "errors", "rollback"),
+        then=("reset", "rollback", "errors"),
     ),
     Declaration(
         "Health",
         find_health,
-        limits=(LATENCY_WARN,),
+        limits=(LATENCY_WARN, LATENCY_FAIL),
         unit="s",
         every=timedelta(seconds=30),
         follows=("Workers",),
-        then=("reload", "health", "why slow"),
+        then=("reload", "why slow", "health"),
     ),
     Declaration(
         "Worker restarts",
