@@ -21,6 +21,7 @@ from bot.incidents.lifecycle import resolve as resolve_incident
 from bot.incidents.lookup import find_incident
 from bot.incidents.rules import IncidentRules
 from bot.incidents.severity import Severity
+from bot.incidents.shown import read_chosen
 from bot.incidents.timeline import NOTE, read_timeline
 
 
@@ -31,6 +32,12 @@ class Open(Args):
     title: str = words(..., "What is happening, in a few words.")
     impact: str = option("", "Who and how many are affected, as far as is known.")
     alert: str = option("", "Id of the alert that it is declared for: when that began goes into the timeline.")
+
+
+class Shown(Which):
+    """How much of the timeline."""
+
+    everything: bool = option(default=False, description="All of it, not only what was chosen.", alias="all")
 
 
 class Resolve(Which):
@@ -95,10 +102,12 @@ def _tell(contact: Contact) -> Line:
     return f"{contact.role}: tell {contact.contact}, whom Slack does not reach."
 
 
-async def timeline(ctx: Context, args: Which, *, store: Store, chat: Chat) -> Timeline:
-    """Show what happened so far: messages, notes and what the bot did, oldest first."""
+async def timeline(ctx: Context, args: Shown, *, store: Store, chat: Chat, rules: IncidentRules) -> Timeline:
+    """Show what happened so far, oldest first: what matters of it, or all messages, notes and what the bot did."""
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
-    return await read_timeline(incident, store=store, chat=chat)
+    if args.everything:
+        return await read_timeline(incident, store=store, chat=chat)
+    return await read_chosen(incident, store=store, chat=chat, zone=rules.zone)
 
 
 async def resolve(ctx: Context, args: Resolve, *, store: Store, chat: Chat) -> IncidentCard:
@@ -153,7 +162,7 @@ COMMANDS = (
         rows=("I5",),
         examples=("Critical Keys of the provider were used from elsewhere",),
     ),
-    Command(("timeline",), Which, run=timeline, root=Root.INCIDENT, examples=("", "--incident 12")),
+    Command(("timeline",), Shown, run=timeline, root=Root.INCIDENT, examples=("", "--all", "--incident 12")),
     Command(
         ("resolve",),
         Resolve,

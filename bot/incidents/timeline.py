@@ -88,7 +88,7 @@ def _of_message(message: Message, names: Mapping[str, str], archive: str) -> Tim
     return TimelineEntry(
         at=message.at,
         author=names.get(message.user) or message.author or message.user,
-        text="(deleted)" if gone else _cut(readable(message.text, names).strip() + files),
+        text="(deleted)" if gone else cut(readable(message.text, names).strip() + files),
         kind="deleted" if gone else "message",
         permalink=link(archive, MessageRef(message.channel, message.ts), thread=message.thread_ts),
         edited=message.edited_at is not None and not gone,
@@ -99,11 +99,12 @@ def _of_entry(entry: Entry, names: Mapping[str, str], archive: str) -> TimelineE
     return TimelineEntry(
         at=entry.at,
         author=names.get(entry.author, entry.author),
-        text=_cut(readable(entry.text, names)) or entry.kind,
+        text=cut(readable(entry.text, names)) or entry.kind,
         kind=entry.kind,
         permalink=link(archive, entry.message) if entry.message else "",
     )
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """As much of a text as a timeline shows."""
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… (cut)"

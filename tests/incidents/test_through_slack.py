@@ -60,7 +60,7 @@ async def test_an_incident_is_run_from_declaration_to_its_end(workspace: Workspa
     await recorded(bot.store, channel.id, "")
     await ana.command(channel, "/incident note Status page is red")
     await ben.wait_for(channel, "Status page is red")
-    timeline = (await (await ana.command(channel, "/incident timeline")).reply()).plain()
+    timeline = (await (await ana.command(channel, "/incident timeline --all")).reply()).plain()
     await ben.command(channel, "/incident resolve Provider recovered")
     await ana.wait_for(channel, "Resolution: Provider recovered")
 

@@ -1,0 +1,68 @@
+"""The timeline that people see in Slack unless they ask for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.core.incident_results import Timeline
+from bot.core.incidents import Entry, EntryEdit, Incident, Message
+from bot.core.marks import Mark, MarkKind
+from bot.core.ports import Profile
+from bot.incidents.shown import read_chosen
+from bot.store.postgres import Postgres
+from tests.fakes import FakeChat
+from tests.incidents.talk import key, moment
+
+OWN = "C0INC"
+CHAT = FakeChat(
+    people={user: Profile(user, name, "T0", trusted=True) for user, name in (("U0ANA", "Ana"), ("U0BEN", "Ben"))}
+)
+
+
+def said(clock: str, user: str, text: str) -> Message:
+    return Message(OWN, key(clock), moment(clock), user, "", text)
+
+
+async def shown(
+    store: Postgres, messages: Sequence[Message], *, marks: Sequence[Mark] = (), edits: Sequence[EntryEdit] = ()
+) -> Timeline:
+    async with store.transaction() as tx:
+        declared = Incident(0, "Card payments fail", "Critical", "open", OWN, "U0ANA", "U0ANA", moment("10:00"))
+        incident = await tx.incidents.declare(declared)
+        await tx.entries.add(Entry("declared:1", incident.number, moment("10:00"), "U0ANA", "declared", "Declared"))
+        await tx.messages.record(messages, ())
+        await tx.marks.add(marks)
+        for edit in edits:
+            await tx.entries.edit(edit)
+    return await read_chosen(incident, store=store, chat=CHAT, zone="UTC")
+
+
+async def test_what_matters_is_shown_with_links_and_the_rest_is_counted(store: Postgres) -> None:
+    timeline = await shown(
+        store,
+        [
+            said("10:01", "U0BEN", "hi"),
+            said("10:03", "U0BEN", "orders fail with 503 for 40 customers"),
+            said("10:05", "U0ANA", "lunch?"),
+        ],
+    )
+
+    assert [(entry.author, entry.text) for entry in timeline.entries] == [
+        ("Ana", "Declared"),
+        ("Ben", "orders fail with 503 for 40 customers"),
+    ]
+    assert timeline.entries[1].permalink.endswith(key("10:03").replace(".", ""))
+    assert timeline.left_out == "2 messages, which `timeline --all` shows."
+
+
+async def test_a_mark_brings_a_message_in_and_a_person_can_change_what_it_says(store: Postgres) -> None:
+    mark = Mark(OWN, key("10:05"), MarkKind.SHORTCUT, "", "U0BEN", key("10:06"))
+    edit = EntryEdit(1, key("10:05"), moment("10:07"), "U0BEN", text="Ana asked for a pause")
+
+    timeline = await shown(store, [said("10:05", "U0ANA", "lunch?")], marks=[mark], edits=[edit])
+
+    assert [(entry.text, entry.edited) for entry in timeline.entries] == [
+        ("Declared", False),
+        ("Ana asked for a pause", True),
+    ]
+    assert not timeline.left_out
