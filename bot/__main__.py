@@ -235,6 +235,38 @@ def draft(file: Path, *, as_json: bool) -> None:
     click.echo(json.dumps(found, ensure_ascii=False, indent=1) if as_json else found["report"])
 
 
+@incident.command("export")
+@click.argument("number", type=int)
+@click.option("--format", "as_what", type=click.Choice(["md", "json", "html"]), default="md", help="md if not given.")
+@click.pass_obj
+def export_report(config: Path | None, *, number: int, as_what: str) -> None:
+    """Print the report of incident NUMBER as it stands in the store; Slack is not asked."""
+    from bot.core.redact import Redactor
+
+    settings, _ = _load(config)
+    redact = Redactor(settings.secrets()).redact
+
+    async def read() -> str:
+        from bot.app import audit_key, database, private_folder
+        from bot.core.clock import now
+        from bot.incidents.exports import Exporter, Format
+        from bot.incidents.report import stand
+        from bot.jobs.queue import defer
+        from bot.store.postgres import Postgres
+        from bot.views.templates import Templates
+
+        key = audit_key(private_folder(settings.data_dir))
+        async with database(settings) as conninfo, Postgres.open(conninfo, defer=defer, audit_key=key) as store:
+            async with store.transaction() as tx:
+                found = await tx.incidents.get(number)
+            standing = await stand(found, store=store)
+            exporter = Exporter(store, Templates(settings.templates), settings.zone, redact)
+            chart = await exporter.chart(standing, services=tuple(settings.services), now=now())
+            return redact((await exporter.document(standing, Format(as_what), chart)).content)
+
+    click.echo(asyncio.run(read()))
+
+
 @main.command()
 @click.option(
     "--env-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its secret values are masked."

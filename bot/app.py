@@ -35,11 +35,13 @@ from bot.digests.digest import Digests
 from bot.digests.schedules import Schedules
 from bot.digests.watches import Watches, WatchPlans
 from bot.incidents.outgoing import EventHook, IncidentEvents
+from bot.incidents.publishing import Publisher
 from bot.incidents.rules import IncidentRules
 from bot.jobs.dead_man import DeadMan
 from bot.jobs.due import Sweeper
 from bot.jobs.housekeeping import Housekeeping
 from bot.jobs.queue import Handler, defer
+from bot.jobs.samples import Samples
 from bot.jobs.wake import Waker
 from bot.jobs.worker import Worker
 from bot.operations.break_glass import Commanders, nobody
@@ -112,6 +114,9 @@ def build_engine(
     """The engine, and the ports of the program by their types, it among them."""
     on_call = settings.on_call
     schedules = Schedules(tuple(each.schedule() for each in settings.schedules), settings.holidays.holidays())
+    rules = IncidentRules(
+        responders=settings.incidents.responders, zone=settings.zone, reports=settings.incidents.reports_channel
+    )
     ports: dict[type, object] = {
         Store: store,
         Chat: chat,
@@ -125,7 +130,8 @@ def build_engine(
         WatchPlans: WatchPlans(settings.watch_plans()),
         Zone: Zone(settings.zone),
         Scrub: Scrub(redact),
-        IncidentRules: IncidentRules(responders=settings.incidents.responders, zone=settings.zone),
+        IncidentRules: rules,
+        Publisher: Publisher(store, chat, documents, fleet, rules, Scrub(redact)),
     }
     engine = Engine(
         store=store,
@@ -207,12 +213,15 @@ async def run(
         await watches.plan()
         housekeeping = Housekeeping(store, clock)
         await housekeeping.plan()
+        samples = Samples(store, fleet, clock)
+        await samples.plan()
         handlers: dict[str, Handler] = {
             **engine.handlers,
             **link.handlers,
             **spills.handlers,
             **link.reader(spills=spills).handlers,
             **housekeeping.handlers,
+            **samples.handlers,
             **GroupMessages(store, link.chat, clock).handlers,
             **IncidentEvents(event_hook(settings), store, http, clock, redactor.redact).handlers,
             **watches.handlers,

@@ -180,6 +180,7 @@ class IncidentSettings(Section):
     """What holds for every incident."""
 
     responders: tuple[str, ...] = Field((), description="Slack ids of users and user groups invited to every incident.")
+    reports_channel: str = Field("", description="Channel id that gets every final report; none of a private incident.")
 
 
 class HolidaySettings(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from bot.core.command import Args, Command, Context, Root
@@ -89,7 +91,7 @@ async def open_private(
         impact=args.impact,
         store=store,
         chat=chat,
-        rules=IncidentRules(responders=known, zone=rules.zone),
+        rules=replace(rules, responders=known),
         private=True,
         notes=tuple(_tell(each) for each in security)
         or ("No security contact is configured that anybody could reach.",),

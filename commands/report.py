@@ -6,6 +6,7 @@ from pydantic import Field
 
 from bot.core.command import Click, Command, Context, Filling, Root
 from bot.core.errors import IntegrationError, UsageError
+from bot.core.fleet import Fleet
 from bot.core.incident_results import IncidentReport, Section
 from bot.core.incidents import Incident
 from bot.core.parse import option, words
@@ -15,9 +16,12 @@ from bot.core.prose import Channel, Person, When
 from bot.core.records import Store
 from bot.core.results import Table, Text
 from bot.incidents.asking import Which
+from bot.incidents.exports import Format
 from bot.incidents.lookup import find_incident
-from bot.incidents.pages import ANEW, EDIT, Pages
-from bot.incidents.report import draft, edit, stand
+from bot.incidents.measured import services_of
+from bot.incidents.pages import ANEW, EDIT, EXPORT, FINAL, Pages
+from bot.incidents.publishing import Publisher
+from bot.incidents.report import draft, edit, finish, stand
 from bot.incidents.rules import IncidentRules
 
 LONGEST_IN_FORM = 3_000
@@ -32,13 +36,21 @@ class Edit(Which):
     version: int = option(0, "The version that the text was made from; what changed since is merged with it.")
 
 
-async def report(ctx: Context, args: Which, *, store: Store, chat: Chat, rules: IncidentRules) -> Text | IncidentReport:
+class Export(Which):
+    """The report as a file."""
+
+    format: Format = Field(Format.MARKDOWN, description="md, json, or html, which has the chart in it.")
+
+
+async def report(
+    ctx: Context, args: Which, *, store: Store, chat: Chat, fleet: Fleet, rules: IncidentRules
+) -> Text | IncidentReport:
     """Draft the report in the incident's channel, or draft it anew: what people changed in it stays.
 
     Everything in it is from the record and names the message that it rests on; what nobody said is a TODO.
     """
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
-    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone)
+    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone, services=services_of(incident, fleet))
     return await _show(ctx, incident, store=store, chat=chat)
 
 
@@ -50,6 +62,24 @@ async def edit_report(ctx: Context, args: Edit, *, store: Store, chat: Chat) -> 
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
     await edit(ctx, incident, args.section, args.text, seen=args.version, store=store)
     return await _show(ctx, incident, store=store, chat=chat)
+
+
+async def final(ctx: Context, args: Which, *, store: Store, publisher: Publisher) -> Text:
+    """Make the report final: pinned, shared as a file and a canvas, and posted to the reports channel.
+
+    What is not finished keeps it from being final, and is said. A private incident's report stays in its channel.
+    """
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    version = await finish(ctx, incident, store=store)
+    refused = await publisher.publish(ctx, incident)
+    return Text(((f"Version {version.number} of the report is final, in ", Channel(incident.channel), "."), *refused))
+
+
+async def export(ctx: Context, args: Export, *, store: Store, publisher: Publisher) -> Text:
+    """Share the report as it stands as a file in the incident's channel."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    await publisher.share(ctx, incident, args.format)
+    return Text((("The file is in ", Channel(incident.channel), "."),))
 
 
 async def history(ctx: Context, args: Which, *, store: Store) -> Table:
@@ -80,11 +110,28 @@ async def click_edit(ctx: Context, row_id: str, *, store: Store) -> Filling:
     return Filling(("incident", "report", "edit"), given={"text": text}, kept=kept)
 
 
-async def click_anew(ctx: Context, row_id: str, *, store: Store, chat: Chat, rules: IncidentRules) -> None:
+async def click_anew(
+    ctx: Context, row_id: str, *, store: Store, chat: Chat, fleet: Fleet, rules: IncidentRules
+) -> None:
     """Draft the report anew."""
     incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
-    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone)
+    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone, services=services_of(incident, fleet))
     await Pages(store, chat).show(incident, at=ctx.now)
+
+
+async def click_final(ctx: Context, row_id: str, *, store: Store, chat: Chat, publisher: Publisher) -> None:
+    """Make the report final."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
+    await finish(ctx, incident, store=store)
+    if refused := await publisher.publish(ctx, incident):
+        await chat.whisper(incident.channel, ctx.actor.user_id, Text(refused))
+
+
+async def click_export(ctx: Context, row_id: str, *, store: Store) -> Filling:
+    """Ask for the format."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
+    kept = {"incident": str(incident.number)}
+    return Filling(("incident", "report", "export"), given={"format": Format.MARKDOWN.value}, kept=kept)
 
 
 async def _show(ctx: Context, incident: Incident, *, store: Store, chat: Chat) -> Text | IncidentReport:
@@ -117,9 +164,15 @@ COMMANDS = (
         rows=("T",),
         examples=("impact About 200 payments failed", "root-cause The certificate of the provider had expired"),
     ),
+    Command(
+        ("report", "final"), Which, run=final, role=Role.RESPONDER, root=Root.INCIDENT, rows=("T",), examples=("",)
+    ),
+    Command(("report", "export"), Export, run=export, role=Role.RESPONDER, root=Root.INCIDENT, examples=("", "html")),
     Command(("report", "history"), Which, run=history, root=Root.INCIDENT, examples=("", "--incident 12")),
 )
 CLICKS = (
     *(Click(f"{EDIT}.{section}", click_edit, role=Role.RESPONDER) for section in Section),
     Click(ANEW, click_anew, role=Role.RESPONDER),
+    Click(EXPORT, click_export, role=Role.RESPONDER),
+    Click(FINAL, click_final, role=Role.RESPONDER),
 )

@@ -95,6 +95,10 @@ class FakeChat:
         self._ask("picture")
         self.files.append((channel, name, chart.words, thread))
 
+    async def canvas(self, channel: str, title: str, content: str) -> None:
+        self._ask("canvas")
+        self.files.append((channel, title, content, ""))
+
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
         self._ask("find")
         found = (ref for ref, posted in self.messages.items() if posted.channel == channel and posted.key == key)

@@ -7,23 +7,27 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.core.contacts import Contacts
+from bot.core.fleet import Fleet, Service
+from bot.core.mail import Scrub
 from bot.core.people import Role
-from bot.core.ports import Documents
 from bot.core.records import Store
+from bot.core.redact import Redactor
 from bot.core.reports import Version
 from bot.demo.workspace import Workspace
 from bot.demo.workspace.person import Person
 from bot.demo.workspace.records import Channel
 from bot.demo.workspace.seen import Seen
+from bot.incidents.publishing import Publisher
 from bot.incidents.rules import IncidentRules
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
 from bot.views import Templates
 from commands import action, incident, record, report
-from tests.fixtures_slack import SlackBot, running_bot
+from tests.fixtures_slack import SECRET, SlackBot, running_bot
 from tests.waiting import until
 
 COMMANDS = (*incident.COMMANDS, *record.COMMANDS, *report.COMMANDS, *action.COMMANDS)
+FLEET = Fleet((Service("gateway", "test", "local", {}),))
 CLICKS = (*report.CLICKS, *action.CLICKS)
 
 
@@ -45,7 +49,7 @@ class Room:
 
     async def command(self, line: str, *, who: Person | None = None) -> Seen:
         """Type a command of the incident family and wait for its answer."""
-        return await (await (who or self.ana).command(self.channel, f"/incident {line}")).reply()
+        return await (await (who or self.ana).command(self.channel, f"/incident {line}")).reply(30)
 
     def pages(self) -> dict[str, Seen]:
         """The messages of the report by the sections that they show, as all see them now."""
@@ -67,14 +71,22 @@ class Room:
 
 @pytest.fixture
 async def incident_bot(workspace: Workspace, store: Postgres) -> AsyncIterator[SlackBot]:
-    rules = IncidentRules(responders=(workspace.person("ben").id,), zone="Europe/Berlin")
+    rules = IncidentRules(
+        responders=(workspace.person("ben").id,), zone="Europe/Berlin", reports=workspace.channel("reports", []).id
+    )
     async with running_bot(
         workspace,
         store,
         roles=Roles(default=Role.RESPONDER),
         commands=COMMANDS,
         clicks=CLICKS,
-        ports=lambda _link: {Store: store, Documents: Templates(), IncidentRules: rules, Contacts: Contacts()},
+        ports=lambda link: {
+            Store: store,
+            IncidentRules: rules,
+            Contacts: Contacts(),
+            Fleet: FLEET,
+            Publisher: Publisher(store, link.chat, Templates(), FLEET, rules, Scrub(Redactor([SECRET]).redact)),
+        },
     ) as bot:
         yield bot
 

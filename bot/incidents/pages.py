@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -38,26 +38,31 @@ EDIT, ANEW, EXPORT, FINAL = (f"incident.report.{verb}" for verb in ("edit", "ane
 """Verbs of the buttons; those that edit have the name of the section behind it."""
 
 
-def page(standing: Standing, name: str) -> IncidentReport:
+def page(standing: Standing, name: str, *, buttons: bool = True) -> IncidentReport:
     """The sections that stand in one message, with what can be done there."""
     whole = standing.report
     wanted = _PAGES[name]
+    sections = tuple(each for each in whole.sections if each.section in wanted)
+    faults = whole.faults if name == HEAD else ()
+    offered = _buttons(whole, wanted, is_head=name == HEAD) if buttons else []
+    return replace(whole, sections=sections, faults=faults, buttons=tuple(offered))
+
+
+def _buttons(whole: IncidentReport, wanted: Sequence[Section], *, is_head: bool) -> list[Button]:
     number = str(whole.number)
     buttons = [
         Button(f"Edit {section.heading.lower()}", f"{EDIT}.{section}", f"{number}:{section}")
         for section in wanted
         if section is not Section.DATE
     ]
-    if name == HEAD:
+    if is_head:
         buttons += [Button("Draft anew", ANEW, number), Button("Export", EXPORT, number)]
         if not whole.final:
             question = "Make the report final? It is pinned, exported and posted to the reports channel."
             buttons.append(Button("Make final", FINAL, number, Style.PRIMARY, confirm=question))
     if Section.ACTION_ITEMS in wanted:
         buttons.append(Button("Add an action item", ADD, number))
-    sections = tuple(each for each in whole.sections if each.section in wanted)
-    faults = whole.faults if name == HEAD else ()
-    return replace(whole, sections=sections, faults=faults, buttons=tuple(buttons))
+    return buttons
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from bot.incidents.chosen import Selection
 from bot.incidents.faults import faults
 from bot.incidents.lifecycle import DECLARED
 from bot.incidents.links import links_of
+from bot.incidents.measured import figures_of
 from bot.incidents.people import names_of
 from bot.incidents.recorded import conversation_of
 from bot.incidents.sections import Changed, Facts, tasks_text, write
@@ -66,15 +67,18 @@ class _Read:
     tasks: tuple[Task, ...]
 
 
-async def draft(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str) -> Version:
+async def draft(
+    ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str, services: Sequence[str] = ()
+) -> Version:
     """Write the report from the record as it is now; what people changed in it stays, merged section by section.
 
-    `Conflict` when somebody else changes it at the same moment.
+    What was measured of `services` is told. `Conflict` when somebody else changes it at the same moment.
     """
     read = await _read(ctx, incident, store=store, chat=chat, zone=zone)
     async with store.transaction() as tx:
         changes = [await _changed(tx, operation) for operation in read.record.operations]
-    texts = await asyncio.to_thread(write, _facts(read, changes, zone=zone))
+        figures = await figures_of(tx, incident, services)
+    texts = await asyncio.to_thread(write, _facts(read, changes, figures, zone=zone))
     keys = frozenset().union(*(cited(text) for _, text in texts))
     links = await _links(read.record, keys, chat)
     return await _store(ctx, incident, dict(texts), links, store=store)
@@ -168,7 +172,7 @@ def _edited(written: Written) -> Line:
     return "" if written.hand is None else ("edited by ", Person(written.by))
 
 
-def _facts(read: _Read, changes: Sequence[Changed], *, zone: str) -> Facts:
+def _facts(read: _Read, changes: Sequence[Changed], figures: tuple[str, ...], *, zone: str) -> Facts:
     incident, names = read.record.incident, read.names
 
     def name(who: str) -> str:
@@ -188,6 +192,7 @@ def _facts(read: _Read, changes: Sequence[Changed], *, zone: str) -> Facts:
             replace(each, by=name(each.by), approved_by=name(each.approved_by) if each.approved_by else "")
             for each in changes
         ),
+        figures=figures,
         tasks=read.tasks,
     )
 

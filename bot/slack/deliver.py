@@ -162,6 +162,26 @@ class Deliverer:
                 thread_ts=thread or None,
             )
 
+    async def canvas(self, channel: str, title: str, content: str) -> None:
+        """Make a canvas of Markdown: the channel's own, or where it has one, another that the channel may read."""
+        document = {"type": "markdown", "markdown": await asyncio.to_thread(self._redact, content)}
+        clean = self._redact(title)
+        try:
+            with translated("make the channel's canvas"):
+                await self._client.conversations_canvases_create(
+                    channel_id=channel, document_content=document, title=clean
+                )
+        except IntegrationError as error:
+            if error.hint != "channel_canvas_already_exists":
+                raise
+        else:
+            return
+        with translated("make a canvas"):
+            made = await self._client.canvases_create(title=clean, document_content=document)
+            await self._client.canvases_access_set(
+                canvas_id=made["canvas_id"], access_level="read", channel_ids=[channel]
+            )
+
     async def direct(self, user_id: str) -> str:
         """The channel of direct messages with a user."""
         with translated("open a direct message"):

@@ -56,6 +56,12 @@ class Incidents:
         """Those that are not resolved and no secret, oldest first."""
         return await self._select("select * from incidents where state = 'open' and not private order by number", [])
 
+    async def lasting(self, *, since: datetime) -> tuple[Incident, ...]:
+        """Those that are open or were until `since`, private ones too: for what no one reads, and figures alone."""
+        return await self._select(
+            "select * from incidents where state = 'open' or resolved_at >= %s order by number", [since]
+        )
+
     async def set_channel(self, number: int, channel: str) -> None:
         """Remember the incident's channel."""
         await self._connection.execute("update incidents set channel = %s where number = %s", [channel, number])

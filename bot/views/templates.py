@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Callable, Mapping
@@ -15,9 +16,11 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from bot.core.charts import Chart
 from bot.core.mrkdwn import escape as mrkdwn
 from bot.core.mrkdwn import is_safe_url
 from bot.core.passage import Passage
+from bot.views.charts import draw
 from bot.views.passages import as_html, as_markdown, as_text
 
 _INSTALLED = Path(__file__).resolve().parents[2] / "templates"
@@ -64,7 +67,7 @@ class Templates:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.filters |= {"link": link, "local": local}
+        self._environment.filters |= {"link": link, "local": local, "picture": picture}
 
     def render(self, template: str, **values: object) -> str:
         """The template filled in; everything foreign in `values` is escaped for the template's suffix."""
@@ -106,3 +109,8 @@ def link(context: Context, text: str, url: str) -> Markup:
 def local(at: datetime, zone: str) -> datetime:
     """A moment in the zone of the report."""
     return at.astimezone(ZoneInfo(zone))
+
+
+def picture(chart: Chart) -> str:
+    """A chart as an address that holds the picture itself, for a page that is read anywhere."""
+    return f"data:image/png;base64,{base64.b64encode(draw(chart)).decode()}"

@@ -110,6 +110,17 @@ class Bookmark:
 
 
 @dataclass(slots=True, eq=False)
+class Canvas:
+    """A document in Markdown; `tab_of` is the channel whose own canvas it is, `readers` the channels that read it."""
+
+    id: str
+    title: str
+    markdown: str
+    tab_of: str = ""
+    readers: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
 class Label:
     """A topic or purpose, with who set it when."""
 

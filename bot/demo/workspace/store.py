@@ -1,7 +1,7 @@
 """The workspace's records by id and by name."""
 
 from bot.demo.workspace.ids import Ids
-from bot.demo.workspace.records import Channel, File, Identity, Message, User, UserGroup
+from bot.demo.workspace.records import Canvas, Channel, File, Identity, Message, User, UserGroup
 from bot.demo.workspace.values import SlackError
 
 SLACKBOT = "USLACKBOT"
@@ -21,6 +21,7 @@ class Store:
         self.channels: dict[str, Channel] = {}
         self.groups: dict[str, UserGroup] = {}
         self.files: dict[str, File] = {}
+        self.canvases: dict[str, Canvas] = {}
         self.ephemerals: dict[tuple[str, str], dict[str, Message]] = {}
         self.users_by_name: dict[str, User] = {}
         self.channels_by_name: dict[str, Channel] = {}

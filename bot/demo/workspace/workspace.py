@@ -35,6 +35,7 @@ SCOPES = frozenset(
         "app_mentions:read",
         "bookmarks:read",
         "bookmarks:write",
+        "canvases:write",
         "channels:history",
         "channels:join",
         "channels:manage",

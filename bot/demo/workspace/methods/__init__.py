@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.demo.workspace.methods import channels, chat, conversations, files, marks, people, views
+from bot.demo.workspace.methods import canvases, channels, chat, conversations, files, marks, people, views
 from bot.demo.workspace.methods.method import Method
 
 METHODS: Mapping[str, Method] = {
@@ -13,4 +13,5 @@ METHODS: Mapping[str, Method] = {
     **marks.METHODS,
     **views.METHODS,
     **files.METHODS,
+    **canvases.METHODS,
 }

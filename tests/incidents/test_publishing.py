@@ -1,0 +1,174 @@
+"""What keeps a report from being final, and what becomes of one that is."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.core.parts import State
+from bot.core.readings import Reading
+from tests.fixtures_incident import Room
+from tests.fixtures_slack import SECRET
+from tests.waiting import until
+
+
+async def finished(room: Room) -> None:
+    """An incident that is over, and a report of it that lacks nothing."""
+    await room.hear(room.ben, f"the provider is down, its key is {SECRET}")
+    await room.command("resolve The provider renewed its certificate")
+    await room.command("report")
+    await room.command("report edit root-cause The certificate of the provider had expired")
+    await room.command("report edit lessons-learned Watch certificates of others too")
+    await room.command("action add Probe the provider --owner me")
+
+
+def markdown(room: Room) -> list[str]:
+    return [file.content.decode() for file in room.workspace.core.store.files.values() if file.name.endswith(".md")]
+
+
+async def test_what_is_missing_keeps_a_report_from_being_final(room: Room) -> None:
+    await room.command("report")
+    await room.command("action add Do something")
+
+    refused = (await room.command("report final")).plain()
+
+    for line in (
+        "The report cannot be final yet.",
+        "Root Cause has a TODO: detailed explanation",
+        "Time does not say START - END",
+        'The action item "Do something" has no owner.',
+    ):
+        assert line in refused
+    assert not (await room.version()).final
+
+
+@pytest.mark.parametrize(
+    ("section", "text", "said"),
+    [
+        ("time", "15:10 CET - 14:05 CET", "Time ends before it starts."),
+        ("severity", "bad", "Severity is none of Critical, High, Medium, Low."),
+        ("impact", "TODO: count them", "Impact has a TODO: count them"),
+    ],
+)
+async def test_each_fault_is_said(room: Room, section: str, text: str, said: str) -> None:
+    await finished(room)
+    await room.command(f"report edit {section} {text}")
+
+    refused = (await room.command("report final")).plain()
+
+    assert said in refused
+    assert not (await room.version()).final
+
+
+@pytest.mark.row("T")
+async def test_a_final_report_is_pinned_shared_kept_as_a_canvas_and_posted_where_reports_are_read(room: Room) -> None:
+    await finished(room)
+
+    answer = await room.command("report final")
+    await room.command("report final")
+
+    head = room.pages()["Summary"]
+    reports = next(c for c in room.workspace.core.store.channels.values() if c.name == "reports")
+    assert "is final" in answer.plain()
+    assert "final, version" in head.plain()
+    assert "Make final" not in head.buttons()
+    assert head.pinned
+    (canvas,) = room.workspace.core.store.canvases.values()
+    assert canvas.tab_of == room.channel.id
+    assert "### Root Cause\nThe certificate of the provider had expired" in canvas.markdown
+    posted = [message for message in reports.messages.values() if "Incident Report 1" in message.text]
+    assert len(posted) == 1
+    assert len(markdown(room)) == 2  # one in each channel
+    for text in (canvas.markdown, *markdown(room), *(str(message.blocks) for message in posted)):
+        assert SECRET not in text
+
+
+async def test_a_final_report_that_is_edited_is_a_draft_again_and_the_final_version_is_kept(room: Room) -> None:
+    await finished(room)
+    await room.command("report final")
+    await room.command("report edit impact 312 payments failed")
+    again = await room.command("report final")
+
+    listed = (await room.command("report history")).plain()
+    canvases = room.workspace.core.store.canvases.values()
+    assert listed.count("final") == 2
+    assert "is final" in again.plain()
+    assert [canvas.readers for canvas in canvases] == [{room.channel.id}] * 2
+
+
+async def test_where_canvases_are_not_allowed_the_rest_happens_and_it_is_said(room: Room) -> None:
+    await finished(room)
+    room.workspace.scopes.discard("canvases:write")
+
+    answer = await room.command("report final")
+
+    assert "Could not keep it as a canvas: missing_scope." in answer.plain()
+    assert room.pages()["Summary"].pinned
+
+
+async def test_a_ticked_action_item_leaves_a_final_report_as_it_was(room: Room) -> None:
+    await finished(room)
+    await room.command("report final")
+    before = await room.version()
+
+    assert "0 to do, 1 done" in (await room.command("action done 1")).plain()
+
+    assert await room.version() == before
+
+
+async def test_the_report_of_a_private_incident_stays_in_its_channel(room: Room) -> None:
+    await finished(room)
+    async with room.bot.store._pool.connection() as connection:
+        await connection.execute("update incidents set private = true")
+
+    await room.command("report final")
+
+    reports = next(c for c in room.workspace.core.store.channels.values() if c.name == "reports")
+    files = room.workspace.core.store.files.values()
+    assert not reports.messages
+    assert {channel for file in files for channel in file.channels} == {room.channel.id}
+
+
+async def test_a_report_is_exported_with_a_chart_of_the_error_rate_whose_gaps_are_gaps(room: Room) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=10)
+    readings = [
+        Reading("gateway", "Error rate", start + timedelta(minutes=minute), State.FAIL, value, "%", f"{value} %")
+        for minute, value in enumerate([0.4, 7.5, None, 6.0])
+    ]
+    async with room.bot.store.transaction() as tx:
+        await tx.readings.add(readings)
+    await finished(room)
+    await room.command("report")
+
+    await room.command("report export")
+    await room.command("report export html")
+    await room.command("report export json")
+
+    files = {file.name: file for file in room.workspace.core.store.files.values()}
+    picture = files["incident-1-errors.png"]
+    assert picture.content.startswith(b"\x89PNG")
+    assert "Error rate of gateway: 0.4 to 7.5 %, 6 % at last, not known 1 of 4 times." in picture.alt
+    page = files["incident-1-report.html"].content.decode()
+    assert '<img src="data:image/png;base64,' in page
+    assert SECRET not in page
+    read = json.loads(files["incident-1-report.json"].content)
+    assert read["sections"]["root-cause"] == ["The certificate of the provider had expired"]
+    assert read["action_items"] == [
+        {"number": 1, "text": "Probe the provider", "owner": room.ana.id, "state": "open"},
+    ]
+    assert "Error rate of gateway: 6.0 % when declared" in room.pages()["Summary"].plain()
+
+
+async def test_buttons_export_and_make_final(room: Room) -> None:
+    await finished(room)
+    await room.ana.click(room.pages()["Summary"], "Export")
+    form = await room.ana.wait_for_modal()
+    await room.ana.submit(form, {"Format": "md"})
+    await until(lambda: len(markdown(room)) == 1)
+
+    await room.ana.click(room.pages()["Summary"], "Make final")
+    await room.shows("Summary", "final, version")
+
+    assert (await room.version()).final
