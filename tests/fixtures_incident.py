@@ -28,7 +28,7 @@ from tests.waiting import until
 
 COMMANDS = (*incident.COMMANDS, *record.COMMANDS, *report.COMMANDS, *action.COMMANDS)
 FLEET = Fleet((Service("gateway", "test", "local", {}),))
-CLICKS = (*report.CLICKS, *action.CLICKS)
+CLICKS = (*report.CLICKS, *action.CLICKS, *record.CLICKS)
 
 
 class Room:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from bot.core.incident_results import Section
 from bot.core.merge import merge
+from bot.core.passage import cited
 from bot.core.ports import MessageRef
 
 
@@ -30,6 +32,17 @@ class Written:
     def text(self) -> str:
         """The section as it stands, with what both changed side by side."""
         return self.drafted if self.hand is None else merge(self.base, self.hand, self.drafted)
+
+    def without(self, gone: AbstractSet[str]) -> Written:
+        """The section without the lines that rest on any of these keys."""
+
+        def kept(text: str) -> str:
+            return "\n".join(line for line in text.split("\n") if not cited(line) & gone)
+
+        if not gone:
+            return self
+        hand = None if self.hand is None else kept(self.hand)
+        return replace(self, drafted=kept(self.drafted), base=kept(self.base), hand=hand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,11 @@ class Reports(Protocol):
         ...
 
     async def gone(self, incident: int) -> frozenset[str]:
-        """Keys of the messages in the incident's channel that were deleted since they were said."""
+        """Keys of the messages in the incident's channel that were deleted or redacted since they were said."""
+        ...
+
+    async def purge(self, incident: int, key: str) -> None:
+        """Take what rests on `key` out of every version, and out of the tasks that nobody changed, for good."""
         ...
 
     async def claim(self, incident: int, page: str, *, at: datetime, lost_before: datetime) -> Claim:

@@ -40,7 +40,7 @@ def _people(ids: Iterable[str], names: Mapping[str, str]) -> dict[str, Person]:
 
 
 def _said(message: Message, marks: Sequence[Mark], names: Mapping[str, str]) -> Said:
-    gone = message.deleted_at is not None
+    gone = message.deleted_at is not None or message.redacted
     reactions: dict[str, tuple[str, ...]] = {}
     for mark in marks:
         if mark.kind is MarkKind.REACTION:

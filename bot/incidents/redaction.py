@@ -13,6 +13,8 @@ from bot.core.ports import Chat, MessageRef
 from bot.core.prose import Line, Person, When
 from bot.core.records import Pending, Store
 from bot.core.results import Text
+from bot.incidents.attempts import Attempts
+from bot.incidents.pages import Pages
 from bot.incidents.sources import find_told
 
 ROW = "redaction"
@@ -61,11 +63,17 @@ async def redact(ctx: Context, row_id: str, *, store: Store, chat: Chat) -> Text
         if told.message is not None:
             await tx.messages.redact(told.message.channel, told.message.ts, by=ctx.actor.user_id, at=ctx.now)
         await tx.entries.redact(incident.number, told.source)
+        for key in {told.source, told.message.ts if told.message else told.source}:
+            await tx.reports.purge(incident.number, key)
+        report = await tx.reports.get(incident.number)
         data: Json = {"incident": incident.number, "source": told.source}
         await tx.audit.append(at=ctx.now, actor=ctx.actor.user_id, kind="redaction", data=data)
     fate = await _delete(told.message, chat) if told.message is not None else ""
+    attempts = Attempts()
+    if report is not None:
+        await attempts.to("take it out of the report's messages", Pages(store, chat).show(incident, at=ctx.now))
     said = f"The text is out of the record of incident {incident.number}."
-    return Text((said, *([fate] if fate else [])))
+    return Text((said, *([fate] if fate else []), *attempts.refused))
 
 
 async def keep(ctx: Context, row_id: str, *, store: Store) -> Text:

@@ -19,6 +19,7 @@ from bot.core.records import Operation, Store, Unit
 from bot.core.reports import Task, Version, Written
 from bot.core.results import StepState
 from bot.incidents.chosen import Selection
+from bot.incidents.edits import edited
 from bot.incidents.faults import faults
 from bot.incidents.lifecycle import DECLARED
 from bot.incidents.links import links_of
@@ -97,10 +98,13 @@ async def _read(ctx: Context, incident: Incident, *, store: Store, chat: Chat, z
     conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone)
     selection = await asyncio.to_thread(select, conversation)
     async with store.transaction() as tx:
+        edits = await tx.entries.edits(incident.number)
         gone = [said.ts for said in conversation.said if said.deleted]
         await tx.tasks.find(incident.number, tasks_of(incident.number, selection, at=ctx.now), gone=gone)
         tasks = await tx.tasks.of_incident(incident.number)
     names = {**names, **await names_of({task.owner for task in tasks} - names.keys(), chat)}
+    names |= await names_of({edit.by for edit in edits} - names.keys(), chat)
+    selection = replace(selection, entries=edited(selection.entries, edits, names))
     return _Read(record, names, selection, tasks)
 
 
@@ -152,20 +156,8 @@ async def stand(incident: Incident, *, store: Store) -> Standing:
         version = await _last(tx, incident)
         gone = await tx.reports.gone(incident.number)
         tasks = await tx.tasks.of_incident(incident.number)
-    texts = {each.section: _without(each, gone).text for each in version.sections}
+    texts = {each.section: each.without(gone).text for each in version.sections}
     return Standing(incident, version, texts, faults(texts, tasks))
-
-
-def _without(written: Written, gone: frozenset[str]) -> Written:
-    """A section without the lines that rest on messages that are gone."""
-
-    def kept(text: str) -> str:
-        return "\n".join(line for line in text.split("\n") if not cited(line) & gone)
-
-    if not gone:
-        return written
-    hand = None if written.hand is None else kept(written.hand)
-    return replace(written, drafted=kept(written.drafted), base=kept(written.base), hand=hand)
 
 
 def _edited(written: Written) -> Line:

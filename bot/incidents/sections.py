@@ -199,7 +199,8 @@ class _Writer:
         author = f"{said(entry.author)}: " if entry.author else ""
         first, *others = entry.source or ("",)
         also = f" (also {', '.join(self._links(others))})" if others else ""
-        return f"- {cite(self._clock(entry.at), first)}: {author}{text}{also}"
+        edited = f" (edited by {said(entry.edited_by)})" if entry.edited_by else ""
+        return f"- {cite(self._clock(entry.at), first)}: {author}{text}{also}{edited}"
 
     def quotes(self, quotes: Sequence[Quote], what: str) -> str:
         return _or_todo("", what, map(self.quote, quotes))

@@ -50,13 +50,29 @@ class Reports:
             return tuple(await cursor.fetchall())
 
     async def gone(self, incident: int) -> frozenset[str]:
-        """Keys of the messages in the incident's channel that were deleted since they were said."""
+        """Keys of the messages in the incident's channel that were deleted or redacted since they were said."""
         found = await self._connection.execute(
-            """select distinct ts from changes where text is null
-               and channel = (select channel from incidents where number = %s)""",
-            [incident],
+            """select ts from changes where text is null
+                   and channel = (select channel from incidents where number = %s)
+               union select ts from redactions where channel = (select channel from incidents where number = %s)""",
+            [incident, incident],
         )
         return frozenset(ts for (ts,) in await found.fetchall())
+
+    async def purge(self, incident: int, key: str) -> None:
+        """Take what rests on `key` out of every version, and out of the tasks that nobody changed, for good."""
+        await self._connection.execute(
+            "delete from tasks where incident = %s and not edited and source ? %s", [incident, key]
+        )
+        found = await self._connection.execute("select number, sections from reports where incident = %s", [incident])
+        for number, stored in await found.fetchall():
+            sections = load(tuple[Written, ...], stored)
+            kept = tuple(each.without({key}) for each in sections)
+            if kept != sections:
+                await self._connection.execute(
+                    "update reports set sections = %s where incident = %s and number = %s",
+                    [dump(tuple[Written, ...], kept), incident, number],
+                )
 
     async def claim(self, incident: int, page: str, *, at: datetime, lost_before: datetime) -> Claim:
         """Claim the posting of a page, also in place of a claim from before `lost_before` that led to no message."""

@@ -157,3 +157,39 @@ async def test_what_cannot_be_posted_is_answered(room: Room) -> None:
     room.workspace.scopes.discard("chat:write")
 
     assert "Incident Report 1" in (await room.command("report")).plain()
+
+
+async def test_what_is_redacted_is_in_no_version_and_no_message_of_the_report(room: Room) -> None:
+    slip = await room.hear(room.ben, "action item: rotate the key that I keep at home")
+    await room.ana.react(slip, "pushpin")
+    await room.command("note Status page is red")
+    await room.command("report")
+    await room.command("report edit impact 3 payments")
+    assert "at home" in room.pages()["Timeline"].plain()
+
+    asked = await room.command(f"redact {slip.ts}")
+    await room.ana.click(asked, "Take it out")
+    await until(lambda: "at home" not in room.pages()["Timeline"].plain())
+
+    async with room.bot.store._pool.connection() as connection:
+        kept = await connection.execute(
+            """select 1 from reports where sections::text like '%at home%'
+               union select 1 from tasks where text like '%at home%'"""
+        )
+        assert await kept.fetchall() == []
+    assert "Status page is red" in room.pages()["Timeline"].plain()
+
+
+async def test_entries_that_people_dropped_or_changed_are_so_in_the_report(room: Room) -> None:
+    dropped = await room.hear(room.ben, "the provider is down")
+    changed = await room.hear(room.ben, "the provider is up")
+    for message in (dropped, changed):
+        await room.ana.react(message, "pushpin")
+    await room.command(f"entry drop {dropped.ts}")
+    await room.command(f"entry edit {changed.ts} The provider renewed its certificate")
+
+    await room.command("report")
+
+    timeline = room.pages()["Timeline"].plain()
+    assert "is down" not in timeline
+    assert "ben: The provider renewed its certificate (edited by ana)" in timeline
