@@ -14,7 +14,7 @@ from bot.incidents.course import Course
 from bot.incidents.lexicon import Cue, hear
 from bot.incidents.said_severity import severity_in
 from bot.incidents.units import Unit
-from bot.incidents.weighing import AFFECTED, AFTER, ASKS, FIGURES, FINDS, HEDGES, LOOKS, THE_END, Weight
+from bot.incidents.weighing import AFFECTED, AFTER, ASKS, FAILS, FIGURES, FINDS, HEDGES, LOOKS, THE_END, Weight
 
 _MOST = 3
 _MOST_LESSONS = 6
@@ -50,9 +50,12 @@ def impact(weights: Sequence[Weight], conversation: Conversation) -> tuple[Quote
         return (Quote(conversation.impact, "", ()),)
     found = []
     for number, weight in enumerate(weights):
-        told = {AFFECTED, FIGURES} <= weight.points.keys() and not {ASKS, AFTER} & weight.points.keys()
-        if told and weight.total > 0:
-            found.append((weight.unit.figures + number / len(weights), number))
+        points, unit = weight.points.keys(), weight.unit
+        if FIGURES not in points or unit.code or {ASKS, AFTER} & points or weight.total <= 0:
+            continue
+        hurt = 2 * (AFFECTED in points) + (FAILS in points)
+        if hurt:
+            found.append((hurt + min(2, unit.figures) + number / len(weights), number))
     best = sorted(number for _, number in sorted(found, reverse=True)[:_MOST])
     return tuple(_quote(weights[number].unit) for number in best)
 
@@ -61,8 +64,9 @@ def root_cause(picked: Sequence[Weight]) -> tuple[Quote, ...]:
     """What people say it came from, of what is in the timeline: those who are sure, the later the better."""
     found = []
     for number, weight in enumerate(picked):
-        if FINDS in weight.points and not {HEDGES, ASKS, AFTER} & weight.points.keys():
-            strength = 2 * (Cue.CAUSE in weight.unit.cues) + bool(weight.unit.main.marked) + number / len(picked)
+        marked = weight.unit.kind is None and bool(weight.unit.main.marked)
+        if (marked or FINDS in weight.points) and not {HEDGES, ASKS, AFTER} & weight.points.keys():
+            strength = 2 * (Cue.CAUSE in weight.unit.cues) + marked + number / len(picked)
             found.append((strength, number))
     best = sorted(number for _, number in sorted(found, reverse=True)[:_MOST])
     return tuple(_quote(picked[number].unit) for number in best)
@@ -123,7 +127,7 @@ def _own(said: Said, *, called: bool) -> Iterator[ActionItem]:
         yield ActionItem(_MARKED.sub("", said.text).strip(), "", (said.ts,))
     elif _MINE.search(said.text):
         yield ActionItem(_OWN.sub("", said.text).strip(), said.user, (said.ts,))
-    elif called and Cue.YES not in hear(said.text):
+    elif called and not {Cue.YES, Cue.LESSON} & hear(said.text):
         yield ActionItem(said.text.strip(), "", (said.ts,))
 
 

@@ -31,7 +31,7 @@ _CODE = re.compile(
 _MEASURE = re.compile(
     r"(?<![\w.:#-])\d[\d ,.']*\s?(?:%|ms\b|s\b|sec|min|m\b|h\b|[kmgt]i?b\b|k\b|rps|qps|req|x\b|/s|/min|°|€|\$)"
     r"|\d+\s?(?:/|of|von|out of|sur|de)\s?\d+|\d\s?(?:→|->|=>)\s?\d"
-    r"|(?<![\w.:#-])\d[\d ,.']*\s+(?!uhr\b|of\b|a\b|in\b|is\b|more\b)[a-zé]{4,}",
+    r"|(?<![\w.:#-])\d[\d ,']*\s+(?!uhr\b|of\b|a\b|in\b|is\b|more\b)[a-zé]{4,}",
     re.IGNORECASE,
 )
 

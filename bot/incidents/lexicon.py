@@ -49,12 +49,13 @@ class Cue(Enum):
 
 _TABLE: Mapping[Cue, str] = {
     Cue.FINDS: """
-        found finding* cause causes caused causing because bc due_to culprit reason root turns_out explain explains
-        thats_why so_its its_the it_was point_to points_to identified traced narrowed introduced which_means means
-        so_somebody so_someone so_the so_that so_this so_they so_we so_it so_no so_all got_him got_it got_them
-        got_one here_he_is here_it_is here_she_is there_it_is misconfig* typo bug bugs leak leaks leaking leaked
-        expired gefunden ursache weil liegt_an liegt_am schuld grund deshalb parce_que à_cause trouvé raison causa
-        porque encontr* culpa por_eso achei descobri*
+        found_it found_the found_that found_a i_found we_found finding* cause causes caused causing because bc
+        due_to culprit reason root turns_out explain explains thats_why so_its its_the it_was point_to points_to
+        identified traced narrowed introduced which_means means so_somebody so_someone so_the so_that so_this
+        so_they so_we so_it so_no so_all got_him got_it got_them got_one here_he_is here_it_is here_she_is
+        there_it_is misconfig* typo bug bugs leak leaks leaking leaked expired gefunden ursache weil liegt_an
+        liegt_am schuld grund deshalb parce_que à_cause trouvé raison causa porque encontr* culpa por_eso achei
+        descobri*
     """,
     Cue.CAUSE: """
         cause causes caused root_cause culprit because due_to turns_out introduced_by introduced_in introduced_with
@@ -74,9 +75,9 @@ _TABLE: Mapping[Cue, str] = {
     Cue.FAILS: """
         again climbing rising spik* growing going_up everyone everybody nobody_can all_down all_failing broke broken
         break breaks down fail* crash* hang hangs hanging hung stuck timeout timeouts timing_out slow slower slowly
-        error errors dead dying drop drops dropped dropping lost missing unreachable outage oom full empty exhaust*
-        backed_up backlog degraded corrupt* frozen refus* reject* wrong kaputt ausfall* fehler steht langsam panne
-        erreur* lent lente caíd* falla* errores lento fora_do_ar erro erros
+        error errors dead dying drop drops dropped dropping lost missed missing unreachable outage oom full empty
+        exhaust* backed_up backlog degraded corrupt* frozen refus* reject* wrong kaputt ausfall* fehler steht
+        langsam panne erreur* lent lente caíd* falla* errores lento fora_do_ar erro erros
     """,
     Cue.PERSISTS: """
         still worse worsen* not_fixed not_gone not_over not_better no_effect didnt_help didnt_work didnt_take

@@ -59,7 +59,7 @@ _CLOCK = re.compile(
     r"(?:(?P<date>\d{4}-\d\d-\d\d)[T ])?(?<![\d:.,/])(?P<hour>[01]?\d|2[0-3])"
     r"(?:(?P<sep>[:h]|\.(?=\d\d\s?uhr))(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:[.,]\d+)?)?)?(?![\d:])"
     r"\s?(?P<half>[ap]\.?m\b\.?)?\s?(?P<zone>z\b|(?:my|our|local) time|here\b|[a-z]{2,4}\b|\([a-z]{2,4}\))?"
-    r"\s?(?P<offset>[+-]\d\d:?\d\d\b|[+-]\d{1,2}\b(?!:))?",
+    r"\s?(?P<offset>[+-]\d{4}\b|[+-]\d{1,2}\b(?!:)|(?(date)[+-]\d\d:\d\d\b|(?!)))?",
     re.IGNORECASE,
 )
 _COMPACT = re.compile(r"(?<![\w.])(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)\s?(?:z|utc|hrs)\b", re.IGNORECASE)

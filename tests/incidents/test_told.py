@@ -38,6 +38,7 @@ NOW = datetime(2026, 3, 19, 16, 30, tzinfo=UTC)
         pytest.param("16:05 not 16:15", "UTC", ["16:05"], id="not the other"),
         pytest.param("16:05\N{EN DASH}16:20", "UTC", ["16:05", "16:20"], id="a range"),
         pytest.param("17:05\N{EN DASH}17:20 cet", "UTC", ["16:05", "16:20"], id="a range with its zone"),
+        pytest.param("16:05-16:20 for customers", "UTC", ["16:05", "16:20"], id="a range with a hyphen"),
         pytest.param("next update 17:40", "UTC", [], id="what is still to come"),
         pytest.param("v1.16.05, 192.0.2.16:8080, ratio 3:20000, 99.05%", "UTC", [], id="other numbers"),
         pytest.param("call me at 5", "UTC", [], id="a bare hour"),
