@@ -28,13 +28,15 @@ from bot.core.oncall import OnCall
 from bot.core.ports import Chat, Documents
 from bot.core.records import AuditRow, Store
 from bot.core.redact import Redactor
-from bot.core.registry import Registry
+from bot.core.registry import Registry, bind
 from bot.core.windows import Zone
 from bot.digests.digest import TASK as DIGEST
 from bot.digests.digest import Digests
 from bot.digests.schedules import Schedules
 from bot.digests.watches import Watches, WatchPlans
+from bot.incidents.jobs import incident_jobs
 from bot.incidents.outgoing import EventHook, IncidentEvents
+from bot.incidents.paging import Reach
 from bot.incidents.publishing import Publisher
 from bot.incidents.rules import IncidentRules
 from bot.jobs.dead_man import DeadMan
@@ -112,22 +114,23 @@ def build_engine(
     commanders: Commanders = nobody,
 ) -> tuple[Engine, Mapping[type, object]]:
     """The engine, and the ports of the program by their types, it among them."""
-    on_call = settings.on_call
     schedules = Schedules(tuple(each.schedule() for each in settings.schedules), settings.holidays.holidays())
-    rules = IncidentRules(
-        responders=settings.incidents.responders, zone=settings.zone, reports=settings.incidents.reports_channel
-    )
+    rules = settings.incidents.rules(zone=settings.zone)
+    rota = settings.on_call
+    on_call = OnCall(rota.rota, rota.since, rota.zone, rota.group)
+    contacts = Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts))
     ports: dict[type, object] = {
         Store: store,
         Chat: chat,
         Fleet: fleet,
         Registry: registry,
         Documents: documents,
-        Contacts: Contacts(tuple(Contact(c.role, c.contact, c.when) for c in settings.contacts)),
-        OnCall: OnCall(on_call.rota, on_call.since, on_call.zone, on_call.group),
         Schedules: schedules,
         Digests: Digests(schedules, store=store, fleet=fleet, chat=chat, clock=clock),
         WatchPlans: WatchPlans(settings.watch_plans()),
+        Contacts: contacts,
+        OnCall: on_call,
+        Reach: Reach(on_call, contacts, fleet, chat),
         Zone: Zone(settings.zone),
         Scrub: Scrub(redact),
         IncidentRules: rules,
@@ -225,6 +228,7 @@ async def run(
             **GroupMessages(store, link.chat, clock).handlers,
             **IncidentEvents(event_hook(settings), store, http, clock, redactor.redact).handlers,
             **watches.handlers,
+            **bind(incident_jobs, ports)(clock),
             DIGEST: digests.post,
         }
         worker = Worker(conninfo, handlers)

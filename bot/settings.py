@@ -52,6 +52,7 @@ from bot.digests.limits import LIMITS
 from bot.digests.pulse import Patience
 from bot.digests.schedules import Schedule, parse_quiet
 from bot.digests.watches import WatchPlan
+from bot.incidents.configured import IncidentSettings
 from bot.sections import AlertSettings, DeadManSettings, IncidentWebhookSettings, Section, WatchSettings
 
 SECRETS_DIR = "OPSBOT_SECRETS_DIR"
@@ -174,13 +175,6 @@ class OnCallSettings(Section):
         if bool(self.rota) is not bool(self.since):
             raise ValueError("needs both rota and since, which is when the first of the rota took over")
         return self
-
-
-class IncidentSettings(Section):
-    """What holds for every incident."""
-
-    responders: tuple[str, ...] = Field((), description="Slack ids of users and user groups invited to every incident.")
-    reports_channel: str = Field("", description="Channel id that gets every final report; none of a private incident.")
 
 
 class HolidaySettings(Section):

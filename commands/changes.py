@@ -10,9 +10,8 @@ from bot.core.parse import option
 from bot.core.people import AUTOMATIC
 from bot.core.prose import Line, Person, When
 from bot.core.records import Operation, Store
-from bot.core.results import PlanState, Table
-
-USUAL = timedelta(hours=24)
+from bot.core.results import Table
+from bot.incidents.recent import LOOKED_BACK, changed
 
 
 class Since(ServiceArgs):
@@ -23,14 +22,13 @@ class Since(ServiceArgs):
 
 async def changes(ctx: Context, args: Since, *, store: Store) -> Table:
     """List what changed the service lately, by time: deployments, leases with their ends, and every other operation."""
-    last = args.last or USUAL
+    last = args.last or LOOKED_BACK
     async with store.transaction() as tx:
-        recent = await tx.operations.recent(service=args.service, limit=500)
-    ran = [each for each in recent if each.plan_state is PlanState.ACCEPTED and each.proposed_at >= ctx.now - last]
+        ran = await changed(tx, service=args.service, since=ctx.now - last)
     return Table(
         title=f"Changes of the last {format_duration(last)}",
         columns=("When", "What", "Service", "By", "Ended", "Why"),
-        rows=tuple(_row(operation) for operation in reversed(ran)),
+        rows=tuple(_row(operation) for operation in ran),
         empty="Nothing was changed by me. What others changed by hand I see only in releases and maintenance show.",
     )
 

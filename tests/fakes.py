@@ -42,8 +42,12 @@ class Posted:
 
 @dataclass(slots=True)
 class FakeChat:
-    """Slack without Slack: `refuses` gives the code with which a method answers, `people` whom it knows."""
+    """Slack without Slack: `refuses` gives the code with which a method answers, `people` whom it knows.
 
+    `breaks` counts how often a method ends as if the program had ended in the middle of it.
+    """
+
+    breaks: dict[str, int] = field(default_factory=dict)
     refuses: dict[str, str] = field(default_factory=dict)
     people: dict[str, Profile] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -54,6 +58,7 @@ class FakeChat:
     topics: dict[str, str] = field(default_factory=dict)
     members: dict[str, list[str]] = field(default_factory=dict)
     pinned: list[MessageRef] = field(default_factory=list)
+    bookmarks: list[tuple[str, str, str]] = field(default_factory=list)
     files: list[tuple[str, str, str, str]] = field(default_factory=list)
     whispers: list[tuple[str, str, Result]] = field(default_factory=list)
 
@@ -62,11 +67,15 @@ class FakeChat:
         return [posted.result for posted in self.messages.values() if posted.channel == channel]
 
     def _ask(self, method: str) -> None:
+        if self.breaks.get(method):
+            self.breaks[method] -= 1
+            raise RuntimeError(f"ended in {method}")
         if code := self.refuses.get(method):
             raise IntegrationError(f"Slack refused {method}.", hint=code)
 
     async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
         self._ask("post")
+        self._ask(f"post {channel}")
         message = MessageRef(channel, f"1700000000.{len(self.messages):06}")
         self.messages[message] = Posted(channel, result, key, thread)
         return message
@@ -132,6 +141,10 @@ class FakeChat:
     async def pin(self, message: MessageRef) -> None:
         self._ask("pin")
         self.pinned.append(message)
+
+    async def bookmark(self, channel: str, title: str, link: str) -> None:
+        self._ask("bookmark")
+        self.bookmarks.append((channel, title, link))
 
     async def profile(self, user_id: str) -> Profile:
         if user_id not in self.people:

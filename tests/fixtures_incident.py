@@ -2,33 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.core.clock import now
+from bot.core.command import Root
 from bot.core.contacts import Contacts
 from bot.core.fleet import Fleet, Service
 from bot.core.mail import Scrub
+from bot.core.oncall import OnCall
 from bot.core.people import Role
+from bot.core.ports import Chat, Documents
 from bot.core.records import Store
 from bot.core.redact import Redactor
+from bot.core.registry import Registry, bind
 from bot.core.reports import Version
 from bot.demo.workspace import Workspace
 from bot.demo.workspace.person import Person
 from bot.demo.workspace.records import Channel
 from bot.demo.workspace.seen import Seen
+from bot.incidents.jobs import incident_jobs
+from bot.incidents.paging import Reach
 from bot.incidents.publishing import Publisher
 from bot.incidents.rules import IncidentRules
+from bot.slack.link import Link
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
 from bot.views import Templates
-from commands import action, incident, record, report
 from tests.fixtures_slack import SECRET, SlackBot, running_bot
 from tests.waiting import until
 
-COMMANDS = (*incident.COMMANDS, *record.COMMANDS, *report.COMMANDS, *action.COMMANDS)
+if TYPE_CHECKING:
+    from tests.conftest import Deferred
+
+_ALL = Registry.discover()
+COMMANDS = tuple(command for command in _ALL.commands.values() if command.root is Root.INCIDENT)
+CLICKS = tuple(_ALL.clicks.values())
+
+
 FLEET = Fleet((Service("gateway", "test", "local", {}),))
-CLICKS = (*report.CLICKS, *action.CLICKS, *record.CLICKS)
+
+
+def incident_ports(link: Link, store: Postgres, rules: IncidentRules) -> dict[type, object]:
+    """What the commands of the incident family ask for."""
+    contacts, scrub = Contacts(), Scrub(Redactor([SECRET]).redact)
+    return {
+        Store: store,
+        Documents: Templates(),
+        IncidentRules: rules,
+        Contacts: contacts,
+        Fleet: FLEET,
+        Scrub: scrub,
+        Reach: Reach(OnCall(), contacts, FLEET, link.chat),
+        Publisher: Publisher(store, link.chat, Templates(), FLEET, rules, scrub),
+    }
+
+
+async def do_jobs(bot: SlackBot, ports: Mapping[type, object], deferred: Deferred) -> None:
+    """Do the jobs of incidents that wait, as a worker would."""
+    handlers = bind(incident_jobs, {**ports, Chat: bot.link.chat})(now)
+    while deferred.jobs:
+        job = deferred.jobs.pop(0)
+        if job.task in handlers:
+            await handlers[job.task](**job.args)
 
 
 class Room:
@@ -80,13 +118,7 @@ async def incident_bot(workspace: Workspace, store: Postgres) -> AsyncIterator[S
         roles=Roles(default=Role.RESPONDER),
         commands=COMMANDS,
         clicks=CLICKS,
-        ports=lambda link: {
-            Store: store,
-            IncidentRules: rules,
-            Contacts: Contacts(),
-            Fleet: FLEET,
-            Publisher: Publisher(store, link.chat, Templates(), FLEET, rules, Scrub(Redactor([SECRET]).redact)),
-        },
+        ports=lambda link: incident_ports(link, store, rules),
     ) as bot:
         yield bot
 

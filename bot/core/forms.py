@@ -6,7 +6,9 @@ from collections.abc import Container, Mapping
 from datetime import timedelta
 
 from bot.core.command import Command
+from bot.core.errors import UsageError
 from bot.core.parameters import Parameter, parameters
+from bot.core.parse import user_id
 from bot.core.results import Form, FormField, FormKind
 
 
@@ -33,6 +35,8 @@ def form(
 
 
 def _field(parameter: Parameter, value: str, error: str) -> FormField:
+    if parameter.person:
+        value = _person(value)
     by_word = {choice.lower(): choice for choice in parameter.choices}
     return FormField(
         name=parameter.name,
@@ -46,11 +50,21 @@ def _field(parameter: Parameter, value: str, error: str) -> FormField:
     )
 
 
+def _person(value: str) -> str:
+    """The id behind a mention; nothing for what is none, which would make Slack refuse the form."""
+    try:
+        return user_id(value)
+    except UsageError:
+        return ""
+
+
 def _kind(parameter: Parameter) -> FormKind:
     if parameter.kind is bool:
         return FormKind.TICK
     if parameter.choices:
         return FormKind.CHOICE
+    if parameter.person:
+        return FormKind.PERSON
     return FormKind.PARAGRAPH if parameter.words else FormKind.LINE
 
 

@@ -24,7 +24,27 @@ class IncidentCard:
     opened_at: datetime
     resolved_at: datetime | None = None
     channel: str = ""
+    scribe: str = ""
+    communications: str = ""
     notes: tuple[Line, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentUpdate:
+    """How an incident stands, for its channel and for others; `channel` is empty where it stands in that itself."""
+
+    number: int
+    title: str
+    severity: str
+    state: str
+    text: str
+    by: str
+    at: datetime
+    impact: str = ""
+    next_at: datetime | None = None
+    channel: str = ""
+    note: Line = ""
     buttons: tuple[Button, ...] = ()
 
 

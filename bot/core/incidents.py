@@ -12,9 +12,12 @@ from bot.core.ports import MessageRef
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident; `state` is open or resolved, severity one of Critical, High, Medium, Low.
+    """An incident; `state` is open, resolved or closed, severity one of Critical, High, Medium, Low.
 
-    One that is `private` shows up in its own channel and nowhere else.
+    One that is `private` shows up in its own channel and nowhere else. `cycle` rises each time it is opened again, and
+    `resolved_at` and `closed_at` are those of the present cycle. `acknowledged_at` is when a person first took it on.
+    `recorded_from` is where its record begins, the declaration when None. `own_channel` says that its channel was made
+    for it. `version` rises with every change.
     """
 
     number: int
@@ -28,9 +31,24 @@ class Incident:
     resolved_at: datetime | None = None
     resolved_by: str = ""
     impact: str = ""
-    service: str = ""
+    services: tuple[str, ...] = ()
     card: MessageRef | None = None
     private: bool = False
+    scribe: str = ""
+    communications: str = ""
+    cycle: int = 1
+    acknowledged_at: datetime | None = None
+    closed_at: datetime | None = None
+    closed_by: str = ""
+    update_due_at: datetime | None = None
+    recorded_from: datetime | None = None
+    own_channel: bool = False
+    version: int = 0
+
+    @property
+    def record_begins(self) -> datetime:
+        """From when on what is said in its channel belongs to it."""
+        return self.recorded_from or self.opened_at
 
 
 class Incidents(Protocol):
@@ -48,12 +66,19 @@ class Incidents(Protocol):
         """Those that are open or were until `since`, private ones too: for what no one reads, and figures alone."""
         ...
 
+    async def save(self, incident: Incident) -> Incident:
+        """Write it as it is now, and return it with its next version; `Conflict` when it has changed since it was read.
+
+        What the bot itself keeps of it, its channel and its card, stays as it is.
+        """
+        ...
+
+    async def past(self, *, since: datetime | None = None, limit: int = 500) -> tuple[Incident, ...]:
+        """Those that are no secret, open ones among them, opened since a moment; newest first."""
+        ...
+
     async def set_channel(self, number: int, channel: str) -> None: ...
     async def set_card(self, number: int, card: MessageRef) -> None: ...
-
-    async def resolve(self, number: int, *, at: datetime, by: str) -> bool:
-        """False when it was not open."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +217,7 @@ class Entries(Protocol):
     async def add(self, entry: Entry) -> None: ...
     async def drop(self, entry_id: str) -> None: ...
     async def get(self, entry_id: str) -> Entry: ...
+    async def set_message(self, entry_id: str, message: MessageRef) -> None: ...
 
     async def of_incident(self, number: int) -> tuple[Entry, ...]:
         """All of one incident, oldest first."""

@@ -26,6 +26,7 @@ class Parameter:
     choices: tuple[str, ...]
     option: bool
     words: bool
+    person: bool = False
 
     @property
     def is_positional(self) -> bool:
@@ -42,6 +43,8 @@ class Parameter:
         """A value that it takes, or what kind of one."""
         if self.choices:
             return self.choices[0]
+        if self.person:
+            return "@name"
         return {timedelta: "30m", int: "5", float: "0.5"}.get(self.kind, self.placeholder)
 
     @property
@@ -49,6 +52,8 @@ class Parameter:
         """What stands for its value in a usage line."""
         if self.choices:
             return "|".join(self.choices)
+        if self.person:
+            return "@NAME"
         return {timedelta: "DURATION", int: "NUMBER", float: "NUMBER", str: "TEXT"}.get(self.kind, "VALUE")
 
     @property
@@ -57,7 +62,7 @@ class Parameter:
         if self.words:
             word = f"{self.flag} ..."
         elif self.is_positional:
-            word = "|".join(self.choices) or self.flag
+            word = "|".join(self.choices) or (f"@{self.flag}" if self.person else self.flag)
         elif self.kind is bool:
             word = f"--{self.flag}"
         else:
@@ -92,6 +97,7 @@ def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> Parameter
         choices=choices,
         option=bool(extra.get("option")),
         words=bool(extra.get("words")),
+        person=bool(extra.get("person")),
     )
 
 

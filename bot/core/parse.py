@@ -29,6 +29,7 @@ _SMART_QUOTES = str.maketrans(
 _SMART_DASH = re.compile(r"(?<!\S)[\u2013\u2014](?=\w)")
 _QUOTED_OR_APOSTROPHE = re.compile(r"""(?<!\S)'[^']*'(?!\w)|"(?:[^"\\]|\\.)*"|(?<=\w)'(?=\w)""", re.DOTALL)
 
+_PERSON = re.compile(r"<@(?P<id>[UW][A-Z0-9]{2,20})(?:\|[^>]*)?>|(?P<bare>[UW][A-Z0-9]{2,20})", re.ASCII)
 _QUOTED = 40
 _BOUNDS = {
     "ge": "at least",
@@ -61,6 +62,11 @@ def audited(args: BaseModel) -> dict[str, JsonValue]:
         if name in given and isinstance(extra, dict) and extra.get("prose"):
             given[name] = f"{len(str(given[name]))} characters"
     return given
+
+
+def person(default: Any, description: str, *, named: bool = False) -> Any:  # noqa: ANN401 - see option
+    """A text field for one Slack user, typed as `@name` and kept as the id; `named` makes it an option."""
+    return Field(default, description=description, json_schema_extra={"person": True, "option": named})
 
 
 def parse(text: str, model: type[M]) -> M:
@@ -136,6 +142,14 @@ def validate(given: Mapping[str, str], model: type[M]) -> M:
     raise UsageError(" ".join(faults.values()), faults=faults)
 
 
+def user_id(text: str) -> str:
+    """The id of whoever is mentioned, `UsageError` when that is nobody: Slack sends `<@U1|ana>` for a typed `@ana`."""
+    match = _PERSON.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f'"{_short(text)}" is nobody that Slack knows.', hint="Write @ and choose the person.")
+    return match["id"] or match["bare"]
+
+
 def by_prefix(there: Mapping[str, str], wanted: str) -> str:
     """The one key of `there` (ids, with what people call them) that begins with `wanted`.
 
@@ -209,6 +223,8 @@ def _value(text: str, parameter: Parameter) -> object:
     """What pydantic is given for `text`: durations and choices are read here, in any case of letters."""
     if parameter.kind is timedelta:
         return parse_duration(text)
+    if parameter.person:
+        return user_id(text)
     if parameter.kind in {int, float} and text.startswith("+"):
         raise UsageError(f'"{_short(text)}" reads like so many more.', hint=f"Write the number itself, {text[1:]}.")
     if not parameter.choices:

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from bot.core.alerts import Alerts
 from bot.core.backfills import Backfills
 from bot.core.checklists import Checklists
+from bot.core.incident_acts import IncidentActs
 from bot.core.incidents import Entries, Incidents, Messages
 from bot.core.marks import Marks
 from bot.core.plan import Call, Json, Plan
@@ -315,6 +316,8 @@ class Unit(Protocol):
     def audit(self) -> Audit: ...
     @property
     def incidents(self) -> Incidents: ...
+    @property
+    def acts(self) -> IncidentActs: ...
     @property
     def messages(self) -> Messages: ...
     @property

@@ -206,6 +206,8 @@ class Registry:
         """What a family is for: the docstring of the module that holds its first command."""
         if not base:
             return "Operate the services: every action of the runbook."
+        if base == (Root.INCIDENT,):
+            return "Run incidents: declare, record, update, hand over, resolve, report."
         module = inspect.getmodule(self.commands[min(self._below(base))].function)
         return (inspect.getdoc(module) or "").split("\n", maxsplit=1)[0]
 

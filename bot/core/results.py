@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.core.incident_results import ActionItems, IncidentCard, IncidentReport, Timeline
+from bot.core.incident_results import ActionItems, IncidentCard, IncidentReport, IncidentUpdate, Timeline
 from bot.core.parts import Button, State
 from bot.core.prose import Line
 
@@ -266,11 +266,12 @@ class FormKind(StrEnum):
     PARAGRAPH = "paragraph"
     CHOICE = "choice"
     TICK = "tick"
+    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One question of a form."""
+    """One question of a form; the answer to a `PERSON` is the id of a Slack user."""
 
     name: str
     label: str
@@ -301,6 +302,7 @@ class Home:
     role: str
     status: tuple[Line, ...]
     incidents: tuple[Line, ...] = ()
+    tasks: tuple[Line, ...] = ()
     buttons: tuple[Button, ...] = ()
 
 
@@ -324,6 +326,7 @@ Result = (
     | Progress
     | Checklist
     | IncidentCard
+    | IncidentUpdate
     | Timeline
     | IncidentReport
     | ActionItems

@@ -1,4 +1,4 @@
-"""An incident as a card."""
+"""An incident as a card: how it stands, who sees to it, and what can be done next."""
 
 from __future__ import annotations
 
@@ -6,20 +6,67 @@ from collections.abc import Sequence
 
 from bot.core.incident_results import IncidentCard
 from bot.core.incidents import Incident
-from bot.core.prose import Line
+from bot.core.parts import Button, Style
+from bot.core.prose import Line, Person, When
+from bot.core.records import Unit
+from bot.incidents.acts import CLOSED, OPEN
+from bot.incidents.pages import ANEW
+from bot.incidents.people import with_people
 
 
-def incident_card(incident: Incident, *, notes: Sequence[Line] = ()) -> IncidentCard:
-    """The summary of `incident`, its impact first among the notes."""
-    impact = (f"Impact: {incident.impact}",) if incident.impact else ()
+async def read_card(tx: Unit, incident: Incident, *, notes: Sequence[Line] = ()) -> IncidentCard:
+    """The summary of `incident` with its last update and the moments that people told."""
+    updates = await tx.acts.updates(incident.number, limit=1)
+    told = await tx.acts.told_moments(incident.number)
+    lines: list[Line] = [f"Impact: {incident.impact}"] if incident.impact else []
+    lines += [f"Services: {', '.join(incident.services)}"] if incident.services else []
+    lines += [
+        (f"{moment.kind.capitalize()} ", When(moment.at, date=True), ", told by ", Person(moment.by))
+        for moment in told
+        if moment.cycle == incident.cycle or not moment.kind.of_cycle
+    ]
+    for update in updates:
+        lines.append(("Last update ", When(update.at), " by ", Person(update.by), ": ", *with_people(update.text)))
+    if incident.update_due_at:
+        lines.append(("Next update by ", When(incident.update_due_at)))
+    if incident.cycle > 1:
+        lines.append(f"Opened again: this is cycle {incident.cycle}.")
     return IncidentCard(
         number=incident.number,
         title=incident.title,
         severity=incident.severity,
         state=incident.state,
         commander=incident.commander,
+        scribe=incident.scribe,
+        communications=incident.communications,
         opened_at=incident.opened_at,
         resolved_at=incident.resolved_at,
         channel=incident.channel,
-        notes=(*impact, *notes),
+        notes=(*lines, *notes),
+        buttons=_buttons(incident),
+    )
+
+
+def _buttons(incident: Incident) -> tuple[Button, ...]:
+    """What can be done with it in its state; each carries its number and nothing else."""
+    row = str(incident.number)
+    if incident.state == CLOSED:
+        return (Button("Reopen", "incident.reopen", row),)
+    if incident.state != OPEN:
+        return (
+            Button("Draft the report", ANEW, row, Style.PRIMARY),
+            Button("Edit", "incident.edit", row),
+            Button("Close", "incident.close", row),
+            Button("Reopen", "incident.reopen", row),
+        )
+    take = () if incident.commander else (Button("Take command", "incident.take", row, Style.PRIMARY),)
+    return (
+        *take,
+        Button("Update", "incident.update", row),
+        Button("Severity", "incident.severity", row),
+        Button("Roles", "incident.role", row),
+        Button("Call somebody", "incident.page", row),
+        Button("Edit", "incident.edit", row),
+        Button("Mitigated", "incident.mitigated", row),
+        Button("Resolve", "incident.resolve", row, Style.PRIMARY),
     )

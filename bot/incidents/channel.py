@@ -9,25 +9,33 @@ from zoneinfo import ZoneInfo
 from bot.core.errors import IntegrationError
 from bot.core.incidents import Incident
 from bot.core.ports import Chat
+from bot.incidents.rules import IncidentRules
 
 LONGEST_NAME = 80
 LONGEST_TOPIC = 250
 _NAMES_TRIED = 9
 
 
-def channel_name(incident: Incident, *, zone: str, suffix: str = "") -> str:
-    """A name that Slack takes: lower-case letters, digits and hyphens, at most 80 of them."""
-    day = incident.opened_at.astimezone(ZoneInfo(zone)).date()
-    plain = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode().lower()
-    # Names of private channels can be come across; what happened is in none.
-    words = re.sub(r"[^a-z0-9]+", "-", f"inc-{incident.number}-{day}" + (f"-{plain}" if not incident.private else ""))
-    return words[: LONGEST_NAME - len(suffix)].strip("-") + suffix
+def channel_name(incident: Incident, *, rules: IncidentRules, suffix: str = "") -> str:
+    """A name that Slack takes, by the configured template: lower-case letters, digits and hyphens, at most 80 of them.
+
+    Names of private channels can be come across: there the title is left out.
+    """
+    plain = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode()
+    values = {
+        "number": incident.number,
+        "date": incident.opened_at.astimezone(ZoneInfo(rules.zone)).date(),
+        "severity": incident.severity,
+        "title": "" if incident.private else plain,
+    }
+    words = re.sub(r"[^a-z0-9]+", "-", rules.channel.format(**values).lower())
+    return words.strip("-")[: LONGEST_NAME - len(suffix)].strip("-") + suffix
 
 
-async def create_channel(incident: Incident, *, zone: str, chat: Chat) -> str:
+async def create_channel(incident: Incident, *, rules: IncidentRules, chat: Chat) -> str:
     """Create it under the first name that is free, and return its id; raises what Slack says otherwise."""
     for number in range(1, _NAMES_TRIED + 1):
-        name = channel_name(incident, zone=zone, suffix=f"-{number}" if number > 1 else "")
+        name = channel_name(incident, rules=rules, suffix=f"-{number}" if number > 1 else "")
         try:
             return await chat.create_channel(name, private=incident.private)
         except IntegrationError as error:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+from bot.core.command import Context
 from bot.core.errors import NotFound, UsageError
+from bot.core.fleet import Fleet
 from bot.core.incidents import Incident
 from bot.core.records import Store
 
@@ -28,3 +32,14 @@ async def find_incident(store: Store, *, channel: str, number: int = 0) -> Incid
         known = ", ".join(f"{incident.number} ({incident.title})" for incident in open_ones)
         raise UsageError("Which incident?", hint=f"Type it in its channel, or add --incident with one of: {known}.")
     return open_ones[0]
+
+
+async def incident_of_row(ctx: Context, row_id: str, store: Store) -> Incident:
+    """The incident that a button is about; a private one is known in its own channel only."""
+    return await find_incident(store, channel=ctx.channel_id, number=int(row_id))
+
+
+def services_of(typed: str, fleet: Fleet) -> tuple[str, ...]:
+    """Names of services, with commas between them; `NotFound` for one that the bot does not look after."""
+    names = dict.fromkeys(name for name in re.split(r"[,\s]+", typed) if name)
+    return tuple(fleet.pick(name).name if fleet.services else name for name in names)

@@ -35,7 +35,7 @@ _TS = re.compile(r"\d{9,11}\.\d{6}")
 
 def services_of(incident: Incident, fleet: Fleet) -> tuple[str, ...]:
     """The services that an incident is about: all of them where it names none."""
-    return (incident.service,) if incident.service else tuple(service.name for service in fleet.services)
+    return incident.services or tuple(service.name for service in fleet.services)
 
 
 async def figures_of(tx: Unit, incident: Incident, services: Sequence[str]) -> tuple[str, ...]:

@@ -21,10 +21,12 @@ def parse_moment(text: str, *, zone: str, now: datetime) -> datetime:
         with suppress(ValueError):
             clock = datetime.fromisoformat(f"{match['day'] or here.date()} {match['hour']:0>2}:{match['minute']}")
     if match is None or clock is None:
-        raise UsageError(f'"{text[:40]}" is no time.', hint="Write it like 14:05 or 2026-11-22 14:05.")
+        raise UsageError(
+            f'"{text[:40]}" is no time.', hint="Write it like 14:05, 2026-11-22 14:05, or 30m for half an hour ago."
+        )
     clock = clock.replace(tzinfo=here.tzinfo)
     if clock > here and not match["day"]:
         clock -= timedelta(days=1)
     if clock > here:
-        raise UsageError(f"{text} ({zone}) has not come yet.", hint="A note is about something that happened.")
+        raise UsageError(f"{text} ({zone}) has not come yet.", hint="It has to be about something that happened.")
     return clock.astimezone(UTC)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from bot.core.command import Context
+from bot.core.duration import is_duration, parse_duration
 from bot.core.errors import IntegrationError
 from bot.core.incidents import Entry, Incident
 from bot.core.ports import Chat
@@ -40,9 +41,14 @@ async def add_note(ctx: Context, incident: Incident, *, text: str, at: datetime,
 
 
 async def moment_of(ctx: Context, typed: str, *, chat: Chat, zone: str) -> datetime:
-    """What `typed` means to its author, whose own zone counts; `zone` where Slack does not tell that."""
+    """What `typed` means to its author: now, so long ago (`30m`), or a clock time in their own zone.
+
+    `zone` counts where Slack does not tell theirs. `UsageError` for what is none, or has not come yet.
+    """
     if not typed:
         return ctx.now
+    if is_duration(typed):
+        return ctx.now - parse_duration(typed)
     with suppress(IntegrationError):
         zone = (await chat.profile(ctx.actor.user_id)).zone
     return parse_moment(typed, zone=zone, now=ctx.now)

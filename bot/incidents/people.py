@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 
 from bot.core.errors import IntegrationError
 from bot.core.ports import Chat
+from bot.core.prose import Inline, Person
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+_MENTION = re.compile(r"<@([UW][A-Z0-9]{2,20})(?:\|[^<>]*)?>", re.ASCII)
 _REFERENCE = re.compile(
     r"<(?:@(?P<user>[UW][A-Z0-9]+)|\#(?P<channel>[A-Z0-9]+)|!(?P<special>(?:here|channel|everyone|subteam|date)[^<>|\n]*)"
     r"|(?P<url>(?:https?|mailto|tel|slack):[^<>|\s]+))(?:\|(?P<label>[^<>\n]*))?>"
@@ -30,6 +32,21 @@ def mentioned(text: str) -> set[str]:
 def readable(text: str, names: Mapping[str, str]) -> str:
     """`text` with Slack's references as words: `<@U1>` is `@ana`, `<https://x|page>` is `page (https://x)`."""
     return _REFERENCE.sub(lambda match: _words(match, names), text)
+
+
+def with_people(text: str) -> tuple[Inline, ...]:
+    """`text` of the bot's own making as prose: `<@U1>` in it is a person."""
+    parts: list[Inline] = []
+    rest = 0
+    for match in _MENTION.finditer(text):
+        parts += [text[rest : match.start()], Person(match[1])]
+        rest = match.end()
+    return tuple(part for part in (*parts, text[rest:]) if part)
+
+
+def mention(user: str) -> str:
+    """A person in the text of an entry; nobody where there is none."""
+    return f"<@{user}>" if user else "nobody"
 
 
 def _words(match: re.Match[str], names: Mapping[str, str]) -> str:

@@ -18,10 +18,10 @@ from bot.core.prose import Line, Person
 from bot.core.records import Operation, Store, Unit
 from bot.core.reports import Task, Version, Written
 from bot.core.results import StepState
+from bot.incidents.acts import DECLARED
 from bot.incidents.chosen import Selection
 from bot.incidents.edits import edited
 from bot.incidents.faults import faults
-from bot.incidents.lifecycle import DECLARED
 from bot.incidents.links import links_of
 from bot.incidents.measured import figures_of
 from bot.incidents.people import names_of

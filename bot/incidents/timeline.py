@@ -49,7 +49,7 @@ class Record:
 async def read_record(incident: Incident, store: Store) -> Record:
     """Read what is stored: what people wrote in the channel since the incident was declared, and every entry."""
     async with store.transaction() as tx:
-        messages = await tx.messages.of_channel(incident.channel, since=incident.opened_at - _CLOCKS_APART)
+        messages = await tx.messages.of_channel(incident.channel, since=incident.record_begins - _CLOCKS_APART)
         entries = await tx.entries.of_incident(incident.number)
         ids = dict.fromkeys(entry.operation_id for entry in entries if entry.operation_id)
         operations = [await tx.operations.get(operation_id) for operation_id in ids]

@@ -229,6 +229,11 @@ class Deliverer:
         with translated("pin a message"):
             await self._client.pins_add(channel=message.channel, timestamp=message.ts)
 
+    async def bookmark(self, channel: str, title: str, link: str) -> None:
+        """Add a link to the top of a channel."""
+        with translated("add a bookmark"):
+            await self._client.bookmarks_add(channel_id=channel, title=self._redact(title), type="link", link=link)
+
     async def profile(self, user_id: str) -> Profile:
         """What Slack says of a user."""
         return (await self._directory.profile(user_id)).value

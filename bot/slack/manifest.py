@@ -13,6 +13,7 @@ from bot.core.registry import Registry, Slash
 
 SCOPES = {
     "app_mentions:read": "To be asked by @name, which works in threads, where slash commands do not.",
+    "bookmarks:write": "To keep an incident's summary and the runbook at the top of its channel.",
     "canvases:write": "To keep an incident's final report as a canvas of its channel.",
     "channels:history": "To record the conversation of an incident in a public channel.",
     "channels:manage": "To create an incident's channel, set its topic and invite people.",

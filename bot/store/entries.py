@@ -47,6 +47,12 @@ class Entries:
             raise NotFound("There is no such entry.")
         return entry
 
+    async def set_message(self, entry_id: str, message: MessageRef) -> None:
+        """Remember the message that tells the same."""
+        await self._connection.execute(
+            "update entries set message = %s where id = %s", [dump(MessageRef, message), entry_id]
+        )
+
     async def of_incident(self, number: int) -> tuple[Entry, ...]:
         """All of one incident, in order of time."""
         async with self._connection.cursor(row_factory=row_of(Entry)) as cursor:

@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
-from bot.core.errors import NotFound
+from bot.core.errors import Conflict, NotFound
 from bot.core.incidents import Incident
 from bot.core.ports import MessageRef
 from bot.store.rows import dump, row_of
@@ -27,12 +27,14 @@ class Incidents:
         async with self._connection.cursor(row_factory=row_of(Incident)) as cursor:
             await cursor.execute(
                 """insert into incidents (number, title, severity, state, channel, commander, opened_by, opened_at,
-                       resolved_at, resolved_by, impact, service, card, private)
-                    select coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+                       resolved_at, resolved_by, impact, services, card, private, acknowledged_at, update_due_at,
+                       recorded_from)
+                    select coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
                     from incidents returning *""",
                 [
                     *(i.title, i.severity, i.state, i.channel, i.commander, i.opened_by, i.opened_at, i.resolved_at),
-                    *(i.resolved_by, i.impact, i.service, dump(MessageRef, i.card) if i.card else None, i.private),
+                    *(i.resolved_by, i.impact, list(i.services), dump(MessageRef, i.card) if i.card else None),
+                    *(i.private, i.acknowledged_at, i.update_due_at, i.recorded_from),
                 ],
             )
             (declared,) = await cursor.fetchall()
@@ -62,24 +64,45 @@ class Incidents:
             "select * from incidents where state = 'open' or resolved_at >= %s order by number", [since]
         )
 
+    async def past(self, *, since: datetime | None = None, limit: int = 500) -> tuple[Incident, ...]:
+        """Those that are no secret, open ones among them, opened since a moment; newest first."""
+        return await self._select(
+            """select * from incidents where not private and opened_at >= coalesce(%s, opened_at)
+               order by number desc limit %s""",
+            [since, limit],
+        )
+
+    async def save(self, incident: Incident) -> Incident:
+        """Write it as it is now, and return it with its next version; `Conflict` when it has changed since."""
+        i = incident
+        saved = await self._select(
+            """update incidents set title = %s, severity = %s, state = %s, impact = %s, services = %s, commander = %s,
+                   scribe = %s, communications = %s, cycle = %s, acknowledged_at = %s, resolved_at = %s,
+                   resolved_by = %s, closed_at = %s, closed_by = %s, update_due_at = %s, version = version + 1
+               where number = %s and version = %s returning *""",
+            [
+                *(i.title, i.severity, i.state, i.impact, list(i.services), i.commander, i.scribe, i.communications),
+                *(i.cycle, i.acknowledged_at, i.resolved_at, i.resolved_by, i.closed_at, i.closed_by, i.update_due_at),
+                *(i.number, i.version),
+            ],
+        )
+        if not saved:
+            raise Conflict(
+                f"Incident {i.number} was changed by somebody else just now.", hint="Look at it and try again."
+            )
+        return saved[0]
+
     async def set_channel(self, number: int, channel: str) -> None:
-        """Remember the incident's channel."""
-        await self._connection.execute("update incidents set channel = %s where number = %s", [channel, number])
+        """Remember the channel that was made for it."""
+        await self._connection.execute(
+            "update incidents set channel = %s, own_channel = true where number = %s", [channel, number]
+        )
 
     async def set_card(self, number: int, card: MessageRef) -> None:
         """Remember where the pinned summary is."""
         await self._connection.execute(
             "update incidents set card = %s where number = %s", [dump(MessageRef, card), number]
         )
-
-    async def resolve(self, number: int, *, at: datetime, by: str) -> bool:
-        """False when it was not open."""
-        resolved = await self._connection.execute(
-            """update incidents set state = 'resolved', resolved_at = %s, resolved_by = %s
-               where number = %s and state = 'open'""",
-            [at, by, number],
-        )
-        return resolved.rowcount == 1
 
     async def _select(self, query: LiteralString, values: list[object]) -> tuple[Incident, ...]:
         async with self._connection.cursor(row_factory=row_of(Incident)) as cursor:

@@ -14,6 +14,7 @@ from bot.store.checklists import Checklists
 from bot.store.claims import Claims
 from bot.store.due import DueRows
 from bot.store.entries import Entries
+from bot.store.incident_acts import IncidentActs
 from bot.store.incidents import Incidents
 from bot.store.jobs import Defer, Jobs
 from bot.store.leases import Leases
@@ -41,6 +42,7 @@ class PostgresUnit:
         self.jobs = Jobs(connection, defer)
         self.audit = Audit(connection, chain)
         self.incidents = Incidents(connection)
+        self.acts = IncidentActs(connection)
         self.messages = Messages(connection)
         self.marks = Marks(connection)
         self.backfills = Backfills(connection)

@@ -30,6 +30,7 @@ def _blocks(result: Home) -> list[Block]:
         *packed([_about(result)]),
         *packed([bold("Right now"), *(mrkdwn(line) for line in result.status)] if result.status else []),
         *packed([bold("Open incidents"), *incidents] if incidents else [_NONE_OPEN]),
+        *packed([bold("Your action items"), *(f"• {mrkdwn(line)}" for line in result.tasks)] if result.tasks else []),
         *actions(result.buttons),
         *small([_role(result)]),
     ]
@@ -37,7 +38,9 @@ def _blocks(result: Home) -> list[Block]:
 
 def _lines(result: Home) -> list[str]:
     incidents = [f"Open incident: {mrkdwn(line)}" for line in result.incidents]
-    return [_about(result), *(mrkdwn(line) for line in result.status), *(incidents or [_NONE_OPEN]), _role(result)]
+    tasks = [f"Your action item: {mrkdwn(line)}" for line in result.tasks]
+    status = [mrkdwn(line) for line in result.status]
+    return [_about(result), *status, *(incidents or [_NONE_OPEN]), *tasks, _role(result)]
 
 
 def _about(result: Home) -> str:

@@ -14,6 +14,7 @@ from slack_sdk.models.blocks import (
     PlainTextInputElement,
     PlainTextObject,
     StaticSelectElement,
+    UserSelectElement,
 )
 
 from bot.core.mrkdwn import escape
@@ -80,6 +81,8 @@ def _element(field: FormField) -> InputInteractiveElement:
             tick = [Option(value=_YES, text=PlainTextObject(text="Yes"))]
             initial = tick if field.value == _YES else None
             return CheckboxesElement(action_id=_ACTION, options=tick, initial_options=initial)
+        case FormKind.PERSON:
+            return UserSelectElement(action_id=_ACTION, initial_user=field.value or None)
         case FormKind.LINE | FormKind.PARAGRAPH:
             return PlainTextInputElement(
                 action_id=_ACTION,
@@ -91,11 +94,11 @@ def _element(field: FormField) -> InputInteractiveElement:
 
 
 def _answer(held: Json) -> str:
-    """The value of one element, whichever of the three kinds it is."""
+    """The value of one element, whichever kind it is."""
     if held.get("selected_options"):
         return _YES
     chosen = held.get("selected_option") or {}
-    return str(chosen.get("value") or held.get("value") or "")
+    return str(chosen.get("value") or held.get("selected_user") or held.get("value") or "")
 
 
 def _option(choice: str) -> Option:

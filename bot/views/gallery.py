@@ -11,6 +11,7 @@ from bot.core.incident_results import (
     ActionItems,
     IncidentCard,
     IncidentReport,
+    IncidentUpdate,
     Section,
     SectionText,
     Timeline,
@@ -194,6 +195,10 @@ def _incidents() -> Iterator[tuple[str, Result]]:
     yield "open", opened
     end = _AT + timedelta(hours=2)
     yield "resolved", IncidentCard(12, "Payments fail", "High", "resolved", "", _AT, resolved_at=end, buttons=_BUTTONS)
+    said = "Payments go through again; we watch the backlog."
+    yield "here", IncidentUpdate(12, "Payments fail", "High", "open", said, _ADA.user_id, _AT, next_at=end)
+    announced = IncidentUpdate(12, "Payments fail", "High", "resolved", said, _ADA.user_id, _AT, "312 payments")
+    yield "elsewhere", dataclasses.replace(announced, channel="C0INC", note="This is a preview.", buttons=_BUTTONS)
     yield "entries", Timeline("Timeline of incident 12", _ENTRIES, left_out="3 messages of small talk")
     yield "many entries", Timeline("Timeline of incident 12", _ENTRIES * 100)
     yield "empty", Timeline("Timeline of incident 12", ())
@@ -263,10 +268,21 @@ def _guides() -> Iterator[tuple[str, Result]]:
         FormField("severity", "Severity", FormKind.CHOICE, choices=("Critical", "High", "Medium", "Low"), value="High"),
         FormField("title", "Title", FormKind.LINE, hint="In a few words."),
         FormField("details", "Details", FormKind.PARAGRAPH, required=False, value="Since 22:50"),
+        FormField("scribe", "Scribe", FormKind.PERSON, required=False, value=_ADA.user_id),
         FormField("private", "Private", FormKind.TICK, required=False, value="true"),
     )
     yield "questions", Form("Open an incident", "Open", "0002", questions, intro="Opens a channel.")
     wrong = (FormField("lasts", "For", value="3x", error="3x is not a duration."),)
     yield "errors", Form("Maintenance on", "Continue", "0003", wrong)
     yield "quiet", Home("/ops", "viewer", ("All 1 services are ok.",))
-    yield "busy", Home("/ops", "commander", (("gateway: ", Bold("fail")),), (("#12 ", Channel("C0INC")),), _BUTTONS)
+    yield (
+        "busy",
+        Home(
+            "/ops",
+            "commander",
+            (("gateway: ", Bold("fail")),),
+            (("#12 ", Channel("C0INC")),),
+            ("Add an alert",),
+            _BUTTONS,
+        ),
+    )

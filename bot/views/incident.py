@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slack_sdk.models.blocks import MarkdownBlock
 
-from bot.core.incident_results import IncidentCard, Timeline
+from bot.core.incident_results import IncidentCard, IncidentUpdate, Timeline
 from bot.core.mrkdwn import escape, mrkdwn
 from bot.core.prose import Channel, Person, When
 from bot.core.results import Field
@@ -23,12 +23,14 @@ def incident_card(result: IncidentCard) -> Payload:
     first = f"Incident {result.number}: {escape(result.title)} · {escape(result.severity)} · {escape(result.state)}"
     resolved = Field("Resolved", (When(result.resolved_at, date=True),)) if result.resolved_at else None
     channel = Field("Channel", (Channel(result.channel),)) if result.channel else None
+    scribe = Field("Scribe", (Person(result.scribe),)) if result.scribe else None
+    speaker = Field("Communications", (Person(result.communications),)) if result.communications else None
     fields = [
         Field("Severity", result.severity),
         Field("State", result.state),
         Field("Commander", (Person(result.commander),) if result.commander else "nobody yet"),
         Field("Opened", (When(result.opened_at, date=True),)),
-        *(field for field in (resolved, channel) if field),
+        *(field for field in (scribe, speaker, resolved, channel) if field),
     ]
     notes = [mrkdwn(note) for note in result.notes]
     blocks = [
@@ -38,6 +40,19 @@ def incident_card(result: IncidentCard) -> Payload:
         *actions(result.buttons),
     ]
     return message([first, *(f"{field.name}: {value(field)}" for field in fields[2:]), *notes], blocks)
+
+
+def incident_update(result: IncidentUpdate, *, templates: Templates) -> Payload:
+    """How it stands, by the template."""
+    text = templates.render("status_update.mrkdwn.j2", update=result).strip()
+    title = f"Incident {result.number}: {result.title}"
+    blocks = [
+        *header(title),
+        *packed(text.splitlines()),
+        *small([mrkdwn(result.note)]),
+        *actions(result.buttons),
+    ]
+    return message([escape(title), *text.splitlines(), mrkdwn(result.note)], blocks)
 
 
 def timeline(result: Timeline, *, templates: Templates) -> Payload:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import assert_never
 
-from bot.core.incident_results import ActionItems, IncidentCard, IncidentReport, Timeline
+from bot.core.incident_results import ActionItems, IncidentCard, IncidentReport, IncidentUpdate, Timeline
 from bot.core.results import (
     Checklist,
     Checks,
@@ -53,6 +53,8 @@ def render(result: Result, *, templates: Templates | None = None) -> Payload:  #
             return checklist.checklist(result)
         case IncidentCard():
             return incident.incident_card(result)
+        case IncidentUpdate():
+            return incident.incident_update(result, templates=templates or _installed())
         case Timeline():
             return incident.timeline(result, templates=templates or _installed())
         case IncidentReport():

@@ -19,7 +19,9 @@ from markupsafe import Markup
 from bot.core.charts import Chart
 from bot.core.mrkdwn import escape as mrkdwn
 from bot.core.mrkdwn import is_safe_url
+from bot.core.mrkdwn import mrkdwn as line
 from bot.core.passage import Passage
+from bot.core.prose import Channel, Person, When
 from bot.views.charts import draw
 from bot.views.passages import as_html, as_markdown, as_text
 
@@ -68,6 +70,7 @@ class Templates:
             keep_trailing_newline=True,
         )
         self._environment.filters |= {"link": link, "local": local, "picture": picture}
+        self._environment.filters |= {"when": when, "person": person, "channel": channel}
 
     def render(self, template: str, **values: object) -> str:
         """The template filled in; everything foreign in `values` is escaped for the template's suffix."""
@@ -104,6 +107,21 @@ def link(context: Context, text: str, url: str) -> Markup:
     if not is_safe_url(url):
         return Markup(shown)  # noqa: S704 - escaped above
     return Markup(f"[{shown}]({url.replace('(', '%28').replace(')', '%29')})")  # noqa: S704 - as above, and no bracket
+
+
+def when(at: datetime) -> Markup:
+    """A moment in the zone of whoever reads it; Slack's mrkdwn only, like the two below."""
+    return Markup(line((When(at, date=True),)))  # noqa: S704 - made from a moment
+
+
+def person(user_id: str) -> Markup:
+    """A Slack user as a mention; an id that is none is shown as text."""
+    return Markup(line((Person(user_id),)))  # noqa: S704 - escaped by `mrkdwn`
+
+
+def channel(channel_id: str) -> Markup:
+    """A Slack channel as a link to it; an id that is none is shown as text."""
+    return Markup(line((Channel(channel_id),)))  # noqa: S704 - escaped by `mrkdwn`
 
 
 def local(at: datetime, zone: str) -> datetime:

@@ -13,16 +13,13 @@ from bot.alerts.messages import GroupMessages
 from bot.alerts.rules import AlertRules
 from bot.core.alerts import Alert, Level
 from bot.core.clock import now
-from bot.core.contacts import Contacts
 from bot.core.people import Role
-from bot.core.ports import Documents
-from bot.core.records import Store
 from bot.demo.workspace import Channel, Person, Seen, Workspace
 from bot.incidents.rules import IncidentRules
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from bot.views.templates import Templates
-from commands import alerts, incident
+from commands import alerts
+from tests.fixtures_incident import CLICKS, COMMANDS, incident_ports
 from tests.fixtures_slack import SECRET, SlackBot, running_bot
 
 DISK = Alert(
@@ -79,14 +76,9 @@ async def scene(workspace: Workspace, store: Postgres) -> AsyncIterator[Scene]:
         workspace,
         store,
         roles=Roles(default=Role.RESPONDER),
-        commands=(*alerts.COMMANDS, *incident.COMMANDS),
-        clicks=alerts.CLICKS,
-        ports=lambda _link: {
-            Store: store,
-            Documents: Templates(),
-            IncidentRules: IncidentRules(),
-            Contacts: Contacts(),
-        },
+        commands=(*alerts.COMMANDS, *COMMANDS),
+        clicks=CLICKS,
+        ports=lambda link: incident_ports(link, store, IncidentRules()),
     ) as bot:
         yield Scene(bot, ana, ops)
 

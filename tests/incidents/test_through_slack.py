@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.core.contacts import Contacts
 from bot.core.people import Role
-from bot.core.records import Store
 from bot.demo.workspace import Workspace
 from bot.incidents.rules import IncidentRules
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from commands import incident, record
+from tests.conftest import Deferred
+from tests.fixtures_incident import CLICKS, COMMANDS, do_jobs, incident_ports
 from tests.fixtures_slack import SlackBot, running_bot
 
 
@@ -25,9 +24,9 @@ async def bot(workspace: Workspace, store: Postgres) -> AsyncIterator[SlackBot]:
         workspace,
         store,
         roles=Roles(default=Role.RESPONDER),
-        commands=(*incident.COMMANDS, *record.COMMANDS),
-        clicks=(),
-        ports=lambda _link: {Store: store, IncidentRules: rules, Contacts: Contacts()},
+        commands=COMMANDS,
+        clicks=CLICKS,
+        ports=lambda link: incident_ports(link, store, rules),
     ) as bot:
         yield bot
 
@@ -42,7 +41,9 @@ async def recorded(store: Postgres, channel: str, text: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_an_incident_is_run_from_declaration_to_its_end(workspace: Workspace, bot: SlackBot) -> None:
+async def test_an_incident_is_run_from_declaration_to_its_end(
+    workspace: Workspace, bot: SlackBot, deferred: Deferred
+) -> None:
     ana, ben = workspace.person("ana", tz="Europe/Berlin"), workspace.person("ben")
     ops = workspace.channel("ops", [ana, ben])
 
@@ -63,6 +64,7 @@ async def test_an_incident_is_run_from_declaration_to_its_end(workspace: Workspa
     timeline = (await (await ana.command(channel, "/incident timeline --all")).reply()).plain()
     await ben.command(channel, "/incident resolve Provider recovered")
     await ana.wait_for(channel, "Resolution: Provider recovered")
+    await do_jobs(bot, incident_ports(bot.link, bot.store, IncidentRules()), deferred)
 
     assert channel.name.startswith("inc-1-")
     assert channel.name.endswith("-card-payments-fail")

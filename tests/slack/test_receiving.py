@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -94,7 +94,8 @@ async def test_channels_of_incidents_that_are_over_for_long_are_left_alone(
 ) -> None:
     await watch().look()
     async with scene.store.transaction() as tx:
-        await tx.incidents.resolve(1, at=scene.clock(), by="U1")
+        open_one = await tx.incidents.get(1)
+        await tx.incidents.save(replace(open_one, state="resolved", resolved_at=scene.clock(), resolved_by="U1"))
     scene.clock.advance(timedelta(days=13))
     await watch().look()
     within = len(await scene.spans())

@@ -1,15 +1,16 @@
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.core.errors import NotFound
+from bot.core.errors import Conflict, NotFound
 from bot.core.incidents import Entry, Incident
 from bot.core.ports import MessageRef
 from bot.store.postgres import Postgres
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-INCIDENT = Incident(0, "Payments fail", "High", "open", "", "U1", "U1", NOW, service="gateway")
+INCIDENT = Incident(0, "Payments fail", "High", "open", "", "U1", "U1", NOW, services=("gateway",))
 
 
 async def declare(store: Postgres) -> Incident:
@@ -45,18 +46,20 @@ async def test_an_incident_is_found_by_number_and_channel(store: Postgres) -> No
     assert (incident.channel, incident.card) == ("C9", MessageRef("C9", "1.1"))
 
 
-async def test_an_incident_is_resolved_once(store: Postgres) -> None:
-    await declare(store)
+async def test_an_incident_is_saved_by_whoever_has_read_its_last_version(store: Postgres) -> None:
+    declared = await declare(store)
+    resolved = replace(declared, state="resolved", resolved_at=NOW, resolved_by="U2")
 
     async with store.transaction() as tx:
         before = await tx.incidents.open()
-        resolved = [await tx.incidents.resolve(1, at=NOW, by="U2") for _ in range(2)]
+        saved = await tx.incidents.save(resolved)
+        with pytest.raises(Conflict, match="changed by somebody else"):
+            await tx.incidents.save(resolved)
         after = await tx.incidents.open()
-        incident = await tx.incidents.get(1)
+        assert await tx.incidents.get(1) == saved
 
-    assert resolved == [True, False]
+    assert saved == replace(resolved, version=1)
     assert (len(before), len(after)) == (1, 0)
-    assert (incident.state, incident.resolved_at, incident.resolved_by) == ("resolved", NOW, "U2")
 
 
 async def test_entries_are_kept_once_and_in_order_of_time(store: Postgres) -> None:

@@ -1,0 +1,158 @@
+"""What people do about an incident, as it is stored: moments that they tell, cycles, status updates, pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from bot.core.ports import MessageRef
+
+
+class Duty(StrEnum):
+    """What one person sees to in an incident; the value is also the field of `Incident` that holds who it is."""
+
+    COMMANDER = "commander"
+    SCRIBE = "scribe"
+    COMMUNICATIONS = "communications"
+
+
+class MomentKind(StrEnum):
+    """The four moments that an incident is measured by."""
+
+    STARTED = "started"
+    DETECTED = "detected"
+    MITIGATED = "mitigated"
+    RESOLVED = "resolved"
+
+    @property
+    def of_cycle(self) -> bool:
+        """Whether it holds for one cycle only: an incident that is opened again is neither mitigated nor resolved."""
+        return self in {MomentKind.MITIGATED, MomentKind.RESOLVED}
+
+
+@dataclass(frozen=True, slots=True)
+class ToldMoment:
+    """A moment as a person told it, which wins over any that is worked out; the last word of a cycle counts."""
+
+    incident: int
+    cycle: int
+    kind: MomentKind
+    at: datetime
+    by: str
+    told_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A time that an incident was open: from its declaration, or from when it was opened again and why."""
+
+    incident: int
+    cycle: int
+    began_at: datetime
+    began_by: str
+    why: str = ""
+    resolved_at: datetime | None = None
+    resolved_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUpdate:
+    """What was said of how it stands; `announced` are the channels besides the incident's own."""
+
+    id: str
+    incident: int
+    at: datetime
+    by: str
+    text: str
+    next_at: datetime | None = None
+    announced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """A page: `chain` are the Slack users who are called one after the other, `place` the one whose turn it is.
+
+    It waits while `answered_at` is None and `place` is within the chain. `target` is what the paging system calls whom
+    it is to wake; `messages` are those in Slack that tell of it.
+    """
+
+    id: str
+    incident: int
+    at: datetime
+    by: str
+    whom: str
+    text: str
+    chain: tuple[str, ...]
+    target: str = ""
+    place: int = 0
+    messages: tuple[MessageRef, ...] = ()
+    answered_at: datetime | None = None
+    answered_by: str = ""
+
+    @property
+    def turn(self) -> str:
+        """Whose turn it is; empty when nobody is left."""
+        return self.chain[self.place] if self.place < len(self.chain) else ""
+
+
+class IncidentActs(Protocol):
+    """What people did about incidents."""
+
+    async def tell_moment(self, moment: ToldMoment) -> ToldMoment | None:
+        """Store it in place of the former one of its cycle, which is returned."""
+        ...
+
+    async def told_moments(self, incident: int) -> tuple[ToldMoment, ...]:
+        """All of one incident, in the order of their cycles."""
+        ...
+
+    async def told_since(self, since: datetime) -> tuple[ToldMoment, ...]:
+        """Those of all incidents that were opened since a moment."""
+        ...
+
+    async def put_cycle(self, cycle: Cycle) -> None:
+        """Store it, or its end."""
+        ...
+
+    async def cycles(self, incident: int) -> tuple[Cycle, ...]:
+        """All of one incident, the first one first."""
+        ...
+
+    async def add_update(self, update: StatusUpdate) -> None:
+        """Store it."""
+        ...
+
+    async def get_update(self, update_id: str) -> StatusUpdate:
+        """One of them; `NotFound` when there is none."""
+        ...
+
+    async def updates(self, incident: int, *, limit: int = 50) -> Sequence[StatusUpdate]:
+        """The last ones, newest first."""
+        ...
+
+    async def page(self, page: Paged) -> None:
+        """Store it."""
+        ...
+
+    async def get_page(self, page_id: str) -> Paged:
+        """One of them; `NotFound` when there is none."""
+        ...
+
+    async def pages(self, incident: int) -> tuple[Paged, ...]:
+        """All of one incident, oldest first."""
+        ...
+
+    async def add_page_message(self, page_id: str, message: MessageRef) -> None:
+        """Remember one more message that tells of it."""
+        ...
+
+    async def answer_page(self, page_id: str, *, by: str, at: datetime) -> bool:
+        """Compare and swap; False when it was answered before."""
+        ...
+
+    async def pass_on(self, page_id: str, *, frm: int) -> bool:
+        """Compare and swap to the next of the chain; False when it is answered, or has been passed on already."""
+        ...

@@ -1,0 +1,42 @@
+"""What the jobs of incidents do, by task name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from bot.core.clock import Clock
+from bot.core.contacts import Contacts
+from bot.core.mail import Scrub
+from bot.core.ports import Chat
+from bot.core.records import Store
+from bot.incidents.acts import SHOW
+from bot.incidents.calls import Calls
+from bot.incidents.live import Live
+from bot.incidents.opening import SET_UP, Opening
+from bot.incidents.paging import ANSWERED, CALL, PASS_ON, Reach
+from bot.incidents.reminders import REMIND, Reminders
+from bot.incidents.rules import IncidentRules
+from bot.incidents.updates import ANNOUNCE, Announcer
+
+
+def incident_jobs(
+    clock: Clock,
+    *,
+    store: Store,
+    chat: Chat,
+    rules: IncidentRules,
+    contacts: Contacts,
+    reach: Reach,
+    scrub: Scrub,
+) -> Mapping[str, Callable[..., Awaitable[None]]]:
+    """The handlers, on the ports that they need."""
+    calls = Calls(store=store, reach=reach, rules=rules, scrub=scrub, clock=clock)
+    return {
+        SHOW: Live(store=store, chat=chat, clock=clock).show,
+        SET_UP: Opening(store=store, chat=chat, rules=rules, contacts=contacts, clock=clock).set_up,
+        REMIND: Reminders(store=store, chat=chat, clock=clock).remind,
+        ANNOUNCE: Announcer(store=store, chat=chat).announce,
+        CALL: calls.call,
+        PASS_ON: calls.pass_on,
+        ANSWERED: calls.answered,
+    }

@@ -1,0 +1,246 @@
+"""The beginning of an incident: its row first, then all that Slack gives it; a refusal is said and stops nothing.
+
+A row of `due` waits until that is done: where the program ends in between, another one goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.clock import Clock
+from bot.core.command import Context
+from bot.core.contacts import Contact, Contacts
+from bot.core.errors import Conflict, IntegrationError, UsageError
+from bot.core.incident_acts import Cycle
+from bot.core.incidents import Entry, Incident
+from bot.core.people import AUTOMATIC
+from bot.core.ports import Chat, MessageRef
+from bot.core.prose import Channel, Line, Person
+from bot.core.records import Due, Store, Unit
+from bot.core.results import Text
+from bot.incidents.acts import DECLARED, OPEN, audit
+from bot.incidents.attempts import Attempts
+from bot.incidents.backfills import begin_record
+from bot.incidents.cards import read_card
+from bot.incidents.channel import create_channel, topic
+from bot.incidents.lifecycle import next_update
+from bot.incidents.paging import Alarm, raise_alarm
+from bot.incidents.posts import post_once
+from bot.incidents.recent import recent_changes
+from bot.incidents.reminders import Remind, put_reminder
+from bot.incidents.rules import IncidentRules
+from bot.incidents.severity import Severity
+from bot.incidents.similar import similar
+from bot.incidents.timeline import NOTE
+
+SET_UP = "incident.set_up"
+"""The job that finishes what a declaration began."""
+
+_WITHIN = timedelta(minutes=2)
+"""What a declaration takes at most; after that somebody else finishes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What is said of an incident at first.
+
+    `here` adopts the channel where it is said; `recorded_from` is set then. `alert` is the row that it is declared for.
+    """
+
+    severity: Severity
+    title: str
+    impact: str = ""
+    services: tuple[str, ...] = ()
+    private: bool = False
+    here: bool = False
+    recorded_from: datetime | None = None
+    alert: str = ""
+
+
+async def declare(
+    ctx: Context,
+    said: Declaration,
+    *,
+    store: Store,
+    chat: Chat,
+    rules: IncidentRules,
+    contacts: Contacts,
+    alarm: Alarm | None = None,
+) -> Text:
+    """Record a new incident, then give it a channel with a topic, a pinned card, bookmarks and people.
+
+    It stands in the channel where it was typed until it has its own, a private one in the direct messages of who
+    declares it. `Conflict` for a second delivery of one request, and where the channel to adopt has an open one.
+    """
+    who = ctx.actor.user_id
+    if said.here and not ctx.channel_id.startswith(("C", "G")):
+        raise UsageError("This is no channel that an incident could adopt.", hint="Type it in a channel.")
+    place = await chat.direct(who) if said.private or not ctx.channel_id else ctx.channel_id
+    async with store.transaction() as tx:
+        if ctx.trigger_id and not await tx.claims.claim(f"incident.open:{ctx.trigger_id}", at=ctx.now):
+            raise Conflict("This incident has been declared already.")
+        former = await tx.incidents.in_channel(place) if said.here else None
+        if former and former.state == OPEN:
+            raise Conflict(f"This is the channel of incident {former.number}, which is open.")
+        incident = await tx.incidents.declare(
+            Incident(
+                number=0,
+                title=said.title,
+                severity=said.severity,
+                state=OPEN,
+                channel=place,
+                commander=who,
+                opened_by=who,
+                opened_at=ctx.now,
+                impact=said.impact,
+                services=said.services,
+                private=said.private,
+                acknowledged_at=ctx.now,
+                update_due_at=next_update(said.severity, rules, ctx.now),
+                recorded_from=(said.recorded_from or ctx.now) if said.here else None,
+            )
+        )
+        number = incident.number
+        text = f"Declared as {said.severity}: {said.title}"
+        await tx.entries.add(Entry(f"{DECLARED}:{number}", number, ctx.now, who, DECLARED, text))
+        await audit(tx, ctx, incident, DECLARED)
+        await tx.acts.put_cycle(Cycle(number, 1, ctx.now, who))
+        await tx.due.put(Due(SET_UP, str(number), ctx.now + _WITHIN, {"number": number}))
+        await put_reminder(tx, number, Remind.ROLES, ctx.now + rules.roles_within)
+        if incident.update_due_at:
+            await put_reminder(tx, number, Remind.UPDATE, incident.update_due_at)
+        if said.alert:
+            await _begin_with(tx, said.alert, number, now=ctx.now)
+        if incident.recorded_from:
+            await begin_record(tx, place, since=incident.recorded_from, now=ctx.now)
+        if alarm:
+            incident = await raise_alarm(tx, ctx, incident, alarm, rules=rules, text=said.title)
+    opening = Opening(store=store, chat=chat, rules=rules, contacts=contacts, clock=lambda: ctx.now)
+    incident, refused = await opening.finish(incident)
+    lines: list[Line] = [("It is run in ", Channel(incident.channel), ". Commander: ", Person(who), ".")]
+    if not said.private:
+        lines += [f"Impact: {said.impact}"] if said.impact else []
+    return Text((*lines, *refused), title=f"Incident {number} ({said.severity}): {said.title}")
+
+
+async def _begin_with(tx: Unit, alert: str, number: int, *, now: datetime) -> None:
+    """Put into the timeline what the alert has told, at the time when it began."""
+    view = await tx.alerts.view(alert, now=now)
+    for row in view.worst:
+        text = f"{view.group.title} began, as its alert says: {row.title}"
+        await tx.entries.add(Entry(f"{NOTE}:{row.id}:{number}", number, row.started_at, AUTOMATIC.user_id, NOTE, text))
+
+
+class Opening:
+    """Gives an incident all that it has in Slack; whatever is there already is left as it is."""
+
+    def __init__(self, *, store: Store, chat: Chat, rules: IncidentRules, contacts: Contacts, clock: Clock) -> None:
+        self._store = store
+        self._chat = chat
+        self._rules = rules
+        self._contacts = contacts
+        self._clock = clock
+
+    async def set_up(self, number: int) -> None:
+        """The job `SET_UP`: finish it, and say in the channel what could not be done."""
+        async with self._store.transaction() as tx:
+            incident = await tx.incidents.get(number)
+        incident, refused = await self.finish(incident)
+        if refused:
+            key = f"{SET_UP}:{number}"
+            await post_once(incident.channel, Text(refused), key=key, since=incident.opened_at, chat=self._chat)
+
+    async def finish(self, incident: Incident) -> tuple[Incident, tuple[Line, ...]]:
+        """The incident as it stands then, and a sentence on all that Slack refused."""
+        attempts, number = Attempts(), incident.number
+        if not incident.own_channel and incident.recorded_from is None:
+            creating = create_channel(incident, rules=self._rules, chat=self._chat)
+            if channel := await attempts.to("create a channel", creating):
+                async with self._store.transaction() as tx:
+                    await tx.incidents.set_channel(number, channel)
+                    await begin_record(tx, channel, since=incident.opened_at, now=self._clock())
+                    incident = await tx.incidents.get(number)
+        if incident.own_channel:
+            await attempts.to("set the topic", self._chat.set_topic(incident.channel, topic(incident)))
+        card = incident.card or await attempts.to("post the summary", self._post_card(incident))
+        if card:
+            await attempts.to("pin the summary", self._chat.pin(card))
+            await self._bookmark(incident, card, attempts)
+            await attempts.to("tell what changed before", self._tell_before(incident))
+        security, words = self._security() if incident.private else ((), ())
+        if incident.own_channel:
+            await self._invite(incident, security if incident.private else self._rules.responders, attempts)
+        async with self._store.transaction() as tx:
+            await tx.due.drop(SET_UP, str(number))
+            incident = await tx.incidents.get(number)
+        return incident, (*words, *attempts.refused)
+
+    async def _post_card(self, incident: Incident) -> MessageRef:
+        async with self._store.transaction() as tx:
+            result = await read_card(tx, incident)
+        key = f"incident.card:{incident.number}"
+        card = await post_once(incident.channel, result, key=key, since=incident.opened_at, chat=self._chat)
+        async with self._store.transaction() as tx:
+            await tx.incidents.set_card(incident.number, card)
+        return card
+
+    async def _bookmark(self, incident: Incident, card: MessageRef, attempts: Attempts) -> None:
+        """Links that stay at the top of the channel; the first refusal stands for all."""
+        links = [("Runbook", self._rules.runbook)] if self._rules.runbook else []
+        summary = await attempts.to("link the summary", self._chat.permalink(card))
+        links = [*([("Summary", summary)] if summary else []), *links]
+        if links and incident.own_channel:
+            await attempts.to("add bookmarks", self._add(incident.channel, links))
+
+    async def _add(self, channel: str, links: Sequence[tuple[str, str]]) -> None:
+        for title, link in links:
+            await self._chat.bookmark(channel, title, link)
+
+    async def _tell_before(self, incident: Incident) -> MessageRef:
+        """What changed before, and incidents that read alike."""
+        async with self._store.transaction() as tx:
+            changes = await recent_changes(tx, services=incident.services, now=incident.opened_at)
+            alike = similar(incident, await tx.incidents.past())
+        lines: list[Line] = ["Changed in the 24 hours before:", *changes] if changes else []
+        lines += [] if changes else ["I changed nothing in the 24 hours before; what others did by hand I do not see."]
+        lines += ["Incidents that read alike:"] if alike else []
+        lines += [
+            (f"{each.number} ({each.severity}, {each.state}): {each.title} ", Channel(each.channel)) for each in alike
+        ]
+        text = Text(tuple(lines), title="Before this incident")
+        key = f"incident.before:{incident.number}"
+        return await post_once(incident.channel, text, key=key, since=incident.opened_at, chat=self._chat)
+
+    async def _invite(self, incident: Incident, responders: Sequence[str], attempts: Attempts) -> None:
+        """Ask in whoever declared it and the responders, one by one: a refusal for one is none for the others."""
+        people = [incident.opened_by]
+        for responder in responders:
+            if responder.startswith("S"):
+                people += await attempts.to("ask who is in a user group", self._chat.group_members(responder)) or ()
+            else:
+                people.append(responder)
+        for user in dict.fromkeys(people):
+            await attempts.to(("invite ", Person(user)), self._ask_in(incident.channel, user))
+
+    async def _ask_in(self, channel: str, user: str) -> None:
+        try:
+            await self._chat.invite(channel, [user])
+        except IntegrationError as error:
+            if error.hint != "already_in_channel":
+                raise
+
+    def _security(self) -> tuple[tuple[str, ...], tuple[Line, ...]]:
+        """Whom a private incident asks in, and whom people have to tell by themselves."""
+        known = [
+            each for each in self._contacts.entries if "security" in each.role.casefold() and not each.is_placeholder
+        ]
+        words = tuple(map(_tell, known)) or ("No security contact is configured that anybody could reach.",)
+        return tuple(each.contact for each in known if each.is_slack_user), words
+
+
+def _tell(contact: Contact) -> Line:
+    if contact.is_slack_user:
+        return (f"{contact.role}: ", Person(contact.contact), ", asked in.")
+    return f"{contact.role}: tell {contact.contact}, whom Slack does not reach."
