@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+from integrations.mail import Config, SmtpMail
+
 
 @dataclass(slots=True)
 class MailServer:
@@ -28,6 +30,17 @@ class MailServer:
     drops_after_data: bool = False
     slow: asyncio.Event | None = None
     certificate: ssl.SSLContext | None = None
+
+    def sender(self, **config: object) -> SmtpMail:
+        """The bot's own mail by this server, in the clear, to a list called partners; `config` is other settings."""
+        usual = {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "security": "none",
+            "sender": "status@example.org",
+            "recipients": {"partners": ("ann@example.com", "bob@example.net")},
+        }
+        return SmtpMail(Config.model_validate({**usual, **config}))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from greeting to end."""

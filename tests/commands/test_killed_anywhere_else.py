@@ -22,8 +22,6 @@ from integrations.gateway import HttpGateway
 from integrations.heap import Config as HeapConfig
 from integrations.heap import NodeHeap
 from integrations.http import HttpClient
-from integrations.mail import Config as MailConfig
-from integrations.mail import SmtpMail
 from tests.commands.bench import CHANNEL, give_up_after
 from tests.commands.dying import EVERY_WAY, Way
 from tests.commands.mortal import Kind, Mortal
@@ -113,14 +111,7 @@ async def test_what_is_asked_of_redis_survives_any_death_and_is_asked_once(
 async def mail(mortal: Mortal) -> AsyncIterator[MailServer]:
     """A mail server, of which a replica may die once it has taken a mail."""
     async with mail_server() as server:
-        config = MailConfig(
-            host="127.0.0.1",
-            port=server.port,
-            security="none",
-            sender="status@example.org",
-            recipients={"partners": ("ann@example.com",)},
-        )
-        sender = SmtpMail(config)
+        sender = server.sender(recipients={"partners": ("ann@example.com",)})
         mortal.deaths.come_after(sender, "send")
         mortal.bench.ports = {Mail: sender}
         yield server

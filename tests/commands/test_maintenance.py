@@ -3,118 +3,39 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.core.command import Context
 from bot.core.errors import Conflict, UsageError
-from bot.core.fleet import Fleet, Service
 from bot.core.parts import State
-from bot.core.people import Actor, Role
 from bot.core.plan import Plan, Risk
-from bot.core.records import Lease, Operation, Store
-from bot.core.registry import Registry, bind
-from bot.core.results import Field, Fields, OperationState, PlanCard, Text
-from bot.operations.clicks import CLICKS
-from bot.operations.effects import STEPS
-from bot.operations.engine import Engine
-from commands import active, maintenance, undo
-from commands.maintenance import COMMANDS, KIND, Off, On, Show, turn_off, turn_on
-from tests.commands.bench import give_up_after
-from tests.conftest import Deferred, SetClock
-from tests.fakes import FakeChat
-from tests.fixtures_gateway import Live, check_out, pm2_cli
+from bot.core.records import Operation
+from bot.core.results import Field, Fields, OperationState, PlanCard, Table, Text
+from tests.commands.bench import Bench, give_up_after
+from tests.fixtures_gateway import check_out, pm2_cli
 
-ANA = Actor("U0ANA", "Ana", Role.RESPONDER)
-CHIEF = Actor("U0CHIEF", "Chief", Role.COMMANDER)
-CHANNEL = "C0OPS"
 KEY = "ENABLE_MAINTENANCE_MODE"
 
 
-@dataclass(slots=True)
-class Bench:
-    """The engine with one real service; jobs run when they are asked to, as the queue would run them."""
-
-    live: Live
-    store: Store
-    deferred: Deferred
-    clock: SetClock
-    chat: FakeChat = field(default_factory=FakeChat)
-    registry: Registry = field(default_factory=lambda: Registry(COMMANDS, CLICKS, STEPS))
-    engine: Engine = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.engine = Engine(
-            store=self.store,
-            registry=self.registry,
-            fleet=Fleet((self.live.service,)),
-            chat=self.chat,
-            clock=self.clock,
-            ports={Store: self.store},
-            redact=str,
-        )
-
-    def context(self, actor: Actor = ANA) -> Context:
-        return Context(actor, CHANNEL, self.clock(), service=self.live.service.name, environment="production")
-
-    async def plan(self, args: On | Off) -> Plan:
-        """What a command would do, from live state."""
-        ports = {**self.live.service.ports, Store: self.store, Service: self.live.service}
-        function = turn_on if isinstance(args, On) else turn_off
-        plan: Plan = await bind(function, ports)(self.context(), args)
-        return plan
-
-    async def run(self, args: On | Off) -> Operation:
-        """Type the command, confirm or approve it, and let it run to its end."""
-        self.clock.advance(timedelta(milliseconds=1))
-        command = COMMANDS[1] if isinstance(args, On) else COMMANDS[2]
-        await self.engine.propose(command, args, self.context())
-        async with self.store.transaction() as tx:
-            operation = (await tx.operations.recent(limit=1))[0]
-        if operation.plan.risk is Risk.RISKY:
-            await self.engine.approval.approve(self.context(CHIEF), operation.id)
-        else:
-            await self.engine.approval.confirm(self.context(), operation.id)
-        await self.work()
-        async with self.store.transaction() as tx:
-            return await tx.operations.get(operation.id)
-
-    async def work(self) -> None:
-        while self.deferred.jobs:
-            job = self.deferred.jobs.pop(0)
-            await self.engine.handlers[job.task](**job.args)
-
-    async def end_what_is_due(self, *, after: timedelta) -> None:
-        """Let time pass and have leases whose time is over ended, as the sweeper does."""
-        self.clock.advance(after)
-        async with self.store.transaction() as tx:
-            due = await tx.due.take(now=self.clock())
-        for row in due:
-            if row.kind == "lease_end":
-                await self.engine.handlers[row.kind](**row.args)
-        await self.work()
-
-    async def leases(self) -> tuple[Lease, ...]:
-        async with self.store.transaction() as tx:
-            return await tx.leases.active(kind=KIND)
-
-    async def evidence(self, operation: Operation) -> list[str]:
-        async with self.store.transaction() as tx:
-            return [f"{row.state.value}: {row.evidence}" for row in await tx.operations.steps(operation.id)]
-
-    async def customer(self) -> int:
-        """The status that a customer who pays is given."""
-        order = {"amount": 12.5, "currency": "USDC", "customer": "buyer@example.net"}
-        status, _ = await self.live.demo.http("/api/payments", method="POST", payload=order)
-        return status
+async def planned(bench: Bench, text: str) -> Plan:
+    """What a command would do, from live state."""
+    await bench.type(text)
+    return (await bench.newest()).plan
 
 
-@pytest.fixture
-def bench(live: Live, store: Store, deferred: Deferred, clock: SetClock) -> Bench:
-    return Bench(live, store, deferred, clock)
+async def evidence(bench: Bench, operation: Operation) -> list[str]:
+    """What was seen of each step."""
+    async with bench.store.transaction() as tx:
+        return [f"{row.state.value}: {row.evidence}" for row in await tx.operations.steps(operation.id)]
+
+
+async def customer(bench: Bench) -> int:
+    """The status that a customer who pays is given."""
+    order = {"amount": 12.5, "currency": "USDC", "customer": "buyer@example.net"}
+    status, _ = await bench.live.demo.http("/api/payments", method="POST", payload=order)
+    return status
 
 
 def changes(plan: Plan | PlanCard) -> dict[str, str]:
@@ -136,28 +57,28 @@ async def test_on_keeps_customers_out_and_off_lets_them_in_again(bench: Bench) -
     env_file.write_text(env_file.read_text().rstrip("\n"))  # the trap: no final newline
     before = env_file.read_text()
 
-    on = await bench.run(On(reason="provider is down", lasts=timedelta(minutes=45)))
+    on = await bench.run("maintenance on 45m provider is down")
 
-    assert on.state is OperationState.DONE, await bench.evidence(on)
-    assert await bench.customer() == 503
+    assert on.state is OperationState.DONE, await evidence(bench, on)
+    assert await customer(bench) == 503
     assert env_file.read_text() == f"{before}\n{KEY}=true\n"
     [lease] = await bench.leases()
     assert (lease.owner, lease.by, lease.reason) == ("operations", "U0ANA", "provider is down")
     assert lease.until == bench.clock() + timedelta(minutes=45)
 
-    off = await bench.run(Off(reason="provider is back"))
+    off = await bench.run("maintenance off provider is back")
 
-    assert off.state is OperationState.DONE, await bench.evidence(off)
-    assert await bench.customer() == 201
+    assert off.state is OperationState.DONE, await evidence(bench, off)
+    assert await customer(bench) == 201
     assert env_file.read_text() == f"{before}\n{KEY}=false\n"
     assert await bench.leases() == ()
 
 
 @pytest.mark.row("G6")
 async def test_every_step_tells_what_was_seen(bench: Bench) -> None:
-    on = await bench.run(On())
+    on = await bench.run("maintenance on")
 
-    key, reload, outside = await bench.evidence(on)
+    key, reload, outside = await evidence(bench, on)
     assert key.startswith(f"done: {KEY} is true on line ")
     assert reload.startswith("done: 2 workers with new pids (")
     assert "each answers health" in reload
@@ -168,43 +89,43 @@ async def test_every_step_tells_what_was_seen(bench: Bench) -> None:
 
 @pytest.mark.row("G7")
 async def test_it_ends_by_itself_when_its_time_is_over(bench: Bench) -> None:
-    await bench.run(On(lasts=timedelta(minutes=10)))
+    await bench.run("maintenance on 10m")
 
     await bench.end_what_is_due(after=timedelta(minutes=9))
-    assert await bench.customer() == 503
+    assert await customer(bench) == 503
 
     await bench.end_what_is_due(after=timedelta(minutes=1, seconds=1))
-    assert await bench.customer() == 201
+    assert await customer(bench) == 201
     assert await bench.leases() == ()
 
 
 @pytest.mark.row("G7", "I1")
 async def test_the_first_owner_to_finish_does_not_clear_the_flag_of_the_other(bench: Bench) -> None:
-    await bench.run(On(reason="provider is down"))
-    security = await bench.run(On(owner="security", reason="break-in"))
+    await bench.run("maintenance on provider is down")
+    security = await bench.run("maintenance on --owner security break-in")
     pids = await bench.live.demo.pids_answering(6)
 
-    off = await bench.run(Off())
+    off = await bench.run("maintenance off")
 
     assert security.approver == "U0CHIEF"
     assert (off.state, off.plan.actions) == (OperationState.DONE, ())
     assert changes(off.plan) == {KEY: "stays true: security keeps customers out"}
     assert "break-in" in words(off.plan.warnings[0])
-    assert await bench.customer() == 503
+    assert await customer(bench) == 503
     assert await bench.live.demo.pids_answering(6) == pids
     with pytest.raises(Conflict, match=r"operations holds no maintenance of .*; security does, and it stays on"):
-        await bench.plan(Off())
+        await planned(bench, "maintenance off")
 
-    await bench.run(Off(owner="security"))
+    await bench.run("maintenance off --owner security")
 
-    assert await bench.customer() == 201
+    assert await customer(bench) == 201
 
 
 @pytest.mark.row("G7")
 async def test_joining_another_owner_touches_nothing_and_looks_again(bench: Bench) -> None:
-    await bench.run(On(reason="provider is down"))
+    await bench.run("maintenance on provider is down")
 
-    plan = await bench.plan(On(owner="security"))
+    plan = await planned(bench, "maintenance on --owner security")
 
     assert [action.step for action in plan.actions] == ["maintenance.observe"]
     assert changes(plan)[KEY] == "stays true"
@@ -212,9 +133,9 @@ async def test_joining_another_owner_touches_nothing_and_looks_again(bench: Benc
 
 
 async def test_the_same_owner_again_gets_a_new_end(bench: Bench) -> None:
-    await bench.run(On(lasts=timedelta(minutes=10)))
+    await bench.run("maintenance on 10m")
 
-    await bench.run(On(lasts=timedelta(hours=1), reason="longer than thought"))
+    await bench.run("maintenance on 1h longer than thought")
 
     [lease] = await bench.leases()
     assert lease.until == bench.clock() + timedelta(hours=1)
@@ -225,8 +146,8 @@ async def test_doubles_of_the_key_are_one_line_afterwards(bench: Bench) -> None:
     env_file = bench.live.demo.env_file
     env_file.write_text(f"{KEY}=true\n{env_file.read_text()}{KEY}=false\n")
 
-    plan = await bench.plan(On())
-    on = await bench.run(On())
+    plan = await planned(bench, "maintenance on")
+    on = await bench.run("maintenance on")
 
     assert "its other lines (1) go" in changes(plan)[KEY]
     assert on.state is OperationState.DONE
@@ -239,7 +160,7 @@ async def test_a_comment_and_a_key_of_a_like_name_stay(bench: Bench) -> None:
     with env_file.open("a") as file:
         file.write(f"# {KEY} keeps customers out\nOLD_{KEY}_REASON=none\n{KEY}=true\n")
 
-    off = await bench.run(Off())
+    off = await bench.run("maintenance off")
 
     assert off.state is OperationState.DONE
     assert env_file.read_text().endswith(f"# {KEY} keeps customers out\nOLD_{KEY}_REASON=none\n{KEY}=false\n")
@@ -249,17 +170,17 @@ async def test_what_was_turned_on_by_hand_is_told_and_can_be_taken_over(bench: B
     with bench.live.demo.env_file.open("a") as file:
         file.write(f"{KEY}=true\n")  # and no reload: the workers never read it
 
-    by_hand = await bench.plan(On())
-    on = await bench.run(On())
+    by_hand = await planned(bench, "maintenance on")
+    on = await bench.run("maintenance on")
 
     assert any("turned on by hand: this takes it over" in words(warning) for warning in by_hand.warnings)
     assert [action.step for action in by_hand.actions] == ["processes.reload", "maintenance.observe"]
     assert on.state is OperationState.DONE
-    assert await bench.customer() == 503
+    assert await customer(bench) == 503
 
 
 async def test_off_when_it_is_off_has_nothing_to_do(bench: Bench) -> None:
-    answer = await bench.engine.propose(COMMANDS[2], Off(), bench.context())
+    answer = await bench.type("maintenance off")
 
     assert isinstance(answer, Text)
     assert "nothing has to change" in words(answer.lines[0])
@@ -270,10 +191,10 @@ async def test_what_was_turned_on_by_hand_can_be_turned_off(bench: Bench) -> Non
         file.write(f"{KEY}=true\n")
     await bench.live.processes.reload()
 
-    off = await bench.run(Off())
+    off = await bench.run("maintenance off")
 
     assert "Nobody holds it: it was turned on by hand." in off.plan.warnings
-    assert await bench.customer() == 201
+    assert await customer(bench) == 201
 
 
 @pytest.mark.row("G4")
@@ -301,7 +222,7 @@ async def test_a_value_that_pm2_hands_to_the_workers_is_warned_of_and_seen_to_st
     stuck.unlink()
     give_up_after(timedelta(seconds=2), "maintenance.observe", registry=bench.registry)
     try:
-        off = await bench.run(Off())
+        off = await bench.run("maintenance off")
     finally:
         pm2_cli(demo, "delete", "all")  # the fixture starts it again from its own file
         pm2_cli(demo, "start", "ecosystem.config.js", "--env", "production")
@@ -317,18 +238,18 @@ async def test_a_reload_that_ends_in_an_outage_is_seen_and_the_key_put_back(benc
     check_out(demo, "v1.3.0-badstart")
     give_up_after(timedelta(seconds=3), "processes.reload", registry=bench.registry)
 
-    on = await bench.run(On())
+    on = await bench.run("maintenance on")
 
     assert on.state is not OperationState.DONE
     assert demo.env_file.read_text() == before
     assert await bench.leases() == ()
-    assert any(line.startswith("failed: Worker") for line in await bench.evidence(on))
+    assert any(line.startswith("failed: Worker") for line in await evidence(bench, on))
 
 
 async def test_one_worker_is_warned_of_before_requests_are_lost(bench: Bench) -> None:
     pm2_cli(bench.live.demo, "delete", "1")
 
-    plan = await bench.plan(On())
+    plan = await planned(bench, "maintenance on")
 
     assert words(plan.warnings[0]) == (
         "Requests will be refused while it reloads: 1 of 1 workers are online, in cluster mode."
@@ -337,7 +258,7 @@ async def test_one_worker_is_warned_of_before_requests_are_lost(bench: Bench) ->
 
 
 async def test_a_plan_shows_the_one_key_and_no_other_line_of_the_file(bench: Bench) -> None:
-    plan = await bench.plan(On())
+    plan = await planned(bench, "maintenance on")
 
     lines = [line for line in bench.live.demo.env_file.read_text().splitlines() if line]
     assert changes(plan)[KEY] == "absent becomes true on a new line"
@@ -345,22 +266,21 @@ async def test_a_plan_shows_the_one_key_and_no_other_line_of_the_file(bench: Ben
 
 
 async def test_the_hash_of_a_plan_holds_when_workers_were_replaced_meanwhile(bench: Bench) -> None:
-    before = await bench.plan(On())
+    before = await planned(bench, "maintenance on")
     await bench.live.processes.reload()
 
-    assert (await bench.plan(On())).hash == before.hash
+    assert (await planned(bench, "maintenance on")).hash == before.hash
 
 
 async def test_a_length_beyond_the_limit_is_refused(bench: Bench) -> None:
     with pytest.raises(UsageError, match="13h is too long"):
-        await bench.plan(On(lasts=timedelta(hours=13)))
+        await planned(bench, "maintenance on 13h")
 
 
 async def test_show_tells_file_workers_and_holders(bench: Bench) -> None:
-    await bench.run(On(reason="provider is down"))
-    ports = {**bench.live.service.ports, Store: bench.store, Service: bench.live.service}
+    await bench.run("maintenance on provider is down")
 
-    shown = await bind(maintenance.show, ports)(bench.context(), Show())
+    shown = await bench.type("maintenance show")
 
     assert isinstance(shown, Fields)
     fields = {entry.name: words(entry.value) for entry in shown.fields}
@@ -374,9 +294,8 @@ async def test_show_tells_file_workers_and_holders(bench: Bench) -> None:
 async def test_show_says_so_when_the_workers_do_not_do_what_the_file_says(bench: Bench) -> None:
     with bench.live.demo.env_file.open("a") as file:
         file.write(f"{KEY}=true\n")
-    ports = {**bench.live.service.ports, Store: bench.store, Service: bench.live.service}
 
-    shown = await bind(maintenance.show, ports)(bench.context(), Show())
+    shown = await bench.type("maintenance show")
 
     assert isinstance(shown, Fields)
     assert shown.state is State.WARN
@@ -385,29 +304,27 @@ async def test_show_says_so_when_the_workers_do_not_do_what_the_file_says(bench:
 
 @pytest.mark.row("G8")
 async def test_payments_that_still_wait_are_shown_before_and_told_after_the_end(bench: Bench, tmp_path: Path) -> None:
-    await bench.run(On())
+    await bench.run("maintenance on")
 
-    plan = await bench.plan(Off())
-    off = await bench.run(Off())
+    plan = await planned(bench, "maintenance off")
+    off = await bench.run("maintenance off")
 
     assert Field("Payments still pending", "0", State.OK) in plan.changes
-    assert (await bench.evidence(off))[-1].endswith("Payments still pending: 0.")
+    assert (await evidence(bench, off))[-1].endswith("Payments still pending: 0.")
 
 
 async def test_active_lists_it_and_undo_ends_it(bench: Bench) -> None:
-    await bench.run(On(reason="provider is down"))
-    ports = {Store: bench.store, Engine: bench.engine}
+    await bench.run("maintenance on provider is down")
 
-    bench.clock.advance(timedelta(minutes=1))
-    listed = await bind(active.active, ports)(bench.context(), active.Filter())
+    listed = await bench.type("active")
+    assert isinstance(listed, Table)
     [button] = listed.buttons
-    answer = await bind(undo.undo, ports)(bench.context(), undo.What(id=button.row_id[:6]))
+    answer = await bench.type(f"undo {button.row_id[:6]}")
     await bench.work()
-    async with bench.store.transaction() as tx:
-        operation = (await tx.operations.recent(limit=1))[0]
+    operation = await bench.newest()
     await bench.engine.approval.confirm(bench.context(), operation.id)
     await bench.work()
 
     assert isinstance(answer, PlanCard)
     assert await bench.leases() == ()
-    assert await bench.customer() == 201
+    assert await customer(bench) == 201

@@ -4,88 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.core.backups import BackupMaker
 from bot.core.errors import Conflict, UsageError
-from bot.core.mail import Mail, Scrub
 from bot.core.parse import parse
 from bot.core.ports import Backups
 from bot.core.records import Operation
-from bot.core.results import OperationState, PlanCard, PlanState, Result, Text
-from bot.core.windows import Window, WindowState
-from bot.jobs.due import sweep
+from bot.core.results import OperationState, PlanCard, PlanState, Text
+from bot.core.windows import WindowState
 from bot.operations.windows import GRACE, heed_window
 from bot.views import render
 from commands.window import Announce
 from commands.window import backup as make_backup
 from integrations.backups import BackupFolder
 from integrations.backups import Config as FolderConfig
-from integrations.mail import Config, SmtpMail
-from tests.commands.bench import CHANNEL, CHIEF, Bench
+from tests.commands.bench import CHANNEL, CHIEF
+from tests.commands.night import MINUTE, PLAN, START, Night, words_of
 from tests.fixtures_gateway import pm2_cli
-from tests.mail_server import MailServer, mail_server
-from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
-
-MINUTE = timedelta(minutes=1)
-PLAN = "maintenance plan 22:00 for 1h Database update"
-START = datetime(2026, 3, 2, 21, 0, tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class Night:
-    """The bench with a mail server."""
-
-    bench: Bench
-    server: MailServer
-
-    async def window(self) -> Window:
-        """The window that was planned last."""
-        async with self.bench.store.transaction() as tx:
-            return (await tx.windows.of_service(""))[0]
-
-    async def at(self, moment: datetime) -> None:
-        """Let it be `moment`, take what is due, and run what follows from it."""
-        self.bench.clock.at = moment
-        while await sweep(self.bench.store, now=self.bench.clock()):
-            await self.bench.work()
-
-    def said(self) -> list[str]:
-        """What stands in the channel."""
-        return [_words(result) for result in self.bench.chat.posted(CHANNEL)]
-
-    def subjects(self) -> list[str]:
-        """What was mailed."""
-        return [str(message["Subject"]) for _, _, message in self.server.taken]
-
-    async def planned(self, text: str = PLAN) -> Operation:
-        """A window that was approved and announced."""
-        return await self.bench.run(text)
-
-
-def _words(result: Result) -> str:
-    return render(result).text.replace("*", "").replace("`", "")
-
-
-@pytest.fixture
-async def night(bench: Bench) -> AsyncIterator[Night]:
-    async with mail_server() as server:
-        config = Config(
-            host="127.0.0.1",
-            port=server.port,
-            security="none",
-            sender="status@example.org",
-            recipients={"partners": ("ann@example.com", "bob@example.net")},
-        )
-        bench.ports = {Mail: SmtpMail(config)}
-        yield Night(bench, server)
 
 
 @pytest.mark.parametrize(
@@ -141,20 +82,6 @@ async def test_an_approved_window_is_told_to_the_channel_and_mailed_once(night: 
     assert "planned" in await night.bench.says("maintenance window")
 
 
-@pytest.mark.row("N1")
-async def test_what_is_mailed_has_no_secret_and_a_title_stays_one_line(
-    night: Night, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = {**night.bench.program, Scrub: Scrub(lambda text: text.replace("hunter22", "[redacted]"))}
-    monkeypatch.setattr(Bench, "program", program)
-
-    await night.planned('maintenance plan 22:00 for 1h "Update hunter22\nBcc: eve@example.com"')
-
-    [(_, _, message)] = night.server.taken
-    assert "What: Update [redacted] Bcc: eve@example.com" in message.get_content()
-    assert message["Bcc"] is None
-
-
 @pytest.mark.row("N1", "N6", "G7")
 async def test_a_window_begins_and_ends_by_itself_and_all_are_told_when_it_is_over(night: Night) -> None:
     bench = night.bench
@@ -168,7 +95,7 @@ async def test_a_window_begins_and_ends_by_itself_and_all_are_told_when_it_is_ov
     assert await bench.live.gateway.turns_customers_away() is not False
     await night.at(START + MINUTE)
     card = bench.chat.posted(CHANNEL)[-1]
-    assert "1. Make a backup" in _words(card)
+    assert "1. Make a backup" in words_of(card)
 
     assert lease.until
     await night.at(lease.until)
@@ -239,7 +166,7 @@ async def test_customers_are_not_let_in_while_a_worker_is_not_well_unless_there_
 
     with pytest.raises(Conflict, match="Customers stay out, for health is not good: Worker 0 is stopped"):
         await night.bench.type("maintenance off")
-    card = _words(await night.bench.type('maintenance off --override "the other one serves"'))
+    card = words_of(await night.bench.type('maintenance off --override "the other one serves"'))
 
     assert "Overridden, though health is not good" in card
 
@@ -356,51 +283,6 @@ async def test_a_window_that_nobody_approved_by_its_start_has_expired(night: Nig
     assert night.server.taken == []
     assert "expired" in night.said()[-1].lower()
     assert operation.plan.latest == START
-
-
-@pytest.mark.row("N1")
-async def test_a_mail_that_may_have_been_taken_is_unverified_and_not_sent_again(night: Night) -> None:
-    night.server.drops_after_data = True
-    operation = await night.planned()
-    night.server.drops_after_data = False
-
-    seen = await night.bench.evidence(operation)
-    await night.at(START - 15 * MINUTE)
-
-    assert operation.state is OperationState.UNVERIFIED
-    assert "Whether the mail server took it is not known; its log tells by <" in seen
-    assert len(night.server.taken) == 1
-    assert (await night.window()).state is WindowState.PLANNED
-
-
-@pytest.mark.row("N1")
-async def test_recipients_who_are_refused_are_named(night: Night) -> None:
-    night.server.answers = {"bob@example.net": "550 no such user"}
-
-    operation = await night.planned()
-
-    assert operation.state is OperationState.UNVERIFIED
-    assert "for 1 person of partners" in (seen := await night.bench.evidence(operation))
-    assert "Refused: bob@example.net (550 no such user)" in seen
-
-
-async def test_a_replica_that_died_over_a_mail_leaves_it_to_be_looked_up(night: Night) -> None:
-    """It was killed between handing the mail over and writing that down."""
-    await night.bench.type(PLAN)
-    operation = await night.bench.newest()
-    await night.bench.engine.approval.approve(night.bench.context(CHIEF), operation.id)
-    night.server.slow = asyncio.Event()
-    first = asyncio.create_task(night.bench.engine.run(operation.id))
-    await until(lambda: bool(night.server.taken))
-    first.cancel()
-    await asyncio.gather(first, return_exceptions=True)
-    night.server.slow.set()
-
-    await night.bench.engine.run(operation.id)
-
-    assert (await night.bench.newest()).state is OperationState.UNVERIFIED
-    assert len(night.server.taken) == 1
-    assert sum("We plan maintenance" in said for said in night.said()) == 1
 
 
 async def _operations(night: Night) -> tuple[Operation, ...]:

@@ -25,17 +25,8 @@ PARTNERS = ("ann@example.com", "bob@example.net")
 
 
 def mail(server: MailServer, **more: object) -> SmtpMail:
-    values = {
-        "host": "127.0.0.1",
-        "port": server.port,
-        "security": "none",
-        "sender": "status@example.org",
-        "sender_name": "Payments, Inc.",
-        "recipients": {"partners": PARTNERS},
-        "timeout": "2s",
-        **more,
-    }
-    return SmtpMail(Config.model_validate(values))
+    usual = {"sender_name": "Payments, Inc.", "recipients": {"partners": PARTNERS}, "timeout": "2s"}
+    return server.sender(**{**usual, **more})
 
 
 @pytest.fixture
