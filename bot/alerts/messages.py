@@ -61,9 +61,15 @@ class GroupMessages:
                 await tx.due.put(Due(SHOW, group_id, again, {"group_id": group_id}))
 
     async def wake(self, group_id: str) -> None:
-        """Show a group again whose silence is over."""
-        async with self.store.transaction() as tx:
-            await look(tx, [group_id], now=self.clock())
+        """Show a group whose silence is over, unless it came and went without a message."""
+        now = self.clock()
+        try:
+            async with self.store.transaction() as tx:
+                view = await tx.alerts.view(group_id, now=now)
+                if view.firing or view.group.message:
+                    await look(tx, [group_id], now=now)
+        except NotFound:
+            return
 
     async def _brought(self, view: GroupView) -> MessageRef | None:
         """The message as it stands in Slack now; None where a silence keeps it from being posted."""

@@ -77,7 +77,7 @@ def level(word: str) -> Level:
     return next((level for level, words in _LEVELS.items() if word.strip().lower() in words), Level.WARNING)
 
 
-def make(  # what an alert is made of
+def make(
     source: str,
     *,
     fingerprint: str,
@@ -106,7 +106,7 @@ def make(  # what an alert is made of
         started_at=started_at,
         told_at=told_at,
         text=line(text, most=_TEXT),
-        url=url if len(url) <= _URL else "",
+        url=_storable(url) if len(url) <= _URL else "",
         labels={line(name, most=_LABEL): line(str(value), most=_LABEL) for name, value in kept[:_LABELS]},
         acknowledged_by=acknowledged_by if acknowledged_by is None else line(acknowledged_by),
     )
@@ -126,13 +126,19 @@ def cleaned(alert: Alert, redact: Callable[[str], str]) -> Alert:
 
 def line(text: str, *, most: int = _TITLE) -> str:
     """Text in one line, cut."""
-    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"\s+", " ", _storable(text)).strip()
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def key(text: str) -> str:
-    """A key as it is, or its hash where it is long."""
-    return text if len(text) <= _FINGERPRINT else hashlib.sha256(text.encode(errors="replace")).hexdigest()
+    """A key as it is stored and found again, or its hash where it is long."""
+    text = _storable(text)
+    return text if len(text) <= _FINGERPRINT else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _storable(text: str) -> str:
+    """Text without what no store holds: NUL, and lone halves of surrogate pairs, which JSON can spell."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def joined(labels: Iterable[tuple[str, object]]) -> str:

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from bot.core.alerts import Alert, AlertGroup, AlertRow, GroupView, Silence
 from bot.core.errors import NotFound
 from bot.core.ports import MessageRef
-from bot.store.rows import clean, dump, row_of
+from bot.store.rows import dump, row_of
 
 SHOW_EVERY = timedelta(seconds=3)
 """The least time between two changes of a message."""
@@ -40,7 +40,7 @@ class Alerts:
                    cross join lateral (
                        select * from alerts where alerts.source = told.source and alerts.fingerprint = told.fingerprint
                        order by told_at desc, ended_at desc nulls first limit 1) as last""",
-                [[each.source for each in alerts], [clean(each.fingerprint) for each in alerts]],
+                [[each.source for each in alerts], [each.fingerprint for each in alerts]],
             )
             return {(row.source, row.fingerprint): row for row in await cursor.fetchall()}
 
@@ -51,7 +51,7 @@ class Alerts:
                where (resolved_at is null or resolved_at > %s)
                    and (source, key) in (select * from unnest(%s::text[], %s::text[]))
                order by source, key, opened_at desc""",
-            [ended_after, [each.source for each in alerts], [clean(each.group) for each in alerts]],
+            [ended_after, [each.source for each in alerts], [each.group for each in alerts]],
         )
         return {(group.source, group.key): group for group in found}
 

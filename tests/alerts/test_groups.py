@@ -198,6 +198,20 @@ async def test_a_silenced_group_is_stored_and_not_posted_until_the_silence_ends(
     assert "1 firing" in said(bot.card())
 
 
+async def test_what_came_and_went_in_a_silence_is_not_posted_at_its_end(bot: Bot) -> None:
+    hour = timedelta(hours=1)
+    async with bot.store.transaction() as tx:
+        await tx.alerts.silence(Silence("generic", "disks", bot.clock() + hour, "U0ANA", "known"))
+    await bot.take(alert("a"))
+    await bot.work()
+    await bot.take(over(alert("a")))
+    await bot.work()
+    await bot.work(wait=hour)
+    await bot.work()
+
+    assert bot.chat.messages == {}
+
+
 async def test_labels_choose_the_channel_and_make_the_group_where_that_is_configured(bot: Bot) -> None:
     bot.intake = replace(bot.intake, rules=replace(RULES, group_by=("team", "zone")))
     labels = {"team": "payments", "zone": "eu", "host": "h1"}

@@ -301,6 +301,17 @@ async def test_what_is_longer_than_there_is_room_for_is_cut_and_odd_characters_s
     assert await hooks.firing() == ()
 
 
+async def test_characters_that_no_store_holds_do_not_make_two_of_one_alert_or_of_one_group(hooks: Hooks) -> None:
+    alert = {"id": "a\0", "title": "t\0", "group": "g\0\udfff", "labels": {"l\0": "\0"}}
+    for _ in range(2):
+        assert await hooks.send("generic", {"alerts": [alert, {**alert, "id": "b"}]}) == (200, {"stored": 2})
+    [view] = await hooks.firing()
+    await hooks.send("generic", {"alerts": [{**alert, "state": "resolved"}, {**alert, "id": "b", "state": "resolved"}]})
+
+    assert (view.firing, view.worst[0].times) == (2, 2)
+    assert await hooks.firing() == ()
+
+
 async def test_a_store_that_is_away_and_a_flood_ask_the_source_to_come_again() -> None:
     away = True
 
