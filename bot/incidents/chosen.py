@@ -26,8 +26,9 @@ class Chosen:
     """An entry of the timeline.
 
     `at` is when it happened: the time of its first message, or a time that is told in the text. `author` is a name and
-    `text` the author's words, as `Said.text` has them, those of a burst joined; never cut. `kind` is `message` or that
-    of the `Acted`. `why` tells in a few words what made it be chosen. `edited_by` is who changed its text or its time.
+    `text` the author's words, as `Said.text` has them, those of a burst joined, 4,000 characters of each. `kind` is
+    `message` or that of the `Acted`. `why` tells in a few words what made it be chosen. `edited_by` is who changed its
+    text or its time.
     """
 
     at: datetime

@@ -22,6 +22,9 @@ _CORRECTION = timedelta(minutes=5)
 _ANSWER = timedelta(minutes=6)
 _CALL = timedelta(minutes=45)
 _RESULT = timedelta(minutes=6)
+_READ = 4_000
+"""Characters of a message that are read and told: more is a pasted log, and must not cost its square."""
+
 _SHORT = 6
 """Words of a message that can be no more than a yes."""
 _CALLED = re.compile(r"@([^\s,.:;?!]+)")
@@ -67,15 +70,16 @@ class Unit:
 
     def take(self, said: Said) -> None:
         """Go on with another message of the same author."""
+        text = said.text[:_READ]
         self.said.append(said)
-        self.text = f"{self.text}\n{said.text}" if self.text else said.text
-        self.words |= words_of(said.text)
-        self.cues |= hear(outside_code(said.text))
-        self.length += len(said.text.split())
-        self.code = self.code or shows_code(said.text)
-        self.figures += figures_in(said.text)
-        self.asks = self.asks or asks(said.text)
-        self.corrected = self.corrected or bool(CORRECTS.search(said.text))
+        self.text = f"{self.text}\n{text}" if self.text else text
+        self.words |= words_of(text)
+        self.cues |= hear(outside_code(text))
+        self.length += len(text.split())
+        self.code = self.code or shows_code(text)
+        self.figures += figures_in(text)
+        self.asks = self.asks or asks(text)
+        self.corrected = self.corrected or bool(CORRECTS.search(text))
 
 
 def gather(said: Iterable[Said]) -> list[Unit]:
@@ -125,7 +129,7 @@ def gather(said: Iterable[Said]) -> list[Unit]:
 
 
 def _begin(said: Said) -> Unit:
-    text = said.text
+    text = said.text[:_READ]
     return Unit(
         said=[said],
         text=text,

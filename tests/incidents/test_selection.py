@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from bot.incidents.selection import select
 from tests.incidents.talk import acted, key, said, talk
 
@@ -30,3 +32,13 @@ def test_what_a_message_tells_and_the_bot_recorded_is_told_once() -> None:
     )
 
     assert [(entry.kind, entry.source) for entry in chosen.entries] == [("operation", (key("10:05"),))]
+
+
+def test_a_pasted_log_of_forty_thousand_characters_costs_no_minutes() -> None:
+    began = time.process_time()
+
+    select(
+        talk(*(said(f"10:{minute:02d}", "ana", part * 10_000) for minute, part in enumerate(("1:00", '„"«`', "?!. "))))
+    )
+
+    assert time.process_time() - began < 5
