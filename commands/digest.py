@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field as Arg
 
-from bot.core.command import Args, Command, Context, ServiceArgs
+from bot.core.command import Args, Click, Command, Context, Filling, Root, ServiceArgs
 from bot.core.errors import Conflict, IntegrationError, UsageError
-from bot.core.fleet import Service
+from bot.core.fleet import Fleet, Service
 from bot.core.parse import option, words
+from bot.core.parts import State
 from bot.core.people import Role
 from bot.core.ports import Chat
 from bot.core.prose import Channel, Code, Line, Link, Person, When
 from bot.core.records import Slot, Store, Unit
-from bot.core.results import Field, Fields, Table, Text
+from bot.core.registry import Registry
+from bot.core.results import Digest, Field, Fields, Table, Text
 from bot.core.schedules import Pause, Template
 from bot.core.windows import Zone
 from bot.digests.cron import split_zone
 from bot.digests.digest import FIRST_SEEN, Digests
+from bot.digests.next_steps import ACT, INCIDENT, OWN, buttons, remedy, worst_of
 from bot.digests.schedules import Schedule, Schedules
+from bot.incidents.severity import Severity
+from bot.operations.engine import Engine
 
+_TITLE = 200
 _LONGEST = 40
 """Letters of a name."""
 
@@ -154,6 +161,46 @@ async def remove(_ctx: Context, args: Which, *, store: Store, schedules: Schedul
     return Text((("Removed: ", Code(schedule.name), f". It was posted {schedule.when}, {schedule.zone}."),))
 
 
+async def look_at(ctx: Context, row_id: str, *, store: Store, registry: Registry) -> Digest:
+    """Say in the digest who looks at it; the last one who says so."""
+    async with store.transaction() as tx:
+        slot = await tx.slots.of(row_id)
+        if slot.shown is None:
+            raise Conflict("This digest is not posted any more.")
+        shown = replace(slot.shown, owner=ctx.actor.user_id)
+        shown = replace(shown, buttons=buttons(shown, slot.id, registry))
+        await tx.slots.show(slot.id, shown)
+    return shown
+
+
+async def act(
+    ctx: Context, row_id: str, *, store: Store, schedules: Schedules, registry: Registry, fleet: Fleet, engine: Engine
+) -> None:
+    """Put the plan that helps with the worst check into the channel, from live state."""
+    async with store.transaction() as tx:
+        slot = await tx.slots.of(row_id)
+        schedule = await schedules.find(tx, slot.schedule)
+    worst = worst_of(slot.shown) if slot.shown else None
+    call = remedy(worst, registry) if worst else None
+    if call is None:
+        raise Conflict("Nothing can be planned for that any more.", hint="checks says how it is now.")
+    service = fleet.pick(schedule.service).name
+    await engine.propose_call(replace(call, args={"service": service}), replace(ctx, service=service), show=True)
+
+
+async def open_incident(_ctx: Context, row_id: str, *, store: Store) -> Filling:
+    """Open the form of an incident, with what the digest saw filled in."""
+    async with store.transaction() as tx:
+        slot = await tx.slots.of(row_id)
+    worst = worst_of(slot.shown) if slot.shown else None
+    if worst is None:
+        raise Conflict("All was well in this digest.")
+    severity = Severity.HIGH if worst.state is State.FAIL else Severity.MEDIUM
+    seen = f"{worst.name}: {worst.value}"
+    given = {"severity": severity.value, "title": seen[:_TITLE], "impact": worst.evidence[:_TITLE]}
+    return Filling((Root.INCIDENT.value, "open"), given=given)
+
+
 def _name(args: Add, service: Service, taken: set[str]) -> str:
     if not args.name:
         plain = f"{args.template.value}-{service.name}"
@@ -199,6 +246,11 @@ def _last(slot: Slot | None) -> Line:
     return (f"{slot.state}, ", When(slot.due_at, date=True))
 
 
+CLICKS = (
+    Click(OWN, look_at, role=Role.RESPONDER),
+    Click(ACT, act, role=Role.RESPONDER),
+    Click(INCIDENT, open_incident),
+)
 COMMANDS = (
     Command(("digest", "list"), Nothing, run=show, rows=("K5",), examples=("",)),
     Command(

@@ -28,6 +28,8 @@ _COMBINED = re.compile(
     r"\[(?P<day>\d\d)/(?P<month>[A-Z][a-z]{2})/(?P<year>\d{4}):(?P<clock>\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4})\] "
     r'"(?P<request>(?:[^"\\]|\\.)*+)" (?P<status>\d{3})(?!\d)'
 )
+_TOOK = re.compile(r"[ =\"](\d{1,6}\.\d{3})\"?\s*$")
+"""nginx's $request_time where it is the last of a line: seconds, with milliseconds."""
 _WORDS = re.compile(r"(?P<method>[A-Z]{3,20}) (?P<path>[^\s?]+)")
 _NAMES = {
     "address": ("remote_addr", "client_ip", "client", "ip"),
@@ -36,6 +38,7 @@ _NAMES = {
     "method": ("request_method", "method"),
     "path": ("request_uri", "uri", "path", "url"),
     "status": ("status",),
+    "took": ("request_time",),
 }
 """What formats in JSON call the parts of a request; the first one that is there counts."""
 
@@ -148,7 +151,10 @@ def _from_combined(line: str) -> Request | None:
     at = _moment(day)
     if at is None:
         return None
-    return Request(at, match["address"], *_asked(match["request"]), int(match["status"]))
+    took = _TOOK.search(line)
+    return Request(
+        at, match["address"], *_asked(match["request"]), int(match["status"]), float(took[1]) if took else None
+    )
 
 
 def _from_json(line: str) -> Request | None:
@@ -161,7 +167,10 @@ def _from_json(line: str) -> Request | None:
     if at is None or not address or not re.fullmatch(r"\d{3}", status):
         return None
     asked = _first(fields, "request") or f"{_first(fields, 'method')} {_first(fields, 'path')}"
-    return Request(at, address, *_asked(asked), int(status))
+    took = _first(fields, "took")
+    return Request(
+        at, address, *_asked(asked), int(status), float(took) if re.fullmatch(r"\d{1,6}\.\d+", took) else None
+    )
 
 
 def _first(fields: Mapping[str, Any], part: str) -> str:

@@ -110,6 +110,8 @@ class FakeChat:
 
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
         self._ask("find")
+        if thread and any(file[0] == channel and file[1] == key for file in self.files):
+            return MessageRef(channel, thread)
         found = (ref for ref, posted in self.messages.items() if posted.channel == channel and posted.key == key)
         return next(found, None)
 

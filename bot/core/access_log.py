@@ -11,13 +11,14 @@ from bot.core.search import Pattern
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; `path` is without its query, which may hold anything."""
+    """One request; `path` is without its query, which may hold anything. `took` is in seconds, where the log has it."""
 
     at: datetime
     address: str
     method: str
     path: str
     status: int
+    took: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

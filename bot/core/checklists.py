@@ -30,7 +30,10 @@ class ChecklistRow:
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """One item; done once `done_at` is set, by the person `done_by`, or observed where that is empty."""
+    """One item; done once `done_at` is set, by the person `done_by`, or observed where that is empty.
+
+    `owner` is who is to do it: a Slack id, or a name.
+    """
 
     id: str
     checklist_id: str
@@ -39,6 +42,7 @@ class ItemRow:
     done_by: str = ""
     done_at: datetime | None = None
     evidence: str = ""
+    owner: str = ""
 
 
 class Checklists(Protocol):
@@ -66,6 +70,10 @@ class Checklists(Protocol):
 
     async def tick(self, item_id: str, *, by: str, at: datetime, evidence: str) -> bool:
         """Compare and swap; False when it was done before, or its checklist is not open any more."""
+        ...
+
+    async def own(self, item_id: str, *, owner: str) -> None:
+        """Say whose an item is."""
         ...
 
     async def untick(self, item_id: str) -> None:

@@ -23,7 +23,7 @@ from bot.core.plan import Call, Json, Plan
 from bot.core.ports import MessageRef
 from bot.core.readings import Readings
 from bot.core.reports import Reports, Tasks
-from bot.core.results import Check, OperationState, PlanState, StepState
+from bot.core.results import Check, Digest, OperationState, PlanState, StepState
 from bot.core.schedules import ScheduleRows
 from bot.core.watches import Watches
 from bot.core.windows import Windows
@@ -209,7 +209,7 @@ class Audit(Protocol):
 class Slot:
     """One posting of a schedule: `slot` is its local date and time without offset; `state` is a word of the digests.
 
-    `id` is given by the store. `owner` is who said that they look at what it told.
+    `id` is given by the store. `shown` is what its message says.
     """
 
     schedule: str
@@ -219,7 +219,7 @@ class Slot:
     message: MessageRef | None = None
     checks: tuple[Check, ...] = ()
     id: str = ""
-    owner: str = ""
+    shown: Digest | None = None
 
 
 class Slots(Protocol):
@@ -238,15 +238,22 @@ class Slots(Protocol):
         ...
 
     async def settle(
-        self, schedule: str, slot: str, *, state: str, message: MessageRef | None, checks: Sequence[Check] = ()
+        self,
+        schedule: str,
+        slot: str,
+        *,
+        state: str,
+        message: MessageRef | None,
+        checks: Sequence[Check] = (),
+        shown: Digest | None = None,
     ) -> None: ...
 
     async def of(self, slot_id: str) -> Slot:
         """The one with this id; `NotFound` when it is gone."""
         ...
 
-    async def own(self, slot_id: str, *, by: str) -> None:
-        """Write down who looks at what it told."""
+    async def show(self, slot_id: str, shown: Digest) -> None:
+        """Write down what its message says now."""
         ...
 
     async def forget(self, schedule: str) -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from bot.core.incident_results import ActionItems, IncidentCard, IncidentReport, IncidentUpdate, Timeline
 from bot.core.parts import Button, State
 from bot.core.prose import Line
+from bot.core.schedules import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,46 @@ class Checks:
     def state(self) -> State:
         """The worst of the checks."""
         return State.worst(tuple(check.state for check in self.checks))
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A digest in its channel: the verdict, what needs eyes, a small table; everything else stands in its thread.
+
+    `rows` stand under `columns`; `owner` is who said that they look at it.
+    """
+
+    title: str
+    state: State
+    verdict: str
+    at: datetime
+    eyes: tuple[Check, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Line, ...], ...] = ()
+    notes: tuple[Line, ...] = ()
+    owner: str = ""
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a document: lines, and rows under columns."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Long prose that `digest_<template>.md.j2` makes of its sections; `name` is of its file, `period` in words."""
+
+    title: str
+    name: str
+    template: Template
+    period: str
+    sections: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +362,8 @@ Result = (
     | Table
     | LogLines
     | Checks
+    | Digest
+    | Document
     | Status
     | PlanCard
     | Progress

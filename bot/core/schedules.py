@@ -13,6 +13,9 @@ class Template(StrEnum):
     """What a digest is about."""
 
     DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    PERFORMANCE = "performance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import takewhile
 
 from bot.core.clock import Clock
-from bot.core.errors import IntegrationError
+from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.fleet import Fleet
 from bot.core.people import AUTOMATIC
-from bot.core.ports import Chat, MessageRef
+from bot.core.ports import Chat, Documents, MessageRef
+from bot.core.prose import Line
 from bot.core.records import Slot, Store, Unit
-from bot.core.results import Checks
-from bot.digests.rounds import take_round
+from bot.core.registry import Registry
+from bot.core.results import Result, Text
+from bot.digests.edition import Edition, Order
+from bot.digests.editions import edition
+from bot.digests.next_steps import buttons
 from bot.digests.schedules import Schedule, Schedules
 
 TASK = "digest"
@@ -40,6 +46,8 @@ class Digests:
     fleet: Fleet
     chat: Chat
     clock: Clock
+    documents: Documents
+    registry: Registry
 
     async def tick(self, now: datetime) -> None:
         """Claim every slot that has come, each with its job in the same transaction; another replica's are left."""
@@ -88,39 +96,88 @@ class Digests:
             await self._settle(row, None)
             return
         late = self.clock() - row.due_at
-        digest = None
+        made = None
         if again or late <= plan.grace:
+            order = Order(plan, self.fleet.pick(plan.service), self.clock(), self.store)
             notes = _missed(recent, row)
             if late > _LATE and not again:
                 notes.insert(0, f"Late: this was due at {_words(slot)} ({plan.zone}).")
             if head:
                 notes.append(f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.")
-            checks = await take_round(self.fleet.pick(plan.service), store=self.store, now=self.clock())
-            digest = replace(checks, note=" ".join(notes))
+            made = _addressed(await edition(order), row, notes, registry=self.registry)
         # Looked for last: a replica that fell asleep over the checks finds what its successor posted.
-        key = f"{TASK}:{schedule}:{slot}"
-        message = row.message or await self.chat.find(plan.channel, key, since=row.due_at - _CLOCKS_APART)
-        if message and digest and again:
-            message = await self._edit(message, digest)
-        if message is None and digest is not None:
-            message = await self.chat.post(plan.channel, digest, key=key)
-        await self._settle(row, message, digest)
+        key, since = f"{TASK}:{schedule}:{slot}", row.due_at - _CLOCKS_APART
+        message = row.message or await self.chat.find(plan.channel, key, since=since)
+        if message and made and again:
+            message = await self._edit(message, made.message)
+        if message is None and made:
+            message = await self.chat.post(plan.channel, made.message, key=key)
+        if message and made:
+            await self._enclose(message, made, key=key, again=again)
+        await self._settle(row, message, made)
 
-    async def _edit(self, message: MessageRef, digest: Checks) -> MessageRef | None:
-        """Put the digest in place of what stands there; None when somebody has deleted it."""
+    async def _edit(self, message: MessageRef, result: Result) -> MessageRef | None:
+        """Put something in place of what stands there; None when somebody has deleted it."""
         try:
-            await self.chat.update(message, digest)
+            await self.chat.update(message, result)
         except IntegrationError as error:
             if error.hint != "message_not_found":
                 raise
             return None
         return message
 
-    async def _settle(self, row: Slot, message: MessageRef | None, digest: Checks | None = None) -> None:
+    async def _enclose(self, message: MessageRef, made: Edition, *, key: str, again: bool) -> None:
+        """Put what the message has no room for into its thread, each thing once.
+
+        A file that is refused is told in words and stops nothing.
+        """
+        await self._reply(message, made.document, key=f"{key}:document", again=again)
+        if made.tasks:
+            await self._reply(message, made.tasks, key=f"{key}:tasks", again=again)
+        if made.attached:
+            text = self.documents.render(f"digest_{made.document.template.value}.md.j2", document=made.document)
+            name, title = made.document.name, made.document.title
+            upload = partial(self.chat.upload, message.channel, name, text, title=title, thread=message.ts)
+            await self._share(message, name, upload)
+        for name, chart in made.pictures.items():
+            picture = partial(self.chat.picture, message.channel, name, chart, thread=message.ts)
+            await self._share(message, name, picture, words=chart.words)
+
+    async def _reply(self, message: MessageRef, result: Result, *, key: str, again: bool) -> None:
+        there = await self._in_thread(message, key)
+        if there is None:
+            await self.chat.post(message.channel, result, key=key, thread=message.ts)
+        elif again:
+            await self._edit(there, result)
+
+    async def _share(
+        self, message: MessageRef, name: str, share: Callable[[], Awaitable[None]], *, words: str = ""
+    ) -> None:
+        if await self._in_thread(message, name):
+            return
+        try:
+            await share()
+        except OutcomeUnknown:
+            raise
+        except IntegrationError as error:
+            said = Text((f"{name} could not be shared: {error} {words}",))
+            await self._reply(message, said, key=f"{name}:refused", again=False)
+
+    async def _in_thread(self, message: MessageRef, key: str) -> MessageRef | None:
+        since = datetime.fromtimestamp(float(message.ts), UTC)
+        return await self.chat.find(message.channel, key, since=since, thread=message.ts)
+
+    async def _settle(self, row: Slot, message: MessageRef | None, made: Edition | None = None) -> None:
         state = POSTED if message else SKIPPED
-        checks = digest.checks if digest else ()
         async with self.store.transaction() as tx:
-            await tx.slots.settle(row.schedule, row.slot, state=state, message=message, checks=checks)
+            await tx.slots.settle(
+                row.schedule,
+                row.slot,
+                state=state,
+                message=message,
+                checks=made.checks if made else (),
+                shown=made.message if made else None,
+            )
             await tx.audit.append(
                 at=self.clock(),
                 actor=AUTOMATIC.user_id,
@@ -148,13 +205,20 @@ class Digests:
                 await tx.jobs.defer(TASK, args={"schedule": schedule.name, "slot": slot})
 
 
-def _missed(recent: tuple[Slot, ...], row: Slot) -> list[str]:
+def _addressed(made: Edition, row: Slot, notes: Sequence[Line], *, registry: Registry) -> Edition:
+    """The edition of one slot: with its notes, whoever looks at it, and buttons for what comes next."""
+    owner = row.shown.owner if row.shown else ""
+    shown = replace(made.message, notes=(*notes, *made.message.notes), owner=owner)
+    return replace(made, message=replace(shown, buttons=buttons(shown, row.id, registry)))
+
+
+def _missed(recent: tuple[Slot, ...], row: Slot) -> list[Line]:
     """A line each on the slots since the one before `row` that was posted: those skipped, and those that got stuck."""
     before = [slot for slot in recent if slot.slot < row.slot and slot.state not in _UNWANTED]
     unposted = list(takewhile(lambda slot: slot.state in {SKIPPED, CLAIMED}, before))
     skipped = [slot for slot in unposted if slot.state == SKIPPED]
     stuck = [slot for slot in unposted if slot.state == CLAIMED]
-    notes = []
+    notes: list[Line] = []
     if skipped:
         notes.append(f"Missed and not posted: {len(skipped)} before this, the first of {_words(skipped[-1].slot)}.")
     if stuck:

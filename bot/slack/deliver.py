@@ -188,10 +188,11 @@ class Deliverer:
             return str((await self._client.conversations_open(users=user_id))["channel"]["id"])
 
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
-        """A post of ours that was made with `key`, in the channel itself or in a thread."""
-        found = self._replies(channel, thread) if thread else self._pages(channel, since=since, metadata=True)
-        async for message in found:
-            if message.get("metadata", {}).get("event_payload", {}).get("key") == key:
+        """A post of ours that was made with `key`; in a thread also one that shares a file of that name."""
+        posts = self._replies(channel, thread) if thread else self._pages(channel, since=since, metadata=True)
+        async for message in posts:
+            files = [file.get("name") for file in message.get("files") or ()] if thread else []
+            if key in (message.get("metadata", {}).get("event_payload", {}).get("key"), *files):
                 return MessageRef(channel, message["ts"])
         return None
 

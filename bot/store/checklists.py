@@ -12,7 +12,7 @@ from bot.core.checklists import ChecklistRow, ItemRow
 from bot.core.errors import NotFound
 from bot.core.plan import Json
 from bot.core.results import ChecklistState
-from bot.store.rows import dump, row_of
+from bot.store.rows import clean, dump, row_of
 
 
 class Checklists:
@@ -35,9 +35,9 @@ class Checklists:
         )
         for i in items:
             await self._connection.execute(
-                """insert into checklist_items (id, checklist_id, number, name, done_by, done_at, evidence)
-                   values (%s, %s, %s, %s, %s, %s, %s)""",
-                [i.id, i.checklist_id, i.number, i.name, i.done_by, i.done_at, i.evidence],
+                """insert into checklist_items (id, checklist_id, number, name, done_by, done_at, evidence, owner)
+                   values (%s, %s, %s, %s, %s, %s, %s, %s)""",
+                [i.id, i.checklist_id, i.number, i.name, i.done_by, i.done_at, i.evidence, i.owner],
             )
 
     async def get(self, checklist_id: str) -> ChecklistRow:
@@ -83,6 +83,10 @@ class Checklists:
             [by, at, evidence, item_id],
         )
         return ticked.rowcount == 1
+
+    async def own(self, item_id: str, *, owner: str) -> None:
+        """Say whose an item is."""
+        await self._connection.execute("update checklist_items set owner = %s where id = %s", [clean(owner), item_id])
 
     async def untick(self, item_id: str) -> None:
         """What was observed is not so any more."""

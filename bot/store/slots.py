@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from bot.core.errors import NotFound
 from bot.core.ports import MessageRef
 from bot.core.records import Slot
-from bot.core.results import Check
+from bot.core.results import Check, Digest
 from bot.store.rows import dump, row_of
 
 
@@ -47,14 +47,21 @@ class Slots:
         return claimed.rowcount == 1
 
     async def settle(
-        self, schedule: str, slot: str, *, state: str, message: MessageRef | None, checks: Sequence[Check] = ()
+        self,
+        schedule: str,
+        slot: str,
+        *,
+        state: str,
+        message: MessageRef | None,
+        checks: Sequence[Check] = (),
+        shown: Digest | None = None,
     ) -> None:
         """Write down what became of it."""
         await self._connection.execute(
-            "update slots set state = %s, message = %s, checks = %s where schedule = %s and slot = %s",
+            "update slots set state = %s, message = %s, checks = %s, shown = %s where schedule = %s and slot = %s",
             [
                 *(state, dump(MessageRef, message) if message else None, dump(Sequence[Check], checks)),
-                *(schedule, slot),
+                *(dump(Digest, shown) if shown else None, schedule, slot),
             ],
         )
 
@@ -67,9 +74,9 @@ class Slots:
             raise NotFound("This digest is not known any more.", hint="Its schedule was removed: digest list.")
         return slot
 
-    async def own(self, slot_id: str, *, by: str) -> None:
-        """Write down who looks at what it told."""
-        await self._connection.execute("update slots set owner = %s where id = %s", [by, slot_id])
+    async def show(self, slot_id: str, shown: Digest) -> None:
+        """Write down what its message says now."""
+        await self._connection.execute("update slots set shown = %s where id = %s", [dump(Digest, shown), slot_id])
 
     async def forget(self, schedule: str) -> None:
         """Drop all of a schedule that was removed."""

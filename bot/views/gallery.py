@@ -27,6 +27,8 @@ from bot.core.results import (
     ChecklistState,
     Checks,
     CommandHelp,
+    Digest,
+    Document,
     Failure,
     Field,
     Fields,
@@ -37,6 +39,7 @@ from bot.core.results import (
     Home,
     LogLines,
     OperationState,
+    Part,
     PlanCard,
     PlanState,
     Progress,
@@ -48,6 +51,7 @@ from bot.core.results import (
     Table,
     Text,
 )
+from bot.core.schedules import Template
 from bot.views.app_home import home
 from bot.views.form import modal
 from bot.views.payload import Json
@@ -139,6 +143,26 @@ def _health() -> Iterator[tuple[str, Result]]:
         yield state.value, Status((service,), _AT, active=(("Maintenance until ", When(_AT)),), buttons=_BUTTONS)
     yield "late", Checks("Daily checks", tuple(_CHECKS.values()), _AT, note="Late: due at 06:00, the bot was down.")
     yield "empty", Checks("Daily checks", (), _AT)
+    rows = (("Success rate", "99.4 %", "yesterday 99.1 % (+0%)"),)
+    yield "digest, all well", Digest("Health of shop (production)", State.OK, "8 checks: 8 ok", _AT)
+    yield (
+        "digest",
+        Digest(
+            "Health of shop (production)",
+            State.FAIL,
+            "8 checks: 1 fail, 1 unknown, 6 ok",
+            _AT,
+            eyes=(_CHECKS[State.UNKNOWN], _CHECKS[State.FAIL]),
+            columns=("All well", "Now", "Before"),
+            rows=rows,
+            notes=("Late: due at 06:00, the bot was down.",),
+            owner="U0ADA",
+            buttons=_BUTTONS,
+        ),
+    )
+    parts = (Part("Performance", ("ok · Success rate: 99.4 %",), ("Median", "Now"), (("Success rate", "99.4 %"),)),)
+    for template in Template:
+        yield f"document, {template.value}", Document("Shop", "shop.md", template, "2026-03-02", parts)
     yield "empty", Status((), _AT)
 
 

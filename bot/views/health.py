@@ -6,11 +6,12 @@ from slack_sdk.models.blocks import Block
 
 from bot.core.mrkdwn import bold, escape, mrkdwn
 from bot.core.parts import State
-from bot.core.prose import When
-from bot.core.results import Check, Checks, ServiceStatus, Status
+from bot.core.prose import Person, When
+from bot.core.results import Check, Checks, Digest, ServiceStatus, Status
 from bot.views.fit import message
 from bot.views.parts import actions, header, packed, pairs, small, value
 from bot.views.payload import Payload
+from bot.views.plain import grid
 from bot.views.words import count, said
 
 _WORST_FIRST = (State.FAIL, State.UNKNOWN, State.WARN, State.OK)
@@ -29,6 +30,22 @@ def checks(result: Checks) -> Payload:
         *actions(result.buttons),
     ]
     return message([f"{escape(result.title)}: {verdict}", escape(result.note), *lines], blocks)
+
+
+def digest(result: Digest) -> Payload:
+    """The verdict first, then only what needs eyes, the worst in front, and a small table."""
+    first = f"{said(result.state)} · {escape(result.title)}: {escape(result.verdict)}"
+    eyes = [_check(check) for check in sorted(result.eyes, key=lambda check: _WORST_FIRST.index(check.state))]
+    owner = [mrkdwn((Person(result.owner), " looks at it."))] if result.owner else []
+    notes = [mrkdwn(note) for note in result.notes]
+    blocks = [
+        *packed([bold(first), *eyes, *owner]),
+        *grid(result.columns, result.rows),
+        *small([" · ".join([*notes, mrkdwn((When(result.at, date=True),))])]),
+        *actions(result.buttons),
+    ]
+    shown = [" | ".join(mrkdwn(cell) for cell in row) for row in result.rows]
+    return message([first, *eyes, *owner, *shown, *notes], blocks)
 
 
 def status(result: Status) -> Payload:

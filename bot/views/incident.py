@@ -7,7 +7,7 @@ from slack_sdk.models.blocks import MarkdownBlock
 from bot.core.incident_results import IncidentCard, IncidentUpdate, Timeline
 from bot.core.mrkdwn import escape, mrkdwn
 from bot.core.prose import Channel, Person, When
-from bot.core.results import Field
+from bot.core.results import Document, Field
 from bot.views.fit import BUDGET, SECTION, cut, length, message, take
 from bot.views.parts import actions, header, packed, pairs, small, value
 from bot.views.payload import Attachment, Payload
@@ -59,10 +59,16 @@ def timeline(result: Timeline, *, templates: Templates) -> Payload:
     """What happened, in order of time."""
     text = templates.render("timeline.md.j2", timeline=result) if result.entries else "Nothing was recorded yet."
     first = f"{escape(result.title)}: {count(len(result.entries), 'entry', 'entries')}, times in UTC"
-    return _document(first, result.title, text, name="timeline.md")
+    return document(first, result.title, text, name="timeline.md")
 
 
-def _document(first: str, title: str, text: str, *, name: str, note: str = "") -> Payload:
+def digest_document(result: Document, *, templates: Templates) -> Payload:
+    """What a digest has to say beyond its message."""
+    text = templates.render(f"digest_{result.template.value}.md.j2", document=result)
+    return document(f"{escape(result.title)}, {escape(result.period)}", result.title, text, name=result.name)
+
+
+def document(first: str, title: str, text: str, *, name: str, note: str = "") -> Payload:
     """Markdown as it is where it fits, else as far as it fits and the whole as a file."""
     lines = [cut(line, SECTION) for line in text.splitlines()]
     shown = take(lines, room=BUDGET - _AROUND, size=length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from slack_sdk.models.blocks import RawTextObject, RichTextBlock, RichTextSectionElement, TableBlock
+from slack_sdk.models.blocks import Block, RawTextObject, RichTextBlock, RichTextSectionElement, TableBlock
 
 from bot.core.mrkdwn import code, escape, mrkdwn
 from bot.core.parts import State
@@ -64,6 +64,11 @@ def table(result: Table) -> Payload:
     shown = [" | ".join(mrkdwn(cell) for cell in row) for row in result.rows[:_ROWS_IN_TEXT]]
     unsaid = len(result.rows) - len(shown)
     return message([said_first, *shown, f"… {unsaid} more" if unsaid else "", *notes], blocks)
+
+
+def grid(columns: Sequence[str], rows: Sequence[Sequence[Line]]) -> list[Block]:
+    """A few rows under columns; no block where there are none."""
+    return [TableBlock(rows=[_row(columns), *map(_row, rows[:_ROWS])])] if rows else []
 
 
 def log_lines(result: LogLines) -> Payload:

@@ -10,6 +10,8 @@ from bot.core.results import (
     Checklist,
     Checks,
     CommandHelp,
+    Digest,
+    Document,
     Failure,
     Fields,
     Form,
@@ -43,6 +45,10 @@ def render(result: Result, *, templates: Templates | None = None) -> Payload:  #
             return plain.failure(result)
         case Checks():
             return health.checks(result)
+        case Digest():
+            return health.digest(result)
+        case Document():
+            return incident.digest_document(result, templates=templates or _installed())
         case Status():
             return health.status(result)
         case PlanCard():

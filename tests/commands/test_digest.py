@@ -14,14 +14,17 @@ from bot.core.records import Store
 from bot.core.windows import Zone
 from bot.demo.workspace import Person, Workspace
 from bot.demo.workspace.records import Channel
+from bot.demo.workspace.seen import Seen
 from bot.digests.digest import Digests
 from bot.digests.holidays import Holidays
 from bot.digests.schedules import Schedule, Schedules
+from bot.incidents.rules import IncidentRules
 from bot.slack.link import Link
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from commands import digest
+from commands import digest, incident
 from tests.conftest import Deferred, SetClock
+from tests.editions import made
 from tests.fakes import FakeProcesses, service, worker
 from tests.fixtures_slack import running_bot
 
@@ -43,13 +46,14 @@ class Team:
         self.digests: Digests
 
     def ports(self, link: Link) -> Mapping[type, object]:
-        self.digests = Digests(self.schedules, self.store, Fleet((self.gateway,)), link.chat, self.clock)
+        self.digests = made(self.schedules, self.store, Fleet((self.gateway,)), link.chat, self.clock)
         return {
             Store: self.store,
             Schedules: self.schedules,
             Digests: self.digests,
             Zone: Zone("Europe/Berlin"),
             Chat: link.chat,
+            IncidentRules: IncidentRules(),
         }
 
     async def says(self, line: str) -> str:
@@ -63,7 +67,12 @@ class Team:
         jobs, self.deferred.jobs[:] = list(self.deferred.jobs), []
         for job in jobs:
             await self.digests.post(**job.args)  # type: ignore[arg-type]  # as the queue hands them over
-        return [seen.text for seen in self.ana.sees(self.ops) if seen.metadata]
+        return [seen.text for seen in self.messages()]
+
+    def messages(self) -> list[Seen]:
+        """The digests that stand in the channel, without their threads."""
+        posts = [seen for seen in self.ana.sees(self.ops) if seen.metadata]
+        return [seen for seen in posts if seen.thread_ts in {None, "", seen.ts}]
 
 
 @pytest.fixture
@@ -75,8 +84,8 @@ async def team(workspace: Workspace, store: Postgres, clock: SetClock, deferred:
         store,
         roles=Roles(default=Role.RESPONDER),
         clock=clock,
-        commands=digest.COMMANDS,
-        clicks=(),
+        commands=(*digest.COMMANDS, *(each for each in incident.COMMANDS if each.path == ("open",))),
+        clicks=digest.CLICKS,
         services=(team.gateway,),
         ports=team.ports,
     ):
@@ -232,3 +241,29 @@ async def test_nothing_is_posted_in_quiet_hours_and_what_fell_into_them_comes_wh
     assert len(morning) == 2
     assert "Late" not in morning[-1]
     assert datetime(2026, 3, 3, 6, tzinfo=UTC) == team.clock()
+
+
+async def test_a_digest_offers_what_comes_next_and_says_who_looks_at_it(team: Team) -> None:
+    team.processes.found = (worker(0, "errored"),)
+    await team.says("digest add daily every day 11:30 --name lunch")
+    await team.says("digest run lunch")
+    await team.pass_time(timedelta(minutes=5))
+
+    await team.ana.click(team.messages()[0], "Open an incident")
+    form = await team.ana.wait_for_modal()
+    await team.ana.click(team.messages()[0], "I look at it")
+    looked_at = await team.ana.wait_for(team.ops, "looks at it", 10)
+    await team.says("digest run lunch")
+    [after] = await team.pass_time(timedelta(minutes=5))
+
+    assert "Workers: 0 of 1 online" in str(form.blocks)
+    assert looked_at.ts == team.messages()[0].ts
+    assert "looks at it" in after
+
+
+async def test_a_digest_in_which_all_is_well_offers_nothing(team: Team) -> None:
+    await team.says("digest add daily every day 11:30 --name lunch")
+    await team.says("digest run lunch")
+    await team.pass_time(timedelta(minutes=5))
+
+    assert "Open an incident" not in str(team.messages()[0].blocks)

@@ -9,11 +9,12 @@ import pytest
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet
 from bot.core.parts import State
-from bot.core.results import Checks
+from bot.core.results import Digest
 from bot.digests.digest import CLAIMED, FIRST_SEEN, POSTED, SKIPPED, Digests
 from bot.digests.schedules import Schedule, Schedules
 from bot.store.postgres import Postgres
 from tests.conftest import AUDIT_KEY, Deferred, SetClock
+from tests.editions import made
 from tests.fakes import FakeChat, FakeProcesses, service, worker
 
 BERLIN = "Europe/Berlin"
@@ -35,14 +36,14 @@ def chat() -> FakeChat:
 
 @pytest.fixture
 def digests(store: Postgres, chat: FakeChat, clock: SetClock) -> Digests:
-    return Digests(Schedules((DAILY,)), store, FLEET, chat, clock)
+    return made(DAILY, store, FLEET, chat, clock)
 
 
 @pytest.fixture
 async def replica(database: str, deferred: Deferred, chat: FakeChat, clock: SetClock) -> AsyncIterator[Digests]:
     """A second bot on the same database."""
     async with Postgres.open(database, defer=deferred, audit_key=AUDIT_KEY) as store:
-        yield Digests(Schedules((DAILY,)), store, FLEET, chat, clock)
+        yield made(DAILY, store, FLEET, chat, clock)
 
 
 async def states(store: Postgres) -> list[tuple[str, str]]:
@@ -57,9 +58,8 @@ async def run_jobs(digests: Digests, deferred: Deferred) -> None:
         await digests.post(str(job.args["schedule"]), str(job.args["slot"]))
 
 
-def only_post(chat: FakeChat) -> Checks:
-    (digest,) = chat.posted("C0OPS")
-    assert isinstance(digest, Checks)
+def only_post(chat: FakeChat) -> Digest:
+    (digest,) = [posted for posted in chat.posted("C0OPS") if isinstance(posted, Digest)]
     return digest
 
 
@@ -87,12 +87,13 @@ async def test_a_digest_says_what_was_checked_and_nothing_of_being_late(
 
     digest = only_post(chat)
     assert digest.state is State.OK
-    assert digest.note == ""
+    assert digest.notes == ()
     assert (await states(store))[-1] == ("2026-03-02T09:00", POSTED)
     async with store.transaction() as tx:
         last, head = await tx.slots.last("daily"), await tx.audit.head()
     assert last
-    assert last.checks == digest.checks
+    assert last.shown == digest
+    assert {check for check in last.checks if check.state is not State.OK} == set(digest.eyes)
     assert head
     assert head.data == {"schedule": "daily", "slot": "2026-03-02T09:00", "state": POSTED}
 
@@ -117,7 +118,7 @@ async def test_a_post_whose_record_was_lost_is_found_and_not_posted_again(
 ) -> None:
     await digests.tick(clock())
     await digests.tick(clock.advance(timedelta(hours=1)))
-    posted = await chat.post("C0OPS", Checks("as posted before the kill", (), clock()), key=KEY)
+    posted = await chat.post("C0OPS", Digest("as posted before the kill", State.OK, "", clock()), key=KEY)
 
     await run_jobs(digests, deferred)
 
@@ -152,7 +153,7 @@ async def test_a_slot_missed_by_less_than_the_grace_is_posted_late_and_says_so(
     await replica.tick(clock.advance(timedelta(hours=4)))
     await run_jobs(replica, deferred)
 
-    assert only_post(chat).note == "Late: this was due at 2026-03-02 09:00 (Europe/Berlin)."
+    assert only_post(chat).notes == ("Late: this was due at 2026-03-02 09:00 (Europe/Berlin).",)
 
 
 async def test_slots_older_than_the_grace_are_skipped_and_the_next_one_says_so(
@@ -166,7 +167,7 @@ async def test_slots_older_than_the_grace_are_skipped_and_the_next_one_says_so(
 
     assert skipped == []
     assert [state for _, state in await states(store)] == [FIRST_SEEN, SKIPPED, SKIPPED, POSTED]
-    assert only_post(chat).note == "Missed and not posted: 2 before this, the first of 2026-03-02 09:00."
+    assert only_post(chat).notes == ("Missed and not posted: 2 before this, the first of 2026-03-02 09:00.",)
 
 
 async def test_a_slot_whose_job_failed_for_good_is_told_by_the_next_digest_and_not_by_the_one_after(
@@ -179,9 +180,8 @@ async def test_a_slot_whose_job_failed_for_good_is_told_by_the_next_digest_and_n
     for _ in range(2):
         await digests.tick(clock.advance(timedelta(days=1)))
         await run_jobs(digests, deferred)
-        posted = chat.posted("C0OPS")[-1]
-        assert isinstance(posted, Checks)
-        notes.append(posted.note)
+        posted = [each for each in chat.posted("C0OPS") if isinstance(each, Digest)][-1]
+        notes.append(str(posted.notes))
 
     assert "Begun and not posted so far: 1 before this, the first of 2026-03-02 09:00" in notes[0]
     assert "not posted" not in notes[1]
@@ -191,13 +191,13 @@ async def test_of_several_slots_within_the_grace_only_the_last_is_posted(
     store: Postgres, chat: FakeChat, clock: SetClock, deferred: Deferred
 ) -> None:
     hourly = Schedule("daily", "C0OPS", "gateway", "0 * * * *", BERLIN, timedelta(hours=6))
-    digests = Digests(Schedules((hourly,)), store, FLEET, chat, clock)
+    digests = made(hourly, store, FLEET, chat, clock)
     await digests.tick(clock())
     await digests.tick(clock.advance(timedelta(hours=3)))
     await run_jobs(digests, deferred)
 
     assert [state for _, state in await states(store)] == [FIRST_SEEN, SKIPPED, SKIPPED, POSTED]
-    assert "2 before this, the first of 2026-03-02 09:00" in only_post(chat).note
+    assert "2 before this, the first of 2026-03-02 09:00" in str(only_post(chat).notes)
 
 
 async def test_a_job_that_comes_to_run_after_the_grace_posts_nothing(
@@ -217,7 +217,7 @@ async def test_the_job_of_a_schedule_that_is_gone_posts_nothing(
 ) -> None:
     await digests.tick(clock())
     await digests.tick(clock.advance(timedelta(hours=1)))
-    await run_jobs(Digests(Schedules(), store, FLEET, chat, clock), deferred)
+    await run_jobs(made(Schedules(), store, FLEET, chat, clock), deferred)
 
     assert chat.messages == {}
     assert (await states(store))[-1] == ("2026-03-02T09:00", SKIPPED)
@@ -235,4 +235,4 @@ async def test_the_head_of_the_audit_chain_is_published_in_the_digest(
     await run_jobs(digests, deferred)
 
     assert head
-    assert only_post(chat).note == f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}."
+    assert only_post(chat).notes == (f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.",)

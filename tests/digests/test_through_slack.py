@@ -9,11 +9,11 @@ import pytest
 from bot.core.fleet import Fleet
 from bot.demo.workspace import Workspace
 from bot.digests.checks import checks_of
-from bot.digests.digest import Digests
 from bot.digests.rounds import check_service
-from bot.digests.schedules import Schedule, Schedules
+from bot.digests.schedules import Schedule
 from bot.store.postgres import Postgres
 from tests.conftest import Deferred, SetClock
+from tests.editions import made
 from tests.fakes import FakeBackups, FakeProcesses, backup, service, worker
 from tests.fixtures_slack import SlackBot
 
@@ -30,7 +30,7 @@ async def test_a_slot_is_one_message_in_the_channel(
     ana = workspace.person("ana")
     ops = workspace.channel("ops", [ana])
     plan = Schedule("daily", ops.id, "gateway", "daily 09:30")
-    digests = Digests(Schedules((plan,)), store, Fleet((GATEWAY,)), slack_bot.link.chat, clock)
+    digests = made(plan, store, Fleet((GATEWAY,)), slack_bot.link.chat, clock)
     await digests.tick(clock())
     await digests.tick(clock.advance(timedelta(minutes=30)))
     (job,) = deferred.jobs
@@ -41,7 +41,8 @@ async def test_a_slot_is_one_message_in_the_channel(
     await digests.post(**job.args)  # type: ignore[arg-type]  # as the queue hands them over
     await digests.post(**job.args)  # type: ignore[arg-type]  # and once more, after a stall
 
-    (digest,) = ana.sees(ops)
+    (digest,) = [seen for seen in ana.sees(ops) if seen.thread_ts in (None, "", seen.ts)]
+    assert len([seen for seen in ana.sees(ops) if seen is not digest and seen.thread_ts == digest.ts]) == 1
     first, *rest = digest.text.splitlines()
     assert "Health of gateway (production)" in first
     assert "1 fail, 1 warn" in first

@@ -13,13 +13,15 @@ from typing import TypeVar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.core.charts import Chart
 from bot.core.fleet import Fleet
 from bot.core.ports import MessageRef
 from bot.core.results import Result
-from bot.digests.digest import POSTED, Digests
+from bot.digests.digest import POSTED
 from bot.digests.schedules import Schedule, Schedules
 from bot.store.postgres import Postgres
 from tests.conftest import Deferred, SetClock
+from tests.editions import made
 from tests.fakes import FakeChat, FakeProcesses, service, worker
 
 T = TypeVar("T")
@@ -59,6 +61,9 @@ class Mortal(FakeChat):
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
         return await self._mortally(lambda: FakeChat.find(self, channel, key, since=since, thread=thread))
 
+    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> None:
+        await self._mortally(lambda: FakeChat.picture(self, channel, name, chart, thread=thread))
+
 
 async def test_a_year_of_wakes_claims_each_slot_once_over_all_changes_of_the_clocks(
     store: Postgres, deferred: Deferred, clock: SetClock
@@ -66,7 +71,7 @@ async def test_a_year_of_wakes_claims_each_slot_once_over_all_changes_of_the_clo
     plans = tuple(
         Schedule(zone.partition("/")[2].lower(), "C0OPS", "gateway", "15,45 1,2 * * *", zone) for zone in ZONES
     )
-    replicas = [Digests(Schedules(plans), store, FLEET, FakeChat(), clock) for _ in range(2)]
+    replicas = [made(Schedules(plans), store, FLEET, FakeChat(), clock) for _ in range(2)]
     clock.at = datetime(2026, 1, 1, 12, tzinfo=UTC)
     end = clock.at.replace(year=2027)
     first = {plan.name: plan.slot_at(clock.at) for plan in plans}
@@ -95,7 +100,7 @@ async def test_replicas_that_are_killed_anywhere_post_each_slot_once(
     plan = Schedule(f"hourly-{seed}-{dice.random()}", "C0OPS", "gateway", "hourly", "Europe/Berlin")
     clock.at = datetime(2026, 10, 24, 20, tzinfo=UTC)  # the night in which the clocks go back
     deferred.jobs.clear()
-    replicas = [Digests(Schedules((plan,)), store, FLEET, chat, clock) for _ in range(2)]
+    replicas = [made(plan, store, FLEET, chat, clock) for _ in range(2)]
     for _ in range(10):
         await asyncio.gather(*(replica.tick(clock.at) for replica in replicas))
         for job in list(deferred.jobs):

@@ -1,4 +1,4 @@
-"""Digests that people ask for in Slack, pauses, and who looks at what a digest told."""
+"""Digests that people ask for in Slack, pauses, and what a digest showed."""
 
 from alembic import op
 
@@ -30,6 +30,8 @@ def upgrade() -> None:
         );
 
         alter table slots add column id text not null unique default replace(gen_random_uuid()::text, '-', '');
-        alter table slots add column owner text not null default '';
+        alter table slots add column shown jsonb;
+
+        alter table checklist_items add column owner text not null default '';
         """
     )
