@@ -54,7 +54,7 @@ async def happened(service: Service, tx: Unit, *, since: datetime, until: dateti
     marks += [
         Mark(each.opened_at, f"incident {each.number}: {each.title}", each.resolved_at)
         for each in await tx.incidents.past(since=since)
-        if each.service in {"", service.name} and each.opened_at < until
+        if (not each.services or service.name in each.services) and each.opened_at < until
     ]
     return tuple(sorted(marks, key=lambda mark: mark.at))
 

@@ -73,6 +73,8 @@ def document(first: str, title: str, text: str, *, name: str, note: str = "") ->
     lines = [cut(line, SECTION) for line in text.splitlines()]
     shown = take(lines, room=BUDGET - _AROUND, size=length)
     whole = len(shown) == len(lines) and sum(map(len, lines)) + len(lines) >= len(text)
-    left_out = "" if whole else f"… {len(lines) - len(shown)} more lines; the whole of it is in the file {name}."
+    left_out = (
+        "" if whole else f"… {len(lines) - len(shown)} more lines; the whole of it is in the file {escape(name)}."
+    )
     blocks = [*header(title), MarkdownBlock(text="\n".join(shown)), *small([left_out, note])]
     return message([first, note, left_out], blocks, file=None if whole else Attachment(name, text))

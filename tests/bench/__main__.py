@@ -7,6 +7,7 @@ import sys
 
 from tests.bench.alerts import alerts
 from tests.bench.changes import blocked, engine, lost
+from tests.bench.digests import digests
 from tests.bench.figures import say
 from tests.bench.ground import ground
 from tests.bench.groups import ack, commands, dispatch, events, memory, slow_slack, socket, start
@@ -16,7 +17,7 @@ from tests.bench.timeline import timeline
 
 GROUPS = (
     *(ack, socket, slow_slack, dispatch, commands, events, memory, start),
-    *(lost, blocked, engine, search, ssh, alerts, timeline),
+    *(lost, blocked, engine, search, ssh, alerts, timeline, digests),
 )
 _NAMES = {"socket": "ack", "slow_slack": "ack"}
 """Groups whose figures begin with another word than their own."""

@@ -240,6 +240,6 @@ def incident(title: str, *, private: bool) -> Incident:
         "U0ANA",
         "U0ANA",
         NOW - DAY,
-        service="gateway",
+        services=("gateway",),
         private=private,
     )

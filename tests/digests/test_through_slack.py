@@ -45,5 +45,5 @@ async def test_a_slot_is_one_message_in_the_channel(
     assert len([seen for seen in ana.sees(ops) if seen is not digest and seen.thread_ts == digest.ts]) == 1
     first, *rest = digest.text.splitlines()
     assert "Health of gateway (production)" in first
-    assert "1 fail, 1 warn" in first
+    assert "2 fail, 1 warn" in first
     assert "newest is 57.5 h old" in " ".join(rest)

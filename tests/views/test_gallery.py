@@ -9,6 +9,7 @@ import pytest
 from bot.core import results
 from bot.core.parts import State
 from bot.core.results import ChecklistState, OperationState, PlanState, Result, StepState
+from bot.core.schedules import Template
 from bot.views.gallery import every_state
 from tests.views.test_limits import check, texts
 
@@ -47,7 +48,7 @@ def test_every_state_of_a_step_is_said_in_text_and_blocks() -> None:
 def test_every_enum_of_the_results_is_covered() -> None:
     enums = {kind for kind in vars(results).values() if isinstance(kind, type) and issubclass(kind, StrEnum)}
 
-    assert enums - {StrEnum} == {*STATES.values(), StepState, results.FormKind, results.Template}
+    assert enums - {StrEnum} == {*STATES.values(), StepState, results.FormKind, Template}
 
 
 def test_every_line_is_one_object_that_slack_takes() -> None:
