@@ -36,7 +36,7 @@ async def test_what_is_missing_keeps_a_report_from_being_final(room: Room) -> No
 
     for line in (
         "The report cannot be final yet.",
-        "Root Cause has a TODO: detailed explanation",
+        "Lessons Learned has a TODO: what we learned",
         "Time does not say START - END",
         'The action item "Do something" has no owner.',
     ):

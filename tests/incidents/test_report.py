@@ -36,7 +36,7 @@ async def test_the_report_is_drafted_as_messages_whose_statements_name_what_they
     assert "lunch" not in timeline.plain()
     stored = room.channel.messages[timeline.ts]
     assert f"/archives/{room.channel.id}/p{important.ts.replace('.', '')}" in str(stored.blocks)
-    assert "TODO: detailed explanation of what caused it" in pages["Root Cause"].plain()
+    assert "TODO: what we learned from this incident" in pages["Root Cause"].plain()
     assert "Time does not say START - END" in answer.plain()
 
 
