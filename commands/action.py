@@ -74,7 +74,7 @@ async def actions(ctx: Context, args: Some, *, store: Store, chat: Chat, rules: 
             "My action items" if args.mine else "Action items still to be done", tasks, links={}, incident=None
         )
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
-    await pick_tasks(ctx, incident, store=store, chat=chat, zone=rules.zone)
+    await pick_tasks(ctx, incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark)
     return await _list(incident, store)
 
 

@@ -25,7 +25,7 @@ async def timeline(ctx: Context, args: Shown, *, store: Store, chat: Chat, rules
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
     if args.everything:
         return await read_timeline(incident, store=store, chat=chat)
-    return await read_chosen(incident, store=store, chat=chat, zone=rules.zone)
+    return await read_chosen(incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark)
 
 
 COMMANDS = (Command(("timeline",), Shown, run=timeline, root=Root.INCIDENT, examples=("", "--all", "--incident 12")),)

@@ -50,7 +50,9 @@ async def report(
     Everything in it is from the record and names the message that it rests on; what nobody said is a TODO.
     """
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
-    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone, services=services_of(incident, fleet))
+    await draft(
+        ctx, incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark, services=services_of(incident, fleet)
+    )
     return await _show(ctx, incident, store=store, chat=chat)
 
 
@@ -115,7 +117,9 @@ async def click_anew(
 ) -> None:
     """Draft the report anew."""
     incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
-    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone, services=services_of(incident, fleet))
+    await draft(
+        ctx, incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark, services=services_of(incident, fleet)
+    )
     await Pages(store, chat).show(incident, at=ctx.now)
 
 

@@ -60,6 +60,11 @@ class Incidents(Protocol):
 
     async def get(self, number: int) -> Incident: ...
     async def in_channel(self, channel: str) -> Incident | None: ...
+
+    async def first_in_channel(self, channel: str) -> int:
+        """The number of the oldest incident of a channel, 0 when it has none."""
+        ...
+
     async def open(self) -> tuple[Incident, ...]: ...
 
     async def lasting(self, *, since: datetime) -> tuple[Incident, ...]:
@@ -79,6 +84,10 @@ class Incidents(Protocol):
 
     async def set_channel(self, number: int, channel: str) -> None: ...
     async def set_card(self, number: int, card: MessageRef) -> None: ...
+
+
+OWN = "opsbot"
+"""Subtype of the bot's own posts: they are in the record, and no news in a timeline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ class IncidentSettings(BaseModel):
         (), description="Channel ids that hear status updates, after their author has seen how they read."
     )
     reports_channel: str = Field("", description="Channel id that gets every final report; none of a private incident.")
+    mark: str = Field(
+        "pushpin",
+        pattern=r"^[a-z0-9_+'-]{1,100}$",
+        description="Name of the reaction that puts a message into the timeline.",
+    )
     update_every: Mapping[Severity, Duration] = Field(
         dict(UPDATES),
         validate_default=True,

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bot.core.incidents import Entry, Message
+from bot.core.incidents import Entry, EntryEdit, Message
 from bot.core.marks import Mark, MarkKind
 from bot.core.people import AUTOMATIC
 from bot.incidents.conversation import Acted, Conversation, Person, Said
 from bot.incidents.people import readable
-from bot.incidents.timeline import Record
-
-MARKS = frozenset({"pushpin", "round_pushpin"})
-"""Reactions by which people ask for a message in the timeline."""
+from bot.incidents.timeline import BOT, Record
 
 
-def conversation_of(record: Record, marks: Sequence[Mark], names: Mapping[str, str], *, zone: str) -> Conversation:
-    """What was said and done in an incident, with what stands on the messages and people's names by their Slack ids."""
+def conversation_of(
+    record: Record, marks: Sequence[Mark], names: Mapping[str, str], *, zone: str, mark: str = "pushpin"
+) -> Conversation:
+    """What was said and done in an incident, with what stands on the messages and people's names by their Slack ids.
+
+    The reaction `mark` is one by which people ask for a message in the timeline; whoever edits an entry does too.
+    """
     incident = record.incident
+    edits = {edit.source: edit for edit in record.edits}
     put: dict[str, list[Mark]] = {}
-    for mark in marks:
-        put.setdefault(mark.ts, []).append(mark)
+    for each in marks:
+        put.setdefault(each.ts, []).append(each)
     told = [*(message.user for message in record.messages), *(entry.author for entry in record.entries)]
     return Conversation(
-        said=tuple(_said(message, put.get(message.ts, ()), names) for message in record.messages),
+        said=tuple(
+            _said(message, put.get(message.ts, ()), edits.get(message.ts), names, mark=mark)
+            for message in record.messages
+        ),
         acted=tuple(_acted(entry, names) for entry in record.entries),
         people=_people(told, names),
         zone=zone,
@@ -39,30 +45,31 @@ def _people(ids: Iterable[str], names: Mapping[str, str]) -> dict[str, Person]:
     return known | {who: Person(name) for who, name in names.items() if who not in known}
 
 
-def _said(message: Message, marks: Sequence[Mark], names: Mapping[str, str]) -> Said:
+def _said(
+    message: Message, marks: Sequence[Mark], edit: EntryEdit | None, names: Mapping[str, str], *, mark: str
+) -> Said:
     gone = message.deleted_at is not None or message.redacted
+    wanted = [each.user for each in marks if each.kind is not MarkKind.REACTION or each.name == mark]
     reactions: dict[str, tuple[str, ...]] = {}
-    for mark in marks:
-        if mark.kind is MarkKind.REACTION:
-            reactions[mark.name] = (*reactions.get(mark.name, ()), mark.user)
+    for each in marks:
+        if each.kind is MarkKind.REACTION:
+            reactions[each.name] = (*reactions.get(each.name, ()), each.user)
+    if edit is not None:
+        wanted = [] if edit.dropped else [*wanted, edit.by]
     return Said(
         ts=message.ts,
         at=message.at,
         user=message.user,
         name=names.get(message.user) or message.author or message.user,
         text="" if gone else readable(message.text, names),
-        bot=message.subtype == "bot_message",
+        bot=message.subtype == BOT,
         thread_ts="" if message.thread_ts == message.ts else message.thread_ts,
         broadcast=message.subtype == "thread_broadcast",
         files=() if gone else tuple(name for name, _ in message.files),
         reactions=reactions,
-        marked=tuple(dict.fromkeys(mark.user for mark in marks if _wants(mark))),
+        marked=tuple(dict.fromkeys(wanted)),
         deleted=gone,
     )
-
-
-def _wants(mark: Mark) -> bool:
-    return mark.kind is not MarkKind.REACTION or mark.name in MARKS
 
 
 def _acted(entry: Entry, names: Mapping[str, str]) -> Acted:

@@ -69,13 +69,20 @@ class _Read:
 
 
 async def draft(
-    ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str, services: Sequence[str] = ()
+    ctx: Context,
+    incident: Incident,
+    *,
+    store: Store,
+    chat: Chat,
+    zone: str,
+    mark: str = "pushpin",
+    services: Sequence[str] = (),
 ) -> Version:
     """Write the report from the record as it is now; what people changed in it stays, merged section by section.
 
     What was measured of `services` is told. `Conflict` when somebody else changes it at the same moment.
     """
-    read = await _read(ctx, incident, store=store, chat=chat, zone=zone)
+    read = await _read(ctx, incident, store=store, chat=chat, zone=zone, mark=mark)
     async with store.transaction() as tx:
         changes = [await _changed(tx, operation) for operation in read.record.operations]
         figures = await figures_of(tx, incident, services)
@@ -85,26 +92,26 @@ async def draft(
     return await _store(ctx, incident, dict(texts), links, store=store)
 
 
-async def pick_tasks(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str) -> tuple[Task, ...]:
+async def pick_tasks(
+    ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str, mark: str = "pushpin"
+) -> tuple[Task, ...]:
     """The action items as the conversation and people have them now."""
-    return (await _read(ctx, incident, store=store, chat=chat, zone=zone)).tasks
+    return (await _read(ctx, incident, store=store, chat=chat, zone=zone, mark=mark)).tasks
 
 
-async def _read(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str) -> _Read:
+async def _read(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str, mark: str) -> _Read:
     record = await read_record(incident, store)
     async with store.transaction() as tx:
         marks = await tx.marks.standing(incident.channel)
     names = await name_everybody(record, chat)
-    conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone)
-    selection = await asyncio.to_thread(select, conversation)
+    conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone, mark=mark)
+    chosen = await asyncio.to_thread(select, conversation)
+    selection = replace(chosen, entries=edited(chosen.entries, record.edits, names))
     async with store.transaction() as tx:
-        edits = await tx.entries.edits(incident.number)
         gone = [said.ts for said in conversation.said if said.deleted]
         await tx.tasks.find(incident.number, tasks_of(incident.number, selection, at=ctx.now), gone=gone)
         tasks = await tx.tasks.of_incident(incident.number)
     names = {**names, **await names_of({task.owner for task in tasks} - names.keys(), chat)}
-    names |= await names_of({edit.by for edit in edits} - names.keys(), chat)
-    selection = replace(selection, entries=edited(selection.entries, edits, names))
     return _Read(record, names, selection, tasks)
 
 

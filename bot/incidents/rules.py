@@ -24,7 +24,7 @@ class IncidentRules:
 
     `announce` are channels that hear status updates of what is no secret. `page_wait` is how long a page waits for one
     person before the next is called. `reports` is the channel that gets every final report, except those of private
-    incidents.
+    incidents. `mark` is the reaction that puts a message into the timeline.
     """
 
     responders: tuple[str, ...] = ()
@@ -38,3 +38,4 @@ class IncidentRules:
     report_within: timedelta = timedelta(days=2)
     page_wait: timedelta = timedelta(minutes=5)
     page_critical: bool = False
+    mark: str = "pushpin"

@@ -15,16 +15,15 @@ from bot.incidents.selection import select
 from bot.incidents.timeline import cut, name_everybody, read_record
 
 
-async def read_chosen(incident: Incident, *, store: Store, chat: Chat, zone: str) -> Timeline:
+async def read_chosen(incident: Incident, *, store: Store, chat: Chat, zone: str, mark: str = "pushpin") -> Timeline:
     """What a careful person would keep of what is known so far; the rest is counted."""
     record = await read_record(incident, store)
     async with store.transaction() as tx:
         marks = await tx.marks.standing(incident.channel)
-        edits = await tx.entries.edits(incident.number)
     names = await name_everybody(record, chat)
-    conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone)
+    conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone, mark=mark)
     selection = await asyncio.to_thread(select, conversation)
-    entries = edited(selection.entries, edits, names)
+    entries = edited(selection.entries, record.edits, names)
     links = await links_of(
         {entry.source[0] for entry in entries},
         messages=record.messages,
@@ -39,10 +38,9 @@ async def read_chosen(incident: Incident, *, store: Store, chat: Chat, zone: str
             TimelineEntry(
                 at=entry.at,
                 author=entry.author,
-                text=cut(entry.text),
+                text=cut(entry.text) + (f" (edited by {entry.edited_by})" if entry.edited_by else ""),
                 kind=entry.kind,
                 permalink=links.get(entry.source[0], ""),
-                edited=bool(entry.edited_by),
             )
             for entry in entries
         ),

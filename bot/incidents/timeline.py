@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.core.incident_results import Timeline, TimelineEntry
-from bot.core.incidents import Entry, Incident, Message
+from bot.core.incidents import Entry, EntryEdit, Incident, Message
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
-from bot.core.records import Operation, Store
+from bot.core.records import Operation, Store, Unit
+from bot.incidents.backfills import CLOCKS_APART
 from bot.incidents.links import archive_of, link
 from bot.incidents.people import mentioned, names_of, readable
 
@@ -20,41 +21,55 @@ LONGEST_TEXT = 300
 NOTE = "note"
 """Kind of the entry that a person wrote for the timeline."""
 
-_CLOCKS_APART = timedelta(minutes=1)
-"""How far Slack's clock, which dates messages, may be behind ours, which dates the declaration."""
+BOT = "bot_message"
+"""Subtype of what other bots posted: alerts, releases."""
 
-_HUMAN = {"", "file_share", "me_message", "thread_broadcast"}
+_GONE = {"deleted", "redacted"}
+_NEWS = {"", "file_share", "me_message", "thread_broadcast", BOT}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is stored of an incident; `operations` are those that its entries name."""
+    """All that is stored of an incident; `operations` are those that its entries name.
+
+    `edits` are what people made of entries by hand, the last of each.
+    """
 
     incident: Incident
     messages: tuple[Message, ...]
     entries: tuple[Entry, ...]
     operations: tuple[Operation, ...]
+    edits: tuple[EntryEdit, ...] = ()
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Who took part, in the order in which they first did."""
+        """Who took part, in the order in which they first did; bots do not."""
         parts = [
             (self.incident.opened_at, self.incident.opened_by),
-            *((message.at, message.user) for message in self.messages),
+            *((message.at, message.user) for message in self.messages if message.subtype != BOT),
             *((entry.at, entry.author) for entry in self.entries),
         ]
         return tuple(dict.fromkeys(who for _, who in sorted(parts) if who != AUTOMATIC.user_id))
 
 
 async def read_record(incident: Incident, store: Store) -> Record:
-    """Read what is stored: what people wrote in the channel since the incident was declared, and every entry."""
+    """Read what is stored: what people and other bots wrote since the record begins, and every entry."""
     async with store.transaction() as tx:
-        messages = await tx.messages.of_channel(incident.channel, since=incident.record_begins - _CLOCKS_APART)
+        messages = await tx.messages.of_channel(incident.channel, since=await _begins(tx, incident))
         entries = await tx.entries.of_incident(incident.number)
         ids = dict.fromkeys(entry.operation_id for entry in entries if entry.operation_id)
         operations = [await tx.operations.get(operation_id) for operation_id in ids]
-    human = tuple(message for message in messages if message.subtype in _HUMAN)
-    return Record(incident, human, entries, tuple(operations))
+        edits = await tx.entries.edits(incident.number)
+    news = tuple(message for message in messages if message.subtype in _NEWS)
+    return Record(incident, news, entries, tuple(operations), edits)
+
+
+async def _begins(tx: Unit, incident: Incident) -> datetime:
+    """Since when the channel is recorded; in one that had an incident before, since this one was declared."""
+    declared = incident.record_begins - CLOCKS_APART
+    first = await tx.incidents.first_in_channel(incident.channel)
+    recorded = await tx.backfills.recorded_from(incident.channel)
+    return min(recorded or declared, declared) if first == incident.number else declared
 
 
 async def name_everybody(record: Record, chat: Chat) -> Mapping[str, str]:
@@ -62,17 +77,21 @@ async def name_everybody(record: Record, chat: Chat) -> Mapping[str, str]:
     texts = (*(message.text for message in record.messages), *(entry.text for entry in record.entries))
     changers = {who for operation in record.operations for who in (operation.requester, operation.approver)}
     mentions = {who for text in texts for who in mentioned(text)}
-    return await names_of({*record.people, *changers, *mentions, record.incident.resolved_by}, chat)
+    bots = {message.user for message in record.messages if message.subtype == BOT}
+    editors = {edit.by for edit in record.edits}
+    return await names_of({*record.people, *bots, *changers, *mentions, *editors, record.incident.resolved_by}, chat)
 
 
 async def entries_of(record: Record, names: Mapping[str, str], chat: Chat) -> tuple[TimelineEntry, ...]:
     """Everything in `record` in order of time, with links where Slack gives them."""
     archive = await archive_of(record.incident.card, record.messages, chat)
     found = [
-        *(_of_message(message, names, archive) for message in record.messages),
-        *(_of_entry(entry, names, archive) for entry in record.entries),
+        *((message.ts, _of_message(message, names, archive)) for message in record.messages),
+        *((entry.id, _of_entry(entry, names, archive)) for entry in record.entries),
     ]
-    return tuple(sorted(found, key=lambda entry: entry.at))
+    edits = {edit.source: edit for edit in record.edits}
+    standing = [_edited(entry, edits.get(source), names) for source, entry in found if not _dropped(edits.get(source))]
+    return tuple(sorted(standing, key=lambda entry: entry.at))
 
 
 async def read_timeline(incident: Incident, *, store: Store, chat: Chat) -> Timeline:
@@ -82,14 +101,25 @@ async def read_timeline(incident: Incident, *, store: Store, chat: Chat) -> Time
     return Timeline(f"Incident {incident.number}: {incident.title}", entries)
 
 
+def _dropped(edit: EntryEdit | None) -> bool:
+    return edit is not None and edit.dropped
+
+
+def _edited(entry: TimelineEntry, edit: EntryEdit | None, names: Mapping[str, str]) -> TimelineEntry:
+    if edit is None or entry.kind in _GONE:
+        return entry
+    text = f"{edit.text or entry.text} (edited by {names.get(edit.by, edit.by)})"
+    return replace(entry, text=text, at=edit.at or entry.at)
+
+
 def _of_message(message: Message, names: Mapping[str, str], archive: str) -> TimelineEntry:
     files = "".join(f" [file: {name}]" for name, _ in message.files)
-    gone = message.deleted_at is not None
+    gone = "redacted" if message.redacted else "deleted" if message.deleted_at is not None else ""
     return TimelineEntry(
         at=message.at,
         author=names.get(message.user) or message.author or message.user,
-        text="(deleted)" if gone else cut(readable(message.text, names).strip() + files),
-        kind="deleted" if gone else "message",
+        text=f"({gone})" if gone else cut(readable(message.text, names).strip() + files),
+        kind=gone or "message",
         permalink=link(archive, MessageRef(message.channel, message.ts), thread=message.thread_ts),
         edited=message.edited_at is not None and not gone,
     )

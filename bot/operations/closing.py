@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from bot.core.clock import Clock
-from bot.core.incidents import Entry
+from bot.core.incidents import Entry, Incident
+from bot.core.mrkdwn import mrkdwn, plain
 from bot.core.plan import LeaseTerms
 from bot.core.records import Due, Lease, Operation, StepRow, Unit
 from bot.core.results import OperationState, StepState
@@ -110,7 +111,7 @@ class Closing:
         at: datetime,
         why: str,
     ) -> None:
-        incident = await tx.incidents.in_channel(operation.channel)
+        incident = await tx.incidents.in_channel(operation.channel) or await _only_open(tx)
         if incident is None:
             return
         evidence = [row.evidence for row in rows if row.evidence]
@@ -121,6 +122,7 @@ class Closing:
             f"Nobody approved it: {glass_broken(operation)}." if glass_broken(operation) else "",
             why,
             f"Seen: {evidence[-1]}" if evidence else "",
+            *(f"{change.name}: {plain(mrkdwn(change.value))}." for change in operation.plan.changes),
         )
         await tx.entries.add(
             Entry(
@@ -134,3 +136,9 @@ class Closing:
                 message=(await tx.operations.get(operation.id)).card,
             )
         )
+
+
+async def _only_open(tx: Unit) -> Incident | None:
+    """The incident that a change elsewhere belongs to: the only open one. Where there are several nobody can tell."""
+    incidents = await tx.incidents.open()
+    return incidents[0] if len(incidents) == 1 else None

@@ -199,7 +199,7 @@ class Reader:
             if each.subtype == TOMBSTONE:
                 gone.add(each.ts)
             else:
-                messages.append(await self._recorder.cleared(message_of(channel, each), each))
+                messages.append(await self._recorder.taken(message_of(channel, each), each))
         changes = [Change(channel, ts, DELETION, at, None, noticed=True) for ts in sorted(gone)]
         standing = {each.ts: each for each in shown if each.subtype != TOMBSTONE}
         return _Found(at, messages, changes, standing, len(shown))

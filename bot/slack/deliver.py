@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,9 @@ from bot.slack.outbox import Delayed, Outbox, Outgoing
 from bot.views import Payload, Templates, draw, render, scrubbed
 
 Redact = Callable[[str], str]
+
+Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+"""Takes a channel and a message that was just posted there, as Slack's answer has it."""
 
 _EVENT = "opsbot_post"
 _CHANNELS = 1000
@@ -49,12 +52,14 @@ class Deliverer:
         directory: Directory,
         outbox: Outbox,
         templates: Templates | None = None,
+        record: Record | None = None,
     ) -> None:
         self._client = client
         self._redact = redact
         self._directory = directory
         self._outbox = outbox
         self._templates = templates
+        self._record = record
         self._paces: OrderedDict[str, AsyncLimiter] = OrderedDict()
 
     async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
@@ -68,6 +73,8 @@ class Deliverer:
         await self._pace(channel)
         posted = await self._outbox.send(Outgoing("chat.postMessage", body), keep=not key)
         message = MessageRef(posted["channel"], posted["ts"])
+        if self._record:
+            await self._record(message.channel, posted["message"])
         await self._attach(payload, message.channel, thread=thread or message.ts)
         return message
 

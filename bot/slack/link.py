@@ -71,7 +71,10 @@ class Link:
             identity = await identify(client)
             directory = Directory(client, team_id=identity.team_id, store=store, clock=clock)
             outbox = Outbox(client, session=session, store=store, clock=clock, metrics=metrics)
-            chat = Deliverer(client, redact=redact, directory=directory, outbox=outbox, templates=templates)
+            own = Recorder(store, identity=identity, clock=clock, redact=redact)
+            chat = Deliverer(
+                client, redact=redact, directory=directory, outbox=outbox, templates=templates, record=own.posted
+            )
             yield cls(
                 client=client,
                 identity=identity,

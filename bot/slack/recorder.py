@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import structlog
 
 from bot.core.clock import Clock
-from bot.core.incidents import Change, Message
+from bot.core.errors import IntegrationError
+from bot.core.incidents import OWN, Change, Message
 from bot.core.marks import Mark
 from bot.core.records import Store, Unit
 from bot.incidents.backfills import read_again
@@ -17,6 +21,8 @@ from bot.slack.deliver import Redact
 from bot.slack.inbound import Joined, MessageEvent, Posted, Recordable
 from bot.store.batch import Batcher
 from bot.views import scrubbed
+
+log = structlog.get_logger(__name__)
 
 M = TypeVar("M", bound=Message | Change)
 
@@ -42,9 +48,16 @@ class Recorder:
         """Return when the event is durable, or of no interest; raises what the store raised when it is not."""
         found = read(event)
         if isinstance(found, Message | Change) and isinstance(event, MessageEvent):
-            found = await self.cleared(found, event.message or event)
+            found = await self.taken(found, event.message or event)
         if found is not None:
             await self._batches.add(found)
+
+    async def posted(self, channel: str, message: Mapping[str, Any]) -> None:
+        """Store a post of the bot's own from Slack's answer; where that fails, its event or the history has it."""
+        try:
+            await self.record(MessageEvent.model_validate({**message, "channel": channel, "event_ts": message["ts"]}))
+        except IntegrationError as error:
+            log.warning("own post not stored", channel=channel, reason=str(error))
 
     async def joined(self, event: Joined) -> None:
         """Have what was said in the channel of an incident read, once the bot is let in or let in again."""
@@ -55,13 +68,16 @@ class Recorder:
             if since is not None:
                 await read_again(tx, event.channel, since=since, now=self._clock())
 
-    async def cleared(self, found: M, posted: Posted) -> M:
-        """What may be stored of it; a live secret that it brings is marked as burnt first."""
+    async def taken(self, found: M, posted: Posted) -> M:
+        """What is stored of it: own posts under a name of their own, and no live secret, which is marked as burnt."""
+        own = self._own.user_id == posted.user or self._own.bot_id == posted.bot_id
+        if own and isinstance(found, Message):
+            found = replace(found, subtype=OWN)
         former = found.old_text if isinstance(found, Change) else ""
         text = found.text or ""
         if self._spills is None or not self._spills.holds(f"{text}\n{former}"):
             return found
-        if self._spills.holds(text) and self._own.user_id != posted.user and self._own.bot_id != posted.bot_id:
+        if self._spills.holds(text) and not own:
             user = "" if posted.bot_id else posted.user
             await self._spills.found(text, Place(found.channel, user, found.ts))
         return scrubbed(found, self._redact)

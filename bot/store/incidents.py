@@ -54,6 +54,12 @@ class Incidents:
         )
         return incidents[0] if incidents else None
 
+    async def first_in_channel(self, channel: str) -> int:
+        """The number of the oldest incident of a channel, 0 when it has none."""
+        cursor = await self._connection.execute("select min(number) from incidents where channel = %s", [channel])
+        row = await cursor.fetchone()
+        return (row and row[0]) or 0
+
     async def open(self) -> tuple[Incident, ...]:
         """Those that are not resolved and no secret, oldest first."""
         return await self._select("select * from incidents where state = 'open' and not private order by number", [])

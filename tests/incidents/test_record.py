@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.core.incident_results import TimelineEntry
-from bot.core.incidents import Change, Entry, Incident, Message
+from bot.core.incidents import Change, Entry, EntryEdit, Incident, Message
 from bot.core.plan import Area, Call, Plan
 from bot.core.ports import MessageRef, Profile
 from bot.core.records import Operation
@@ -122,12 +123,41 @@ async def test_what_bots_and_slack_itself_say_is_left_out(incident: Incident, st
         store,
         [
             said(1, "U0ANA", "has joined the channel", subtype="channel_join"),
-            said(2, "U0BOT", "Incident 1", subtype="bot_message"),
+            said(2, "U0BOT", "Incident 1", subtype="opsbot"),
             said(3, "U0ANA", "to all as well", subtype="thread_broadcast"),
+            said(4, "U0ALERT", "DOWN: checkout", subtype="bot_message"),
         ],
     )
 
-    assert [entry.text for entry in await entries(incident, store, chat)] == ["to all as well"]
+    assert [entry.text for entry in await entries(incident, store, chat)] == ["to all as well", "DOWN: checkout"]
+
+
+async def test_what_people_made_of_entries_is_shown_with_who_did(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    kept, dropped, redacted = (said(n, "U0ANA", text) for n, text in enumerate(("donw", "it is DNS", "hunter2"), 1))
+    await record(store, [kept, dropped, redacted])
+    async with store.transaction() as tx:
+        await tx.entries.edit(EntryEdit(1, kept.ts, minute(5), "U0BEN", text="down", at=minute(9)))
+        await tx.entries.edit(EntryEdit(1, dropped.ts, minute(5), "U0BEN", dropped=True))
+        await tx.messages.redact(OWN, redacted.ts, by="U0BEN", at=minute(6))
+
+    assert [(entry.at, entry.author, entry.text) for entry in await entries(incident, store, chat)] == [
+        (minute(3), "Ana", "(redacted)"),
+        (minute(9), "Ana", "down (edited by Ben)"),
+    ]
+
+
+async def test_the_record_begins_where_it_was_told_to_unless_the_channel_had_an_incident_before(
+    incident: Incident, store: Postgres, chat: FakeChat
+) -> None:
+    await record(store, [said(-30, "U0ANA", "earlier"), said(1, "U0ANA", "later")])
+    async with store.transaction() as tx:
+        await tx.backfills.record_from(OWN, minute(-60))
+        second = await tx.incidents.declare(replace(incident, title="Again"))
+
+    assert [entry.text for entry in await entries(incident, store, chat)] == ["earlier", "later"]
+    assert [entry.text for entry in await entries(second, store, chat)] == ["later"]
 
 
 async def test_a_long_message_is_cut_visibly_and_its_files_are_named(

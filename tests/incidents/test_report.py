@@ -132,6 +132,32 @@ async def _is_deleted(room: Room, ts: str) -> bool:
         return ts in await tx.reports.gone(1)
 
 
+async def test_what_is_redacted_is_in_no_version_of_the_report_and_in_no_action_item(room: Room) -> None:
+    slip = await room.hear(room.ben, f"{room.ana.mention} please rotate the key hunter2")
+    await room.ben.react(slip, "pushpin")
+    await room.workspace.settled()
+    await room.command("report")
+    before = await room.version()
+
+    question = await room.command(f"redact {slip.ts}")
+    await (await room.ana.click(question, "Take it out")).reply()
+    async with room.bot.store.transaction() as tx:
+        tasks = await tx.tasks.of_incident(1)
+        versions = [await tx.reports.get(1, each.number) for each in await tx.reports.revisions(1)]
+
+    assert "hunter2" in str(before)
+    assert "hunter2" not in f"{versions} {tasks}"
+
+
+async def test_an_edited_entry_stands_in_the_report_with_who_edited_it(room: Room) -> None:
+    said = await room.hear(room.ben, "hm")
+    await room.command(f"entry edit {said.ts} The cache was full")
+
+    await room.command("report")
+
+    await room.shows("Timeline", "The cache was full (edited by ana)")
+
+
 async def test_a_page_that_somebody_deleted_is_posted_again(room: Room) -> None:
     await room.command("report")
     await room.bot.link.chat.delete(await _shown(room, "timeline"))

@@ -219,7 +219,27 @@ async def test_the_timeline_of_the_channels_incident_has_every_operation(world: 
     assert (entry.author, entry.operation_id) == (ANA.user_id, operation_id)
     assert entry.text == (
         f"Turn on a on gateway (production): {state}. Asked for: it is dark. Approved by <@U0CHIEF>. {what}"
+        " a: off -> on."
     )
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["one is open", "two are open"])
+async def test_a_change_that_was_typed_elsewhere_is_in_the_timeline_of_the_only_open_incident(
+    world: World, others: int
+) -> None:
+    async with world.store.transaction() as tx:
+        for number in range(1 + others):
+            channel = f"C0INC{number}"
+            await tx.incidents.declare(
+                Incident(0, "Dark", "High", "open", channel, ANA.user_id, ANA.user_id, world.clock())
+            )
+    operation_id = await world.proposed("a", risky=True, reason="it is dark")
+    await world.engine.approval.approve(world.context(CHIEF), operation_id)
+
+    await world.work()
+
+    async with world.store.transaction() as tx:
+        assert len(await tx.entries.of_incident(1)) == 1 - others
 
 
 @pytest.mark.row("G7")

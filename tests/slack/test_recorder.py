@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.core.incidents import Change, Incident, Message
+from bot.core.incidents import OWN, Change, Incident, Message
 from bot.core.marks import Mark, MarkKind
 from bot.core.results import Text
 from bot.demo.workspace import Person, Workspace
@@ -120,6 +120,29 @@ async def test_the_bots_own_posts_and_other_bots_are_stored_too(
 
     assert texts["Working on it."] == workspace.bot_user_id
     assert texts["deploy done"] == robot.id
+
+
+async def test_an_own_post_is_stored_though_slack_sends_no_event_of_it(
+    workspace: Workspace, slack_bot: SlackBot, inc: Channel
+) -> None:
+    await workspace.settled()
+    workspace.subscriptions = {"app_mention"}
+
+    posted = await slack_bot.link.chat.post(inc.id, Text(("Working on it.",)))
+
+    own = [message for message in await recorded(workspace, slack_bot.store, inc) if message.ts == posted.ts]
+    assert [(message.subtype, message.user) for message in own] == [(OWN, workspace.bot_user_id)]
+
+
+async def test_a_post_succeeds_though_it_cannot_be_stored_and_its_event_brings_it_later(
+    workspace: Workspace, slack_bot: SlackBot, inc: Channel, refuse: Refuse
+) -> None:
+    await workspace.settled()
+    await refuse("messages", times=1)
+
+    posted = await slack_bot.link.chat.post(inc.id, Text(("Working on it.",)))
+
+    assert [m.ts for m in await recorded(workspace, slack_bot.store, inc) if m.subtype == OWN] == [posted.ts]
 
 
 async def test_other_channels_are_not_stored_until_they_are_an_incidents(
