@@ -19,7 +19,7 @@ from bot.core.plan import Json
 from bot.core.prose import Channel, Line, Person
 from bot.core.records import Due, Store
 from bot.core.results import Text
-from bot.incidents.acts import change
+from bot.incidents.acts import OPEN, change
 from bot.incidents.paging import CALL, PASS_ON, Reach, called_by, page_text, page_title
 from bot.incidents.people import mention
 from bot.incidents.posts import post_once
@@ -42,7 +42,7 @@ class Calls:
     async def call(self, page_id: str, place: int) -> None:
         """The job `CALL`: once for each place of the chain, however often it runs."""
         page, incident = await self._read(page_id)
-        if page.answered_at or page.place != place:
+        if page.answered_at or page.place != place or incident.state != OPEN:
             return
         notes = [await self._wake(page, incident)] if place == 0 and page.target else []
         if page.turn:
@@ -61,7 +61,7 @@ class Calls:
         page, incident = await self._read(page_id)
         now = self._clock()
         ctx = Context(AUTOMATIC, "", now)
-        if page.answered_at or page.place != place:
+        if page.answered_at or page.place != place or incident.state != OPEN:
             return
         if await self._answered_elsewhere(page, incident):
             async with self._store.transaction() as tx:

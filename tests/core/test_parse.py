@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 from bot.core.command import Args, ChangeArgs
 from bot.core.duration import Duration
 from bot.core.errors import UsageError
-from bot.core.parse import missing, option, parse, split, usage, words
+from bot.core.parse import missing, option, parse, person, split, usage, words
 
 
 class Level(StrEnum):
@@ -242,3 +242,24 @@ def test_no_text_raises_anything_but_a_usage_error(text: str, model: type[BaseMo
     with contextlib.suppress(UsageError):
         missing(text, model)
         parse(text, model)
+
+
+class Handed(Args):
+    """Who does what."""
+
+    what: str
+    to: str = person("", "Who.")
+    note: str = words("", "Why.")
+
+
+@pytest.mark.parametrize("typed", ["<@U0BEN1|ben>", "<@U0BEN1>", "U0BEN1", "<@W0BEN1|ben>"])
+def test_a_person_is_kept_as_the_id_that_slack_puts_into_the_text(typed: str) -> None:
+    assert parse(f"scribe {typed} as agreed", Handed) == Handed(
+        what="scribe", to=typed.strip("<@>").partition("|")[0], note="as agreed"
+    )
+
+
+@pytest.mark.parametrize("typed", ["ben", "@ben", "<#C0OPS>", "<!channel>", "<@>"])
+def test_what_is_no_person_of_slack_is_refused_with_what_to_type(typed: str) -> None:
+    with pytest.raises(UsageError, match="nobody that Slack knows"):
+        parse(f"scribe {typed}", Handed)

@@ -113,6 +113,15 @@ async def test_the_next_one_is_called_when_nobody_answers_and_in_the_end_that_is
     ]
 
 
+async def test_nobody_is_called_any_more_once_it_is_resolved(called: Desk) -> None:
+    await called.type("page", channel=OWN)
+    await called.work()
+    await called.type("resolve", channel=OWN)
+    await called.later(timedelta(minutes=6))
+
+    assert called.told("D0CHI") == []
+
+
 @pytest.mark.parametrize(
     ("whom", "first"),
     [("<@U0CHI|chi>", "U0CHI"), ("commander", "U0ANA"), ("security", "U0SECURE"), ("sec", "U0SECURE")],

@@ -65,6 +65,12 @@ def typed(command: Command) -> str:
     return " ".join(words + ["--incident 1" for each in known if each.name == "incident"])
 
 
+def in_full(command: Command) -> str:
+    """A command that tells, with all that makes it tell more, such as `list --all`."""
+    more = [f"--{each.flag}" for each in parameters(command.args) if each.kind is bool]
+    return " ".join([typed(command), *(more if command.role is Role.VIEWER else ())])
+
+
 def _value(parameter: Parameter) -> str:
     value = parameter.choices[0] if parameter.choices else "<@U0BEN|ben>" if parameter.person else "5"
     return f"--{parameter.flag} {value}" if parameter.option else value
@@ -88,6 +94,7 @@ async def test_no_word_of_a_private_incident_is_read_outside_its_channel(secret:
                 continue
             if command.root is Root.INCIDENT:
                 answers += await tried(desk.type(typed(command), channel=channel, actor=actor))
+                answers += await tried(desk.type(in_full(command), channel=channel, actor=actor))
             elif not any(each.required for each in parameters(command.args)):
                 answers += await tried(desk.type_ops(command.name, channel=channel, actor=actor))
         for verb in desk.registry.clicks:
