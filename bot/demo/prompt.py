@@ -14,6 +14,7 @@ from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.demo.gateway import GatewayError
+from bot.demo.gateway.breakage import Breakage
 from bot.demo.teller import Teller
 from bot.demo.tools import Say
 from bot.demo.workspace import Person, Seen
@@ -30,6 +31,7 @@ A line that begins with / is a slash command, anything else is said in the chann
   :reply WORDS         answer below the last message;  :edit WORDS and :delete change your own last one
   :react NAME          react to the last message
   :byhand RELEASE      a colleague deploys without the bot; v1.3.0-badstart crashes at its start
+  :break WAY           crash, slow, errors, pool, backup or provider: see #payments-alerts;  :mend puts it back
   :screen  :home  :help  :quit"""
 _WAIT = 1.5
 """Seconds in which most answers come; later ones are shown as they come."""
@@ -44,6 +46,7 @@ class Prompt:
         self._say = say
         self._person: Person = world.ana
         self._channel: Channel = world.operations
+        self._breakage = Breakage(world.gateway)
         self._filled: dict[str, object] = {}
         self._verbs: dict[str, Callable[[str], Awaitable[None]]] = {
             "as": self._as,
@@ -59,6 +62,8 @@ class Prompt:
             "delete": self._delete,
             "react": self._react,
             "byhand": self._byhand,
+            "break": self._break,
+            "mend": self._mend,
             "screen": self._screen,
             "home": self._home,
             "help": self._help,
@@ -192,6 +197,17 @@ class Prompt:
         except GatewayError as error:
             raise LookupError(str(error)) from error
         self._say(f"  A colleague has checked out {release} and reloaded; PM2 reported success.")
+
+    async def _break(self, way: str) -> None:
+        try:
+            await self._breakage.break_(way)
+        except GatewayError as error:
+            raise LookupError(str(error)) from error
+        self._say(f"  Broken: {way}. The watches will tell within a minute.")
+
+    async def _mend(self, _: str) -> None:
+        await self._breakage.mend()
+        self._say("  Everything that was broken here is put back.")
 
     async def _screen(self, _: str) -> None:
         self._say("\n".join(channel_lines(self._person, self._channel)))

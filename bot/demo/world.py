@@ -39,6 +39,19 @@ Connection.open(process.env.DATABASE_URL, 2000).then(async (connection) => {
 });
 """
 
+TEST_PAYMENT = '{"amount": 1, "currency": "USDC", "test": true}'
+OF_THE_MACHINE = ("CPU", "Load", "Memory", "Swap", "Disks", "Inodes", "Open files", "Up")
+"""Checks that are not watched here: this machine is not the gateway's alone."""
+LIMITS = {
+    "success_percent_warn_below": 90,
+    "success_percent_fail_below": 50,
+    "error_percent_warn_above": 10,
+    "error_percent_fail_above": 14,
+    "test_payment_seconds_warn_above": 1,
+    "test_payment_seconds_fail_above": 1.6,
+}
+"""What this service is used to: one currency of three always fails."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -84,6 +97,7 @@ async def open_world(data: Path, *, keep: bool, port: int, sabotage: str, say: S
             gateway=gateway,
             people=(ana, ben),
             channel=operations,
+            alerts=workspace.channel("payments-alerts", members=[ana, ben]),
             sabotage=sabotage,
             helper=helper,
             tls=tls,
@@ -105,10 +119,11 @@ def configure(
     people: tuple[Person, Person],
     channel: Channel,
     sabotage: str,
+    alerts: Channel | None = None,
     helper: tuple[str, ...] = (),
     tls: Mapping[str, object] = MappingProxyType({}),
 ) -> Path:
-    """Write the configuration and the secrets as an operator would, and return the file."""
+    """Write the configuration and the secrets as an operator would, and return the file; watches tell `alerts`."""
     ana, ben = people
     first = gateway.app_dir.resolve()
     pm2 = pm2_without.argv(sabotage, gateway.pm2) if sabotage else gateway.pm2
@@ -136,7 +151,8 @@ def configure(
             "home": str(gateway.home),
         },
         "env_file": {"path": str(gateway.env_file)},
-        "gateway": {"url": gateway.url},
+        "gateway": {"url": gateway.url, "test_payment": {"body": TEST_PAYMENT, "text": '"test":true'}},
+        "limits": LIMITS,
         "monitor": {"script": str(gateway.app_dir / "scripts" / "monitor.sh"), "path": gateway.node_path},
         "backups": {
             "folder": str(gateway.backup_dir),
@@ -147,6 +163,8 @@ def configure(
         "credentials": {"keys": ["CROSSMINT_API_KEY", "CROSSMINT_CLIENT_ID", "CROSSMINT_WEBHOOK_SECRET"]},
         "heap": {"folder": str(gateway.heap_dir)},
     }
+    watches = {"every": "5s", "bad": 2, "of": 3, "off": list(OF_THE_MACHINE)}
+    service |= {"watches": {"channel": alerts.id, **watches}} if alerts else {}
     service |= {"database": {}} if gateway.database_url else {}
     service |= {"redis": {}} if gateway.redis_url else {}
     service |= {"provider": _provider(gateway.provider_url)} if gateway.provider_url else {}

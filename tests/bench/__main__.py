@@ -7,6 +7,7 @@ import sys
 
 from tests.bench.alerts import alerts
 from tests.bench.changes import blocked, engine, lost
+from tests.bench.checks import checks
 from tests.bench.digests import digests
 from tests.bench.figures import say
 from tests.bench.ground import ground
@@ -18,7 +19,7 @@ from tests.bench.timeline import timeline
 
 GROUPS = (
     *(ack, socket, slow_slack, dispatch, commands, events, memory, start),
-    *(lost, blocked, engine, search, ssh, alerts, timeline, digests, capture, backfill),
+    *(lost, blocked, engine, search, ssh, alerts, timeline, checks, digests, capture, backfill),
 )
 _NAMES = {"socket": "ack", "slow_slack": "ack"}
 """Groups whose figures begin with another word than their own."""

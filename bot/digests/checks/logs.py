@@ -25,7 +25,7 @@ LOGINS_FAIL = Limit(
 HITS_WARN = Limit("rate_limit_hits_warn_above", 50, "Requests refused with 429 within the hour.")
 HITS_FAIL = Limit("rate_limit_hits_fail_above", 1000, "The same, when customers are kept out in numbers.")
 
-_LATELY = timedelta(minutes=10)
+_LATELY = timedelta(minutes=5)
 _HOUR = timedelta(hours=1)
 _SERVER_FAULT = 5  # HTTP's class of answers
 

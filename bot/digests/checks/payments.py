@@ -116,7 +116,7 @@ PAYMENTS = (
         unusual=Unusual.BELOW,
         family=Family.PAYMENTS,
         every=timedelta(minutes=1),
-        follows=_CAUSES,
+        follows=(*_CAUSES, "Error rate"),
         then=("errors", "why payments", "provider"),
     ),
     Declaration(
@@ -151,7 +151,7 @@ PAYMENTS = (
         unit="s",
         unusual=Unusual.ABOVE,
         family=Family.PAYMENTS,
-        follows=_CAUSES,
+        follows=(*_CAUSES, "Error rate"),
         then=("why slow", "errors", "why payments"),
     ),
 )

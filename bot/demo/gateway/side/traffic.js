@@ -15,11 +15,16 @@ const QUOTE_EXPIRES_EVERY = 400;
 const CURRENCIES = ['USDC', 'ETH', 'USDC', 'USDC', 'ETH', 'USDC', 'USDC', 'SOL', 'USDC', 'ETH', 'USDC', 'USDC'];
 const AGENTS = ['checkout-web/3.2 (Firefox)', 'checkout-ios/5.0.1', 'checkout-android/4.8'];
 
+const SLOW_MS = 1800; // the gateway gives up after two seconds
+
 let sessions = 0;
+let how = 'well'; // or down, slow, errors: set by POST /break?how=
 
 /** Why this session is refused, or null. */
-function refusal({ currency }) {
+function refusal({ currency, test }) {
   sessions += 1;
+  // Test payments go through: it is a fault that only real ones meet.
+  if (how === 'errors' && !test) return { code: 'CHAIN_RPC_TIMEOUT', message: 'upstream RPC timed out' };
   if (broken && currency === 'SOL') return { code: 'CHAIN_RPC_TIMEOUT', message: 'upstream RPC for solana timed out' };
   if (sessions % QUOTE_EXPIRES_EVERY === 0) return { code: 'QUOTE_EXPIRED', message: 'the quote has expired' };
   return null;
@@ -27,6 +32,10 @@ function refusal({ currency }) {
 
 /** What the provider's status page says: in words, and of its parts. */
 function summary() {
+  if (how === 'down') {
+    const outage = [{ name: 'Checkout', status: 'major_outage' }];
+    return { page: { name: 'Crossmint sandbox' }, status: { indicator: 'critical', description: 'Major Service Outage' }, components: outage, incidents: [] };
+  }
   const status = broken ? { indicator: 'minor', description: 'Partially Degraded Service' } : { indicator: 'none', description: 'All Systems Operational' };
   const components = [{ name: 'Checkout', status: 'operational' }, { name: 'Solana settlement', status: broken ? 'degraded_performance' : 'operational' }];
   return { page: { name: 'Crossmint sandbox' }, status, components, incidents: [] };
@@ -41,11 +50,17 @@ const provider = http.createServer((request, response) => {
   let text = '';
   request.on('data', (chunk) => { text += chunk; });
   request.on('end', () => {
+    const order = /^\/break\?how=(well|down|slow|errors)$/.exec(request.url);
+    if (order && request.method === 'POST') {
+      [, how] = order;
+      return answer(response, 200, { how });
+    }
     if (request.url === '/status' || request.url === '/api/v2/summary.json') return answer(response, 200, summary());
     if (!/^sk_demo_/.test(request.headers['x-api-key'])) return answer(response, 401, { code: 'UNAUTHORIZED' });
-    if (request.method !== 'POST') return answer(response, 405, { code: 'METHOD_NOT_ALLOWED' });
+    if (request.method !== 'POST' && how !== 'down') return answer(response, 405, { code: 'METHOD_NOT_ALLOWED' });
+    if (how === 'down') return answer(response, 503, { code: 'UNAVAILABLE' });
     const why = refusal(JSON.parse(text));
-    return setTimeout(() => answer(response, why ? 502 : 201, why || { session: 'open' }), why ? 45 : 15);
+    return setTimeout(() => answer(response, why ? 502 : 201, why || { session: 'open' }), how === 'slow' ? SLOW_MS : why ? 45 : 15);
   });
 });
 
