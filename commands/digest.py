@@ -188,17 +188,23 @@ async def act(
     await engine.propose_call(replace(call, args={"service": service}), replace(ctx, service=service), show=True)
 
 
-async def open_incident(_ctx: Context, row_id: str, *, store: Store) -> Filling:
+async def open_incident(_ctx: Context, row_id: str, *, store: Store, schedules: Schedules, fleet: Fleet) -> Filling:
     """Open the form of an incident, with what the digest saw filled in."""
     async with store.transaction() as tx:
         slot = await tx.slots.of(row_id)
+        schedule = await schedules.find(tx, slot.schedule)
     worst = worst_of(slot.shown) if slot.shown else None
     if worst is None:
         raise Conflict("All was well in this digest.")
     severity = Severity.HIGH if worst.state is State.FAIL else Severity.MEDIUM
     seen = f"{worst.name}: {worst.value}"
-    given = {"severity": severity.value, "title": seen[:_TITLE], "impact": worst.evidence[:_TITLE]}
-    return Filling((Root.INCIDENT.value, "open"), given=given)
+    given = {
+        "severity": severity.value,
+        "title": seen[:_TITLE],
+        "impact": worst.evidence[:_TITLE],
+        "services": fleet.pick(schedule.service).name,
+    }
+    return Filling((Root.INCIDENT.value, "open"), given=given, kept={"here": "false", "since": "", "alert": ""})
 
 
 def _name(args: Add, service: Service, taken: set[str]) -> str:

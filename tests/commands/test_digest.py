@@ -22,7 +22,7 @@ from bot.incidents.rules import IncidentRules
 from bot.slack.link import Link
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
-from commands import digest, incident
+from commands import digest, incident_open
 from tests.conftest import Deferred, SetClock
 from tests.editions import made
 from tests.fakes import FakeProcesses, service, worker
@@ -50,6 +50,7 @@ class Team:
         return {
             Store: self.store,
             Schedules: self.schedules,
+            Fleet: Fleet((self.gateway,)),
             Digests: self.digests,
             Zone: Zone("Europe/Berlin"),
             Chat: link.chat,
@@ -84,7 +85,7 @@ async def team(workspace: Workspace, store: Postgres, clock: SetClock, deferred:
         store,
         roles=Roles(default=Role.RESPONDER),
         clock=clock,
-        commands=(*digest.COMMANDS, *(each for each in incident.COMMANDS if each.path == ("open",))),
+        commands=(*digest.COMMANDS, *(each for each in incident_open.COMMANDS if each.path == ("open",))),
         clicks=digest.CLICKS,
         services=(team.gateway,),
         ports=team.ports,

@@ -118,7 +118,8 @@ async def test_replicas_that_are_killed_anywhere_post_each_slot_once(
         states = {slot.slot: slot.state for slot in await tx.slots.recent(plan.name, limit=100)}
     assert posts
     assert set(posts.values()) == {1}
-    assert {key.split(":", 2)[2] for key in posts} == {slot for slot, state in states.items() if state == POSTED}
+    posted = {f"digest:{plan.name}:{slot}" for slot, state in states.items() if state == POSTED}
+    assert set(posts) == posted | {f"{key}:document" for key in posted}
 
 
 async def _outcome(run: Awaitable[None]) -> Killed | None:
