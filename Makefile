@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 ONLY ?=
+TIMES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test lint check bench docs lock clean
+.PHONY: help install run demo test lint check bench soak docs lock clean
 
 help:  ## Show what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ check: lint test  ## What has to pass before a change lands
 
 bench: install  ## Measure; ONLY=ack runs one group
 	@$(BIN)/python -m tests.bench $(ONLY)
+
+soak: install  ## Kill or pause one of two bots in each kind of change, TIMES=10 times each, at random places
+	@SOAK=$(TIMES) $(BIN)/python -m pytest -n auto tests/app/test_pairs.py $(ARGS)
 
 docs: install  ## Write the manifest and the references anew
 	@$(BIN)/python -m bot.reference

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from bot.store.embedded import EmbeddedPostgres
 from bot.store.migrate import migrate
+from tests.namespaces import PATH
 
 TEMPLATE = "opsbot_template"
 
@@ -76,3 +77,17 @@ def fresh_database(cluster: str) -> Iterator[str]:
     yield make_conninfo(cluster, dbname=name)
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
+
+
+@contextmanager
+def restartable_server(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A server that the test may restart: its conninfo, and what restarts it."""
+    with EmbeddedPostgres(folder / "own", stop_always=True) as conninfo:
+        with psycopg.connect(conninfo) as admin:
+            (data,) = admin.execute("show data_directory").fetchone() or ("",)
+        pid = int((Path(data) / "postmaster.pid").read_text().splitlines()[0])
+        program = Path(f"/proc/{pid}/exe").resolve().with_name("pg_ctl")
+        other = Path(data).stat().st_uid != os.geteuid()  # as root the server runs as a user of its own
+        prefix = (shutil.which("runuser", path=PATH) or "runuser", "-u", Path(data).owner(), "--") if other else ()
+        log = str(Path(data) / "restarted.log")
+        yield conninfo, (*prefix, str(program), "restart", "-w", "-m", "fast", "-D", data, "-l", log)

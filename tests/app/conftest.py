@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Bot:
 
     async def started(self) -> None:
         """Return when it takes payloads."""
-        await until(lambda: self.process.returncode is not None or self._find_port(), within=30)
+        await until(lambda: self.process.returncode is not None or self._find_port(), within=60)
         assert self.process.returncode is None, self.log.read_text()[-2000:]
 
     def _find_port(self) -> bool:
@@ -117,17 +118,26 @@ def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("OPSBOT_")}
 
 
-@pytest.fixture
-async def installation(demo: Gateway, database: str, tmp_path: Path) -> AsyncIterator[Installation]:
-    """A local Slack, the shared gateway, and a configuration that knows both; no bot runs yet."""
-    async with Workspace.open() as workspace:
+@asynccontextmanager
+async def installed(
+    demo: Gateway, database: str, folder: Path, *, retry_delays: Sequence[float] = (0, 60, 300)
+) -> AsyncIterator[Installation]:
+    """A local Slack, a gateway, and a configuration that knows both; no bot runs yet."""
+    async with Workspace.open(retry_delays=retry_delays) as workspace:
         ana, ben = workspace.person("ana"), workspace.person("ben")
         channel = workspace.channel("payments-ops", members=[ana, ben])
-        file = configure(tmp_path, workspace=workspace, gateway=demo, people=(ana, ben), channel=channel, sabotage="")
-        (tmp_path / "secrets" / "database_url").write_text(database)
+        file = configure(folder, workspace=workspace, gateway=demo, people=(ana, ben), channel=channel, sabotage="")
+        (folder / "secrets" / "database_url").write_text(database)
         settings = yaml.safe_load(file.read_text()) | {"schedules": []}
         installation = Installation(file, workspace, ana, ben, channel, settings)
         yield installation
         for bot in installation.bots:
             if bot.process.returncode is None:
                 await bot.kill()
+
+
+@pytest.fixture
+async def installation(demo: Gateway, database: str, tmp_path: Path) -> AsyncIterator[Installation]:
+    """The shared gateway's."""
+    async with installed(demo, database, tmp_path) as installation:
+        yield installation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bot.demo.gateway import Gateway
-from bot.demo.outside import look
 from bot.store.embedded import EmbeddedPostgres
 from tests.app.conftest import Bot, Installation
-from tests.app.test_run import confirmed, ended
 from tests.waiting import until
 
 SLOT = "* * * * *"
@@ -34,47 +30,6 @@ async def test_a_command_is_answered_once_though_slack_delivers_it_again(install
     await asyncio.sleep(0.5)  # in which a second answer would have come
 
     assert len(installation.ana.sees(installation.channel)) == 6
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "paused for 7 s"])
-@pytest.mark.parametrize(
-    ("line", "word"),
-    [
-        pytest.param("maintenance on 10m provider down", "reload", id="maintenance"),
-        pytest.param("deploy v1.1.0 fees", "reload", id="deploy"),
-        pytest.param("scale 3 traffic", "scale", id="scale"),
-    ],
-)
-async def test_an_operation_is_finished_once_by_the_other_replica_though_slack_says_everything_twice(
-    installation: Installation, demo: Gateway, line: str, word: str, number: signal.Signals
-) -> None:
-    bots = [await installation.start() for _ in range(2)]
-    installation.workspace.faults.redeliver()
-    await confirmed(installation, f"/ops {line}")
-    await until(lambda: any(_runs(bot, word) for bot in bots), within=30)
-
-    victim = bots[0] if _runs(bots[0], word) else bots[1]
-    victim.send(number)
-    if number is signal.SIGSTOP:
-        await asyncio.sleep(7)
-        victim.send(signal.SIGCONT)
-    card = await installation.ana.wait_for(installation.channel, ended("done"), 60)
-    await installation.workspace.settled(20)
-
-    done = [seen.ts for seen in installation.ana.sees(installation.channel) if ended("done") in seen.plain()]
-    assert done == [card.ts]
-    outside = await look(demo)
-    assert outside.keeps_customers_out is line.startswith("maintenance")
-    assert len(outside.key) == int(line.startswith("maintenance"))
-    assert len(outside.online) == (3 if line.startswith("scale") else 2)
-
-
-def _runs(bot: Bot, word: str) -> bool:
-    """Whether a child of this replica is PM2 at this work."""
-    argv = ("ps", "-ww", "--no-headers", "-o", "args", "--ppid", str(bot.process.pid))
-    children = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return f"pm2 {word} " in children.stdout
 
 
 @pytest.mark.row("K5")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -21,11 +19,10 @@ from pydantic import SecretStr
 from bot.core.database import Database
 from bot.core.errors import Conflict, NotFound
 from bot.core.results import OperationState
-from bot.store.embedded import EmbeddedPostgres
 from bot.views import render
 from integrations.postgres import Config, ServiceDatabase
 from tests.commands.bench import Bench, give_up_after
-from tests.namespaces import PATH
+from tests.postgres import restartable_server
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -164,15 +161,8 @@ async def test_a_pid_that_is_another_connection_by_the_time_it_is_confirmed_is_l
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """A server that the test may restart: its conninfo, and what restarts it."""
-    with EmbeddedPostgres(tmp_path / "own", stop_always=True) as conninfo:
-        with psycopg.connect(conninfo) as admin:
-            (folder,) = admin.execute("show data_directory").fetchone() or ("",)
-        pid = int((Path(folder) / "postmaster.pid").read_text().splitlines()[0])
-        program = Path(f"/proc/{pid}/exe").resolve().with_name("pg_ctl")
-        other = Path(folder).stat().st_uid != os.geteuid()  # as root the server runs as a user of its own
-        prefix = (shutil.which("runuser", path=PATH) or "runuser", "-u", Path(folder).owner(), "--") if other else ()
-        log = str(Path(folder) / "restarted.log")
-        yield conninfo, (*prefix, str(program), "restart", "-w", "-m", "fast", "-D", folder, "-l", log)
+    with restartable_server(tmp_path) as server:
+        yield server
 
 
 _STREAM = """

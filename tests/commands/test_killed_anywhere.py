@@ -3,8 +3,9 @@
 What is covered how. Here and in test_killed_anywhere_else.py: all kinds, in one process, on real tools. A replica dies
 in each transaction that moves the operation's rows, before that is kept; after a step was written as begun, before it
 was; and while each changing command runs, which then goes on as an orphan under its lock. Its successor begins then.
-Whole processes that are killed and paused: tests/app/test_replicas.py (the bot, through Slack) and
-tests/operations/test_replicas.py (the engine and its queue). Random deaths: tests/operations/test_kill_points.py.
+Whole processes that are killed and paused: tests/app/test_pairs.py (the bot, through Slack, at one place drawn for each
+kind) and tests/operations/test_replicas.py (the engine and its queue). Random deaths, any number of them:
+tests/operations/test_kill_points.py.
 """
 
 from __future__ import annotations
