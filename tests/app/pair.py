@@ -28,7 +28,7 @@ from tests.app.stage import Stage
 from tests.app.trap import PAUSE, Blow, Trap
 from tests.waiting import until
 
-SLOWLY = 60.0
+SLOWLY = 100.0
 """Seconds in which a change ends that one bot was hit in, on a machine that does much else."""
 
 _BOTS = 2

@@ -32,7 +32,7 @@ from tests.fixtures_gateway import pm2_cli
 from tests.postgres import fresh_database
 from tests.redis_server import PASSWORD
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(360)
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 EXAMPLES = int(os.environ.get("SOAK", "1"))
