@@ -42,7 +42,7 @@ class Some(Which):
 class Add(Which):
     """Something to be done."""
 
-    text: str = words(..., "What is to be done.")
+    text: str = words(..., "What is to be done.", prose=True)
     owner: str = option("", "Who does it: me, @somebody, or a name.")
 
 
@@ -61,7 +61,7 @@ class Assign(Numbered):
 class Reword(Numbered):
     """What it is."""
 
-    text: str = words(..., "What is to be done.")
+    text: str = words(..., "What is to be done.", prose=True)
 
 
 async def actions(ctx: Context, args: Some, *, store: Store, chat: Chat, rules: IncidentRules) -> ActionItems:

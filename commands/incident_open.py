@@ -25,7 +25,7 @@ class Described(Args):
 
     severity: Severity = Field(description="How bad it is.")
     title: str = words(..., "What is happening, in a few words.", prose=True)
-    impact: str = option("", "Who and how many are affected, as far as is known.")
+    impact: str = option("", "Who and how many are affected, as far as is known.", prose=True)
     services: str = option("", "Services that it is about, with commas between them.")
 
 

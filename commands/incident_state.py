@@ -39,8 +39,8 @@ class HowBad(Which):
 class Edited(Which):
     """What it is about; what is left out stays as it is."""
 
-    title: str = option("", "What is happening, in a few words.")
-    impact: str = option("", "Who and how many are affected.")
+    title: str = option("", "What is happening, in a few words.", prose=True)
+    impact: str = option("", "Who and how many are affected.", prose=True)
     services: str = option("", "Services that it is about, with commas between them.")
 
 

@@ -41,9 +41,12 @@ _BOUNDS = {
 }
 
 
-def option(default: Any, description: str, *, alias: str = "") -> Any:  # noqa: ANN401 - stands where a field's default stands, as pydantic's own Field
-    """A field that is given as `--name value` only, never by position; `alias` is typed in place of its name."""
-    return Field(default, description=description, json_schema_extra={"option": True, "alias": alias})
+def option(default: Any, description: str, *, alias: str = "", prose: bool = False) -> Any:  # noqa: ANN401 - stands where a field's default stands, as pydantic's own Field
+    """A field that is given as `--name value` only, never by position; `alias` is typed in place of its name.
+
+    For `prose` see `words`.
+    """
+    return Field(default, description=description, json_schema_extra={"option": True, "alias": alias, "prose": prose})
 
 
 def words(default: Any, description: str, *, prose: bool = False) -> Any:  # noqa: ANN401 - see option

@@ -98,6 +98,17 @@ class Calls:
             except NotFound:
                 log.info("page is not open in the pager any more", incident=incident.number)
 
+    async def stand_down(self, page_id: str) -> None:
+        """The job `STAND_DOWN`: the paging system hears that the incident is over, unless it was reopened meanwhile."""
+        page, incident = await self._read(page_id)
+        pager = self._reach.pager(incident.services)
+        if pager is None or incident.state == OPEN:
+            return
+        try:
+            await pager.resolve(_key(page), to=page.target)
+        except NotFound:
+            log.info("page is not open in the pager any more", incident=incident.number)
+
     async def _wake(self, page: Paged, incident: Incident) -> Line:
         """Hand it to the paging system; in its own words, what came of that. Raises `OutcomeUnknown`: then again."""
         pager = self._reach.pager(incident.services)

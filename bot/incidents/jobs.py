@@ -13,7 +13,7 @@ from bot.incidents.acts import SHOW
 from bot.incidents.calls import Calls
 from bot.incidents.live import Live
 from bot.incidents.opening import SET_UP, Opening
-from bot.incidents.paging import ANSWERED, CALL, PASS_ON, Reach
+from bot.incidents.paging import ANSWERED, CALL, PASS_ON, STAND_DOWN, Reach
 from bot.incidents.reminders import REMIND, Reminders
 from bot.incidents.rules import IncidentRules
 from bot.incidents.updates import ANNOUNCE, Announcer
@@ -39,4 +39,5 @@ def incident_jobs(
         CALL: calls.call,
         PASS_ON: calls.pass_on,
         ANSWERED: calls.answered,
+        STAND_DOWN: calls.stand_down,
     }

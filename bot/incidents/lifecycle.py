@@ -13,7 +13,7 @@ from bot.core.incidents import Incident
 from bot.core.records import Store, Unit
 from bot.incidents.acts import CLOSED, EDITED, OPEN, RESOLVED, SEVERITY, change
 from bot.incidents.missing import missing
-from bot.incidents.paging import Alarm, raise_alarm
+from bot.incidents.paging import Alarm, raise_alarm, stand_down
 from bot.incidents.reminders import Remind, drop_reminders, put_reminder
 from bot.incidents.rules import IncidentRules
 from bot.incidents.severity import Severity
@@ -98,6 +98,7 @@ async def resolve(
         await tx.acts.put_cycle(replace(cycle, resolved_at=saved.resolved_at, resolved_by=who))
         await drop_reminders(tx, incident.number, Remind.UPDATE, Remind.ROLES)
         await put_reminder(tx, incident.number, Remind.REPORT, ctx.now + rules.report_within)
+        await stand_down(tx, saved)
     return saved
 
 

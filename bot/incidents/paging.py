@@ -26,8 +26,13 @@ from bot.incidents.acts import change
 from bot.incidents.people import mention
 from bot.incidents.rules import IncidentRules
 
-CALL, PASS_ON, ANSWERED = "incident.call", "incident.pass_on", "incident.answered"
-"""Jobs: call whose turn it is; go on to the next; bring the messages of a page up to date."""
+CALL, PASS_ON, ANSWERED, STAND_DOWN = (
+    "incident.call",
+    "incident.pass_on",
+    "incident.answered",
+    "incident.stand_down",
+)
+"""Jobs: call whose turn it is; go on to the next; bring the messages of a page up to date; end it in the pager."""
 
 ON_CALL = "on-call"
 """Whom a page calls when nothing else is said."""
@@ -148,6 +153,13 @@ async def raise_alarm(
     called = mention(page.turn) if page.turn else alarm.whom
     words = f"Called {called}" + (f": {text}" if text else "")
     return await change(tx, ctx, incident, "paged", words, tell=False)  # the page itself stands in the channel
+
+
+async def stand_down(tx: Unit, incident: Incident) -> None:
+    """Have the paging system told that it is over, so that it calls nobody any more either."""
+    for page in await tx.acts.pages(incident.number):
+        if page.target:
+            await tx.jobs.defer(STAND_DOWN, args={"page_id": page.id})
 
 
 async def answer(ctx: Context, page_id: str, *, store: Store) -> Text:

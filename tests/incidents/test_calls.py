@@ -29,6 +29,7 @@ class FakePager:
     targets: tuple[str, ...] = ("primary", "database")
     paged: list[tuple[str, Page]] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
+    resolved: list[str] = field(default_factory=list)
     states: dict[str, PageState] = field(default_factory=dict)
     refuses: bool = False
 
@@ -43,7 +44,10 @@ class FakePager:
         return "acknowledged"
 
     async def resolve(self, key: str, *, to: str = "") -> str:
-        raise NotFound("not open")
+        if all(page.key != key for _, page in self.paged):
+            raise NotFound("not open")
+        self.resolved.append(key)
+        return "resolved"
 
     async def state(self, key: str, *, to: str = "") -> PageState | None:
         return next(iter(self.states.values()), None)
@@ -161,6 +165,21 @@ async def test_the_paging_system_is_asked_first_and_told_who_answered(called: De
     ]
     assert pager.acknowledged == [pager.paged[0][1].key]
     assert any("The pager took it for primary." in each for each in told)
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+async def test_the_paging_system_hears_that_it_is_over_unless_it_goes_on(called: Desk, *, reopened: bool) -> None:
+    pager = FakePager()
+    called.services = (Service("gateway", "test", "local", {Pager: pager}),)
+    await called.type("page", channel=OWN)
+    await called.work()
+
+    await called.type("resolve provider is back", channel=OWN)
+    if reopened:
+        await called.type("reopen it fails again", channel=OWN)
+    await called.work()
+
+    assert pager.resolved == ([] if reopened else [pager.paged[0][1].key])
 
 
 async def test_a_paging_system_that_takes_nothing_is_named_and_people_are_called_all_the_same(called: Desk) -> None:
