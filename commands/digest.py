@@ -269,6 +269,6 @@ COMMANDS = (
     ),
     Command(("digest", "pause"), Which, run=pause, role=Role.RESPONDER, examples=("daily",)),
     Command(("digest", "resume"), Which, run=resume, role=Role.RESPONDER, examples=("daily",)),
-    Command(("digest", "run"), Which, run=run, role=Role.RESPONDER, rows=("K5",), examples=("daily",)),
+    Command(("digest", "run"), Which, run=run, role=Role.RESPONDER, rows=("K5", "U"), examples=("daily",)),
     Command(("digest", "remove"), Which, run=remove, role=Role.RESPONDER, examples=("daily",)),
 )
