@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from pydantic import Field
 
 from bot.core.command import Click, Command, Context, Filling, Root
@@ -16,16 +18,21 @@ from bot.core.prose import Channel, Person, When
 from bot.core.records import Store
 from bot.core.results import Table, Text
 from bot.incidents.asking import Which
+from bot.incidents.edits import choose_entries
 from bot.incidents.exports import Format
 from bot.incidents.lookup import find_incident
 from bot.incidents.measured import services_of
-from bot.incidents.pages import ANEW, EDIT, EXPORT, FINAL, Pages
+from bot.incidents.pages import ANEW, CHOOSE, EDIT, EXPORT, FINAL, Pages
 from bot.incidents.publishing import Publisher
 from bot.incidents.report import draft, edit, finish, stand
 from bot.incidents.rules import IncidentRules
+from bot.incidents.shown import choose
 
 LONGEST_IN_FORM = 3_000
 """Characters that a field of a Slack form takes."""
+
+MOST_IN_FORM = 100
+"""Values that a field of a Slack form offers."""
 
 
 class Edit(Which):
@@ -34,6 +41,12 @@ class Edit(Which):
     section: Section = Field(description="Which section.")
     text: str = words(..., "All of the section: `- ` begins a bullet, `- [ ] ` a task, `> ` a quotation.", prose=True)
     version: int = option(0, "The version that the text was made from; what changed since is merged with it.")
+
+
+class Choose(Which):
+    """The entries that the timeline is to have."""
+
+    entries: str = words(..., "The entries that stay, by the ts of the message of each.")
 
 
 class Export(Which):
@@ -64,6 +77,21 @@ async def edit_report(ctx: Context, args: Edit, *, store: Store, chat: Chat) -> 
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
     await edit(ctx, incident, args.section, args.text, seen=args.version, store=store)
     return await _show(ctx, incident, store=store, chat=chat)
+
+
+async def choose_timeline(
+    ctx: Context, args: Choose, *, store: Store, chat: Chat, fleet: Fleet, rules: IncidentRules
+) -> Text | IncidentReport:
+    """Choose which entries stay in the timeline, and draft the report anew; the others stay in the record."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    choice = await choose(incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark)
+    wanted, known = set(args.entries.split()), {entry.source[0] for entry in choice.candidates}
+    if strange := sorted(wanted - known):
+        raise UsageError(
+            f"There is no entry {strange[0][:40]} to choose.", hint="entry add LINK puts a message into the timeline."
+        )
+    await choose_entries(ctx, incident, choice.candidates, wanted, store=store)
+    return await report(ctx, Which(incident=incident.number), store=store, chat=chat, fleet=fleet, rules=rules)
 
 
 async def final(ctx: Context, args: Which, *, store: Store, publisher: Publisher) -> Text:
@@ -123,6 +151,29 @@ async def click_anew(
     await Pages(store, chat).show(incident, at=ctx.now)
 
 
+async def click_choose(ctx: Context, row_id: str, *, store: Store, chat: Chat, rules: IncidentRules) -> Filling:
+    """Offer the entries, with those that stand in the timeline now chosen."""
+    incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
+    choice = await choose(incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark)
+    entries = choice.candidates
+    if not 0 < len(entries) <= MOST_IN_FORM:
+        raise UsageError(
+            f"The timeline has {len(entries)} entries; a form takes 1 to {MOST_IN_FORM}.",
+            hint="Leave single ones out: /incident entry drop LINK.",
+        )
+    zone = ZoneInfo(rules.zone)
+    offered = tuple(
+        (entry.source[0], f"{entry.at.astimezone(zone):%H:%M} {entry.author}: {entry.text}") for entry in entries
+    )
+    standing = {entry.source[0] for entry in choice.entries}
+    return Filling(
+        ("incident", "report", "choose"),
+        given={"entries": " ".join(key for key, _ in offered if key in standing)},
+        kept={"incident": row_id},
+        offered={"entries": offered},
+    )
+
+
 async def click_final(ctx: Context, row_id: str, *, store: Store, chat: Chat, publisher: Publisher) -> None:
     """Make the report final."""
     incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
@@ -169,6 +220,14 @@ COMMANDS = (
         examples=("impact About 200 payments failed", "root-cause The certificate of the provider had expired"),
     ),
     Command(
+        ("report", "choose"),
+        Choose,
+        run=choose_timeline,
+        role=Role.RESPONDER,
+        root=Root.INCIDENT,
+        examples=("1774567890.000100 1774567950.000200",),
+    ),
+    Command(
         ("report", "final"), Which, run=final, role=Role.RESPONDER, root=Root.INCIDENT, rows=("T",), examples=("",)
     ),
     Command(("report", "export"), Export, run=export, role=Role.RESPONDER, root=Root.INCIDENT, examples=("", "html")),
@@ -177,6 +236,7 @@ COMMANDS = (
 CLICKS = (
     *(Click(f"{EDIT}.{section}", click_edit, role=Role.RESPONDER) for section in Section),
     Click(ANEW, click_anew, role=Role.RESPONDER),
+    Click(CHOOSE, click_choose, role=Role.RESPONDER),
     Click(EXPORT, click_export, role=Role.RESPONDER),
     Click(FINAL, click_final, role=Role.RESPONDER),
 )

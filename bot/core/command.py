@@ -111,16 +111,22 @@ class Command:
         return _summary(self.function)
 
 
+Offers = Mapping[str, tuple[tuple[str, str], ...]]
+"""By the name of a field the values that it can have, each with the words that people read; no value has a space."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filling:
     """What a click answers that asks for words: the form of the command at `path` (as typed after the main root).
 
-    `given` is filled in already; `kept` goes along unseen, such as the number of the row that is edited.
+    `given` is filled in already; `kept` goes along unseen, such as the number of the row that is edited. A field with
+    values `offered` is answered by some of them, which come back with spaces between.
     """
 
     path: tuple[str, ...]
     given: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
+    offered: Offers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
-from bot.core.command import Command
+from bot.core.command import Command, Offers
 from bot.core.errors import UsageError
 from bot.core.parameters import Parameter, parameters
 from bot.core.parse import user_id
@@ -19,34 +20,41 @@ def form(
     given: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
     kept: Container[str] = (),
+    offered: Offers = MappingProxyType({}),
 ) -> Form:
     """The questions of `command`; `given` (from `parse.gather`) is filled in, `faults` (of a `UsageError`) are shown.
 
-    Parameters named in `kept` are not asked for: whoever opens the form knows them.
+    Parameters named in `kept` are not asked for: whoever opens the form knows them. For `offered` see `Filling`.
 
     `parse.validate` turns the answers, by the same names, into the arguments.
     """
     fields = tuple(
-        _field(parameter, (given or {}).get(parameter.name, ""), (faults or {}).get(parameter.name, ""))
+        _field(
+            parameter,
+            (given or {}).get(parameter.name, ""),
+            (faults or {}).get(parameter.name, ""),
+            offered.get(parameter.name, ()),
+        )
         for parameter in parameters(command.args)
         if parameter.name not in kept
     )
     return Form(title=command.name.capitalize(), submit="Continue", row_id=row_id, fields=fields, intro=command.summary)
 
 
-def _field(parameter: Parameter, value: str, error: str) -> FormField:
+def _field(parameter: Parameter, value: str, error: str, offered: tuple[tuple[str, str], ...]) -> FormField:
     if parameter.person:
         value = _person(value)
     by_word = {choice.lower(): choice for choice in parameter.choices}
     return FormField(
         name=parameter.name,
         label=parameter.flag.replace("-", " ").capitalize(),
-        kind=_kind(parameter),
+        kind=FormKind.SEVERAL if offered else _kind(parameter),
         required=parameter.required,
         hint=_hint(parameter),
         choices=parameter.choices,
         value=by_word.get(value.lower(), value),
         error=error,
+        offered=offered,
     )
 
 

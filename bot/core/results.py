@@ -307,6 +307,7 @@ class FormKind(StrEnum):
     PARAGRAPH = "paragraph"
     CHOICE = "choice"
     TICK = "tick"
+    SEVERAL = "several"
     PERSON = "person"
 
 
@@ -322,6 +323,7 @@ class FormField:
     choices: tuple[str, ...] = ()
     value: str = ""
     error: str = ""
+    offered: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ What the author said stays in the record; the timeline shows what was made of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
@@ -84,6 +84,21 @@ async def restore_entry(ctx: Context, incident: Incident, typed: str, *, store: 
         told = await find_told(tx, incident, typed)
         await _store(tx, ctx, EntryEdit(incident.number, told.source, ctx.now, ctx.actor.user_id), "restored")
         return told
+
+
+async def choose_entries(
+    ctx: Context, incident: Incident, candidates: Iterable[Chosen], kept: Container[str], *, store: Store
+) -> None:
+    """Have those of `candidates` in the timeline whose first source is in `kept`, and none of the others."""
+    async with store.transaction() as tx:
+        by_source = {edit.source: edit for edit in await tx.entries.edits(incident.number)}
+        for entry in candidates:
+            edit = next((by_source[key] for key in entry.source if key in by_source), None)
+            last = edit or EntryEdit(incident.number, entry.source[0], ctx.now, ctx.actor.user_id)
+            dropped = entry.source[0] not in kept
+            if last.dropped != dropped:
+                after = replace(last, dropped=dropped, made_at=ctx.now, by=ctx.actor.user_id)
+                await _store(tx, ctx, after, "dropped" if dropped else "restored")
 
 
 async def row_for(ctx: Context, incident: Incident, source: str, *, store: Store) -> str:

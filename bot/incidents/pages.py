@@ -34,7 +34,9 @@ _LOST = timedelta(minutes=1)
 
 _CLOCKS_APART = timedelta(minutes=1)
 
-EDIT, ANEW, EXPORT, FINAL = (f"incident.report.{verb}" for verb in ("edit", "anew", "export", "final"))
+EDIT, ANEW, CHOOSE, EXPORT, FINAL = (
+    f"incident.report.{verb}" for verb in ("edit", "anew", "choose", "export", "final")
+)
 """Verbs of the buttons; those that edit have the name of the section behind it."""
 
 
@@ -60,6 +62,8 @@ def _buttons(whole: IncidentReport, wanted: Sequence[Section], *, is_head: bool)
         if not whole.final:
             question = "Make the report final? It is pinned, exported and posted to the reports channel."
             buttons.append(Button("Make final", FINAL, number, Style.PRIMARY, confirm=question))
+    if Section.TIMELINE in wanted:
+        buttons.append(Button("Choose entries", CHOOSE, number))
     if Section.ACTION_ITEMS in wanted:
         buttons.append(Button("Add an action item", ADD, number))
     return buttons

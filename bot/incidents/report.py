@@ -20,16 +20,14 @@ from bot.core.reports import Task, Version, Written
 from bot.core.results import StepState
 from bot.incidents.acts import DECLARED
 from bot.incidents.chosen import Selection
-from bot.incidents.edits import edited
 from bot.incidents.faults import faults
 from bot.incidents.links import links_of
 from bot.incidents.measured import figures_of
 from bot.incidents.people import names_of
-from bot.incidents.recorded import conversation_of
 from bot.incidents.sections import Changed, Facts, tasks_text, write
-from bot.incidents.selection import select
+from bot.incidents.shown import choose
 from bot.incidents.tasks import tasks_of
-from bot.incidents.timeline import Record, name_everybody, read_record
+from bot.incidents.timeline import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +98,14 @@ async def pick_tasks(
 
 
 async def _read(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str, mark: str) -> _Read:
-    record = await read_record(incident, store)
+    choice = await choose(incident, store=store, chat=chat, zone=zone, mark=mark)
+    selection = replace(choice.selection, entries=choice.entries)
     async with store.transaction() as tx:
-        marks = await tx.marks.standing(incident.channel)
-    names = await name_everybody(record, chat)
-    conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone, mark=mark)
-    chosen = await asyncio.to_thread(select, conversation)
-    selection = replace(chosen, entries=edited(chosen.entries, record.edits, names))
-    async with store.transaction() as tx:
-        gone = [said.ts for said in conversation.said if said.deleted]
+        gone = [said.ts for said in choice.conversation.said if said.deleted]
         await tx.tasks.find(incident.number, tasks_of(incident.number, selection, at=ctx.now), gone=gone)
         tasks = await tx.tasks.of_incident(incident.number)
-    names = {**names, **await names_of({task.owner for task in tasks} - names.keys(), chat)}
-    return _Read(record, names, selection, tasks)
+    names = {**choice.names, **await names_of({task.owner for task in tasks} - choice.names.keys(), chat)}
+    return _Read(choice.record, names, selection, tasks)
 
 
 async def edit(ctx: Context, incident: Incident, section: Section, text: str, *, seen: int, store: Store) -> Version:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from pydantic import TypeAdapter
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core.clock import Clock
-from bot.core.command import Command, Filling
+from bot.core.command import Command, Filling, Offers
 from bot.core.errors import Conflict, IntegrationError, NotAllowed, NotFound, UsageError
 from bot.core.forms import form
 from bot.core.parameters import parameters
@@ -63,24 +64,32 @@ class Forms:
         self._clock = clock
 
     async def open(
-        self, command: Command, given: Mapping[str, str], ask: Ask, *, kept: Mapping[str, str] | None = None
+        self,
+        command: Command,
+        given: Mapping[str, str],
+        ask: Ask,
+        *,
+        kept: Mapping[str, str] = MappingProxyType({}),
+        offered: Offers = MappingProxyType({}),
     ) -> None:
         """Ask for what is missing; Slack takes the trigger for three seconds, so nothing slow comes before this."""
         row_id = uuid.uuid4().hex
-        opened = Opened(ask.slash, ask.text, ask.reply.url, ask.reply.thread, kept or {})
+        opened = Opened(ask.slash, ask.text, ask.reply.url, ask.reply.thread, dict(kept))
         data = _OPENED.dump_python(opened)
         pending = Pending(row_id, KIND, ask.user_id, ask.reply.channel, data, self._clock())
         async with self._store.transaction() as tx:
             await tx.pending.put(pending)
         with translated("open a form"):
-            view = self._chat.clean_view(modal(form(command, row_id=row_id, given=given, kept=opened.kept)))
+            shown = form(command, row_id=row_id, given=given, kept=kept, offered=offered)
+            view = self._chat.clean_view(modal(shown))
             await self._client.views_open(trigger_id=ask.trigger_id, view=view)
 
     async def fill(self, command: Command, filling: Filling, ask: Ask) -> None:
         """Open the form that a click asks for; `Conflict` when Slack does not, which another click can change."""
         slash, _, text = self._registry.typed(filling.path).partition(" ")
         try:
-            await self.open(command, filling.given, replace(ask, slash=slash, text=text), kept=filling.kept)
+            asked = replace(ask, slash=slash, text=text)
+            await self.open(command, filling.given, asked, kept=filling.kept, offered=filling.offered)
         except IntegrationError as error:
             raise Conflict(f"Slack did not open the form: {error.hint or error}.", hint="Click again.") from error
 

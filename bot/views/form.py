@@ -13,6 +13,7 @@ from slack_sdk.models.blocks import (
     Option,
     PlainTextInputElement,
     PlainTextObject,
+    StaticMultiSelectElement,
     StaticSelectElement,
     UserSelectElement,
 )
@@ -77,10 +78,15 @@ def _element(field: FormField) -> InputInteractiveElement:
     match field.kind:
         case FormKind.CHOICE:
             return StaticSelectElement(action_id=_ACTION, options=options, initial_option=chosen)
+        case FormKind.SEVERAL:
+            offered = [_option(value, words) for value, words in field.offered[:_CHOICES]]
+            initial = [option for option in offered if option.value in field.value.split()] or None
+            return StaticMultiSelectElement(action_id=_ACTION, options=offered, initial_options=initial)
         case FormKind.TICK:
             tick = [Option(value=_YES, text=PlainTextObject(text="Yes"))]
-            initial = tick if field.value == _YES else None
-            return CheckboxesElement(action_id=_ACTION, options=tick, initial_options=initial)
+            return CheckboxesElement(
+                action_id=_ACTION, options=tick, initial_options=tick if field.value == _YES else None
+            )
         case FormKind.PERSON:
             return UserSelectElement(action_id=_ACTION, initial_user=field.value or None)
         case FormKind.LINE | FormKind.PARAGRAPH:
@@ -95,14 +101,14 @@ def _element(field: FormField) -> InputInteractiveElement:
 
 def _answer(held: Json) -> str:
     """The value of one element, whichever kind it is."""
-    if held.get("selected_options"):
-        return _YES
+    if options := held.get("selected_options"):
+        return " ".join(str(option["value"]) for option in options)
     chosen = held.get("selected_option") or {}
     return str(chosen.get("value") or held.get("selected_user") or held.get("value") or "")
 
 
-def _option(choice: str) -> Option:
-    return Option(value=choice, text=PlainTextObject(text=cut_plain(choice, _CHOICE)))
+def _option(value: str, words: str = "") -> Option:
+    return Option(value=value, text=PlainTextObject(text=cut_plain(words or value, _CHOICE)))
 
 
 def _plain(text: str, limit: int) -> Json:

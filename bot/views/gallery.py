@@ -293,6 +293,13 @@ def _guides() -> Iterator[tuple[str, Result]]:
         FormField("title", "Title", FormKind.LINE, hint="In a few words."),
         FormField("details", "Details", FormKind.PARAGRAPH, required=False, value="Since 22:50"),
         FormField("scribe", "Scribe", FormKind.PERSON, required=False, value=_ADA.user_id),
+        FormField(
+            "entries",
+            "Entries",
+            FormKind.SEVERAL,
+            value="1.1",
+            offered=(("1.1", "22:50 Ada: The provider is down"), ("1.2", "22:51 Ada: Lunch?")),
+        ),
         FormField("private", "Private", FormKind.TICK, required=False, value="true"),
     )
     yield "questions", Form("Open an incident", "Open", "0002", questions, intro="Opens a channel.")

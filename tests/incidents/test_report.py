@@ -219,3 +219,24 @@ async def test_entries_that_people_dropped_or_changed_are_so_in_the_report(room:
     timeline = room.pages()["Timeline"].plain()
     assert "is down" not in timeline
     assert "ben: The provider renewed its certificate (edited by ana)" in timeline
+
+
+async def test_entries_are_chosen_in_a_form_and_the_others_stay_in_the_record(room: Room) -> None:
+    first = await room.hear(room.ben, "the provider is down")
+    await room.ana.react(first, "pushpin")
+    await room.command("note Status page is red")
+    await room.command("report")
+
+    await leave_out(room, "the provider is down", there="Status page is red")
+    await leave_out(room, "Status page is red", there="the provider is down")
+
+
+async def leave_out(room: Room, gone: str, *, there: str) -> None:
+    """Choose all entries but one, and see the timeline of the report."""
+    await room.ben.click(room.pages()["Timeline"], "Choose entries")
+    form = await room.ben.wait_for_modal("Status page is red")
+    offered = next(block for block in form.blocks if block["block_id"] == "entries")["element"]["options"]
+    kept = [option["value"] for option in offered if gone not in option["text"]["text"]]
+    await room.ben.submit(form, {"Entries": kept})
+    await room.shows("Timeline", there)
+    await until(lambda: gone not in room.pages()["Timeline"].plain())

@@ -71,11 +71,12 @@ def _dataclass(kind: object) -> st.SearchStrategy[object]:
 
 def _form_field(names: str, field: FormField) -> FormField:
     """Names and choices come from our own models, so they are short and differ."""
-    kind = FormKind.LINE if field.kind is FormKind.CHOICE and not field.choices else field.kind
+    offered = tuple({value[:75]: (value[:75], words) for value, words in field.offered if value.strip()}.values())
+    kind = FormKind.LINE if field.kind is FormKind.SEVERAL and not offered else field.kind
     choices = tuple(dict.fromkeys(choice[:75] for choice in field.choices if choice.strip()))
     kind = FormKind.LINE if not choices and kind is FormKind.CHOICE else kind
     label = field.label if field.label.strip() else "label"
-    return dataclasses.replace(field, name=names, kind=kind, choices=choices, label=label)
+    return dataclasses.replace(field, name=names, kind=kind, choices=choices, label=label, offered=offered)
 
 
 _LEAVES: dict[object, st.SearchStrategy[object]] = {
