@@ -15,7 +15,8 @@ from bot.core.errors import NotConfigured
 from bot.core.fleet import Fleet, Service
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import EnvFile, Host, Http, Pingable
-from bot.settings import ServiceSettings, Settings, SettingsFault
+from bot.sections import ServiceSettings
+from bot.settings import Settings, SettingsFault
 
 
 @runtime_checkable

@@ -10,25 +10,17 @@ import collections.abc
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
-from zoneinfo import available_timezones
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
-    NaiveDatetime,
     SecretStr,
-    StringConstraints,
     create_model,
-    model_validator,
 )
 from pydantic import ValidationError as _ValidationError
 from pydantic_settings import (
@@ -40,20 +32,27 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from bot.core.duration import Duration
-from bot.core.errors import OpsbotError, UsageError
+from bot.core.errors import OpsbotError
 from bot.core.faults import Fault, faults, models, unknown_key
-from bot.core.integration import Integration, IntegrationConfig
-from bot.core.people import Role
-from bot.core.schedules import Template
-from bot.digests.cron import parse_when
-from bot.digests.holidays import Holidays
-from bot.digests.limits import LIMITS
+from bot.core.integration import Integration
 from bot.digests.pulse import Patience
-from bot.digests.schedules import Schedule, parse_quiet
 from bot.digests.watches import WatchPlan
 from bot.incidents.configured import IncidentSettings
-from bot.sections import AlertSettings, DeadManSettings, IncidentWebhookSettings, Section, WatchSettings
+from bot.sections import (
+    AlertSettings,
+    ContactSettings,
+    DeadManSettings,
+    HolidaySettings,
+    IncidentWebhookSettings,
+    OnCallSettings,
+    PeopleSettings,
+    ScheduleSettings,
+    ServiceSettings,
+    ShellSettings,
+    SlackSettings,
+    WebSettings,
+    Zone,
+)
 
 SECRETS_DIR = "OPSBOT_SECRETS_DIR"
 """Names the folder of secrets files, one a secret, such as `slack__bot_token`."""
@@ -63,186 +62,6 @@ _NO_SETTINGS = {SECRETS_DIR, "OPSBOT_TOOLS"}
 
 class SettingsFault(OpsbotError):
     """The configuration cannot be used; the message has one line for each fault, with its place."""
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        near = get_close_matches(name, available_timezones(), 1)
-        raise ValueError(f"is no time zone{f'; did you mean {near[0]}?' if near else ', write it like Europe/Berlin'}")
-    return name
-
-
-def _role(value: object) -> object:
-    words = {role.word: role for role in Role}
-    if isinstance(value, str) and value not in words:
-        raise ValueError(f"is no role; there are {', '.join(words)}")
-    return words[value] if isinstance(value, str) else value
-
-
-def _read_by(reader: Callable[[str], object]) -> Callable[[str], str]:
-    """A validator that leaves a text as it is, when `reader` can read it."""
-
-    def validate(text: str) -> str:
-        try:
-            reader(text)
-        except UsageError as error:
-            raise ValueError(f"{error} {error.hint}".strip()) from error
-        return text
-
-    return validate
-
-
-def _limit(name: str) -> str:
-    if name not in LIMITS:
-        raise ValueError(unknown_key(name, tuple(LIMITS)))
-    return name
-
-
-LimitName = Annotated[str, AfterValidator(_limit)]
-When = Annotated[str, AfterValidator(_read_by(parse_when))]
-Quiet = Annotated[str, AfterValidator(_read_by(parse_quiet))]
-Zone = Annotated[str, AfterValidator(_zone)]
-RoleName = Annotated[
-    Role, BeforeValidator(_role, json_schema_input_type=Literal["nobody", "viewer", "responder", "commander", "admin"])
-]
-
-
-class SlackSettings(Section):
-    """How the bot reaches Slack. The three secrets come from the environment or from secrets files."""
-
-    api_url: str = Field("https://slack.com/api/", description="Base of the Web API; another one for an emulator.")
-    transport: Literal["socket", "http"] = Field("socket", description="Socket Mode, or signed HTTP at /slack/events.")
-    command: str = Field("ops", pattern=r"^[a-z][a-z0-9-]{0,15}$", description="Root, and prefix of direct commands.")
-    incident_command: str = Field(
-        "incident", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Root of the incident family."
-    )
-    bot_token: SecretStr = Field(SecretStr(""), description="xoxb-..., from OPSBOT_SLACK__BOT_TOKEN.")
-    app_token: SecretStr = Field(SecretStr(""), description="xapp-... for Socket Mode, from OPSBOT_SLACK__APP_TOKEN.")
-    signing_secret: SecretStr = Field(SecretStr(""), description="For signed HTTP, from OPSBOT_SLACK__SIGNING_SECRET.")
-
-
-class WebSettings(Section):
-    """Where the bot itself answers HTTP: Slack's requests, health, readiness, metrics."""
-
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-
-
-class PeopleSettings(Section):
-    """Who may do what, by Slack user and by Slack user group; the higher role counts."""
-
-    default_role: RoleName = Field(
-        "nobody", validate_default=True, description="Role of every other full member of the workspace."
-    )
-    users: Mapping[str, RoleName] = Field({}, description="Slack user id to role.")
-    groups: Mapping[str, RoleName] = Field({}, description="Slack user group id to role.")
-    two_people: tuple[str, ...] = Field(
-        (), description="Commands that break-glass never runs: they take a second person, also at night."
-    )
-
-
-class ShellSettings(Section):
-    """Who may type commands in the host's own shell (`opsbot do`), for when Slack is away."""
-
-    users: Mapping[str, str] = Field({}, description="User of the operating system to Slack user id.")
-    channel: str = Field("", description="Channel id that is told what was done there, once Slack is back.")
-
-
-class ContactSettings(Section):
-    """One line of the emergency contacts."""
-
-    role: str = Field(description="What the contact is for, for instance Primary On-Call.")
-    contact: str = Field(description="An address, a number, or a Slack user id.")
-    when: str = Field("", description="When to turn to it.")
-
-
-class OnCallSettings(Section):
-    """Who is on call: a weekly rota, or a user group that another tool keeps."""
-
-    rota: tuple[Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,20}$")], ...] = Field(
-        (), description="Slack user ids in the order in which they take over, a week each."
-    )
-    since: NaiveDatetime | None = Field(
-        None, description="When the first of them took over, such as 2026-01-05T09:00: the hand-over of every week."
-    )
-    zone: Zone = Field("UTC", description="Time zone of `since`.")
-    group: str = Field("", pattern="^(S[A-Z0-9]{2,20})?$", description="A Slack user group id in place of the rota.")
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if self.group and self.rota:
-            raise ValueError("has a rota and a group: one of them counts, so leave the other one out")
-        if bool(self.rota) is not bool(self.since):
-            raise ValueError("needs both rota and since, which is when the first of the rota took over")
-        return self
-
-
-class HolidaySettings(Section):
-    """Days on which digests rest that say `holidays: skip`."""
-
-    country: str = Field("", description="Code of a country, such as DE, whose public holidays count.")
-    region: str = Field("", description="Code of a part of it, such as BE, whose own holidays count too.")
-    dates: Mapping[date, str] = Field({}, description="Further days with their names: `2026-12-24: Christmas Eve`.")
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        try:
-            self.holidays()
-        except UsageError as error:
-            raise ValueError(f"{error} {error.hint}") from error
-        return self
-
-    def holidays(self) -> Holidays:
-        """The same, to be asked for a day."""
-        return Holidays(self.country, self.region, self.dates)
-
-
-class ScheduleSettings(Section):
-    """A digest that is posted at set times."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}$", description="A name of its own.")
-    channel: str = Field(description="Channel id that receives it.")
-    service: str = Field("", description="Service that it tells of; needed only where there are several.")
-    when: When = Field(description="Five cron fields, or words like `weekdays 09:00`.")
-    zone: Zone = Field("UTC", description="Time zone of `when`.")
-    grace: Duration = Field("6h", validate_default=True, description="How late a missed one is still posted.")
-    template: Template = Field(Template.DAILY, description="What it is about.")
-    holidays: Literal["post", "skip"] = Field("post", description="Whether it is posted on `holidays` too.")
-    quiet: Quiet = Field("", description="Hours of `zone` in which nothing is posted, such as `22:00-07:00`.")
-
-    def schedule(self) -> Schedule:
-        """The same, parsed."""
-        return Schedule(
-            name=self.name,
-            channel=self.channel,
-            service=self.service,
-            when=self.when,
-            zone=self.zone,
-            grace=self.grace,
-            template=self.template,
-            skips_holidays=self.holidays == "skip",
-            quiet=self.quiet,
-        )
-
-
-class ServiceSettings(Section):
-    """A service in one environment; each further key configures the integration of that name."""
-
-    environment: str = Field("production", description="Shown on every plan and confirmation.")
-    maintenance_key: str = Field(
-        "ENABLE_MAINTENANCE_MODE",
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        description="Key of the env file that keeps customers out.",
-    )
-    log_level_key: str = Field(
-        "LOG_LEVEL", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Key of the env file with the log level."
-    )
-    watches: WatchSettings = Field(WatchSettings(), description="What is watched all the time.")
-    limits: Mapping[LimitName, float] = Field({}, description="Thresholds of checks by name, as below.")
-
-    def parts(self) -> Mapping[str, IntegrationConfig]:
-        """The integrations that are configured, by name."""
-        return {name: part for name, part in self if isinstance(part, IntegrationConfig)}
 
 
 class Settings(BaseSettings):
