@@ -65,15 +65,15 @@ async def watches(whole: Gateway, store: Postgres, tmp_path: Path) -> AsyncItera
         yield Watches(WatchPlans((plan,)), store, Fleet((service,)), clock, take, str)
 
 
-async def problems(watches: Watches, *, until: bool) -> dict[str, str]:
-    """The next step by the check, once there are problems, or none any more; what there is when patience is over."""
+async def problems(watches: Watches) -> dict[str, str]:
+    """The next step by the check, once there are problems; none when patience is over."""
     found: dict[str, str] = {}
     for _ in range(ROUNDS):
         await watches.look(watches.plans.entries[0].service)
         async with watches.store.transaction() as tx:
             views = await tx.alerts.firing(now=watches.clock())
         found = {row.labels["check"]: row.labels.get("next", "") for view in views for row in view.worst}
-        if bool(found) is until:
+        if found:
             break
         await asyncio.sleep(BETWEEN)
     return found
@@ -91,7 +91,7 @@ async def problems(watches: Watches, *, until: bool) -> dict[str, str]:
         ("provider", "Provider status", "maintenance on 30m provider down"),
     ],
 )
-async def test_what_breaks_is_one_problem_with_the_step_that_helps_and_is_over_when_it_is_mended(
+async def test_what_breaks_is_one_problem_with_the_step_that_helps(
     watches: Watches, whole: Gateway, way: str, check: str, step: str
 ) -> None:
     breakage = Breakage(whole)
@@ -101,7 +101,7 @@ async def test_what_breaks_is_one_problem_with_the_step_that_helps_and_is_over_w
         before = await tx.alerts.firing(now=watches.clock())
     try:
         await breakage.break_(way)
-        broken = await problems(watches, until=True)
+        broken = await problems(watches)
     finally:
         await breakage.mend()
 
