@@ -9,10 +9,14 @@ from bot.core.errors import NotFound, UsageError
 from bot.core.fleet import Fleet
 from bot.core.incidents import Incident
 from bot.core.records import Store
+from bot.incidents.acts import RESOLVED
+
+_LATELY = 20
+"""How many of the last incidents are looked at for one that waits for its report."""
 
 
 async def find_incident(store: Store, *, channel: str, number: int = 0) -> Incident:
-    """The incident of that number, else the one of the channel, else the only open one.
+    """The incident of that number, else the one of the channel, else the only open one, else the only unclosed one.
 
     One that is private is found in its own channel only: elsewhere there is none of its number.
     """
@@ -23,15 +27,17 @@ async def find_incident(store: Store, *, channel: str, number: int = 0) -> Incid
                 raise NotFound(f"There is no incident {number}.")
             return found
         here = await tx.incidents.in_channel(channel)
-        open_ones = await tx.incidents.open()
+        candidates = await tx.incidents.open()
+        if not candidates:
+            candidates = tuple(each for each in await tx.incidents.past(limit=_LATELY) if each.state == RESOLVED)
     if here:
         return here
-    if not open_ones:
+    if not candidates:
         raise NotFound("No incident is open.", hint="Name one that is over by its number: --incident NUMBER.")
-    if len(open_ones) > 1:
-        known = ", ".join(f"{incident.number} ({incident.title})" for incident in open_ones)
+    if len(candidates) > 1:
+        known = ", ".join(f"{incident.number} ({incident.title})" for incident in candidates)
         raise UsageError("Which incident?", hint=f"Type it in its channel, or add --incident with one of: {known}.")
-    return open_ones[0]
+    return candidates[0]
 
 
 async def incident_of_row(ctx: Context, row_id: str, store: Store) -> Incident:

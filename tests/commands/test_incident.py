@@ -217,6 +217,20 @@ async def test_outside_its_channel_an_incident_is_meant_when_it_is_the_only_open
     assert card(await desk.type("status --incident 1", channel="C0NEW1")).number == 1
 
 
+async def test_where_none_is_open_the_one_that_waits_for_its_report_is_meant(desk: Desk) -> None:
+    await desk.type("open high Webhooks late")
+    await desk.type("resolve provider is back")
+    only = card(await desk.type("status"))
+    await desk.type("open low Dashboard slow")
+    await desk.type("resolve", channel="C0NEW1")
+
+    with pytest.raises(UsageError, match="Which incident") as asked:
+        await desk.type("status")
+
+    assert (only.number, only.state) == (1, "resolved")
+    assert "1 (Webhooks late)" in asked.value.hint
+
+
 async def test_the_open_incidents_are_listed(desk: Desk) -> None:
     await desk.type("open high Webhooks late")
     await desk.type("open low Dashboard slow")
