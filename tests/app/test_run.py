@@ -34,7 +34,7 @@ async def test_the_everyday_commands_answer_from_a_real_gateway(installation: In
     answers = {
         "/ops status": "2 of 2 online",
         "/ops health": "dependencies",
-        "/ops logs 3": "last 3 lines",
+        "/ops logs 2": "last 2 lines",
         "/ops contacts": "placeholder",
         "/ops checks": "Success rate",
         "/ops active": "",
