@@ -47,7 +47,7 @@ class NoSlack:
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         def refuse(*_args: object, **_named: object) -> NoReturn:
-            raise IntegrationError("A shell is not connected to Slack.", hint="Type this in Slack.")
+            raise IntegrationError("A shell is not connected to Slack.", hint="Type this in Slack")
 
         return refuse
 

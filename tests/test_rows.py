@@ -100,7 +100,7 @@ def test_every_row_is_listed_in_order_and_one_without_a_test_is_open(tmp_path: P
     assert all(line.startswith(f"| {row} |") for row, line in listed.items())
     assert "[marked](../tests/test_a.py)" in listed["G2"]
     assert "open: no test shows `/ops maintenance on`" in listed["G4"]
-    assert "| open |" in listed["W"]
+    assert "| open |" in listed["P5"]
 
 
 @pytest.mark.parametrize("mark", ['pytest.mark.row("G9")', "pytest.mark.row(ROW)"])

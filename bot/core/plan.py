@@ -150,12 +150,13 @@ class Plan:
     def hash(self) -> str:
         """SHA-256 in hex over actions, undo, lease terms and named preconditions: what an approval binds to."""
         lease = self.lease
+        lasts = lease.lasts.total_seconds() if lease and lease.lasts is not None else None
         body = {
             "area": self.area,
             "actions": [[a.step, dict(a.params), a.argv] for a in self.actions],
             "undo": [[a.step, dict(a.params), a.argv] for a in self.undo],
             "preconditions": dict(self.preconditions),
-            "lease": lease and [lease.kind, lease.target, lease.owner, lease.lasts and lease.lasts.total_seconds()],
+            "lease": lease and [lease.kind, lease.target, lease.owner, lasts],
             "ends": sorted(self.ends),
         }
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

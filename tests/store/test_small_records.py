@@ -35,7 +35,8 @@ async def test_a_slot_is_settled_with_what_was_posted(store: Postgres) -> None:
         await tx.slots.settle("daily", SLOT.slot, state="posted", message=MessageRef("C1", "1.1"), checks=checks)
         last = await tx.slots.last("daily")
 
-    assert last == replace(SLOT, state="posted", message=MessageRef("C1", "1.1"), checks=checks)
+    assert last
+    assert last == replace(SLOT, id=last.id, state="posted", message=MessageRef("C1", "1.1"), checks=checks)
 
 
 async def test_of_two_at_once_the_first_has_the_claim(store: Postgres) -> None:
