@@ -220,7 +220,7 @@ async def run(
             commanders=link.commanders,
         )
         intake = Intake(_alert_rules(settings), clock)
-        watches = Watches(WatchPlans(settings.watch_plans()), store, fleet, clock, intake.take, redactor.redact)
+        watches = Watches(cast("WatchPlans", ports[WatchPlans]), store, fleet, clock, intake.take, redactor.redact)
         await watches.plan()
         housekeeping = Housekeeping(store, clock)
         await housekeeping.plan()

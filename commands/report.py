@@ -63,9 +63,7 @@ async def report(
     Everything in it is from the record and names the message that it rests on; what nobody said is a TODO.
     """
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
-    await draft(
-        ctx, incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark, services=services_of(incident, fleet)
-    )
+    await _draft(ctx, incident, store=store, chat=chat, fleet=fleet, rules=rules)
     return await _show(ctx, incident, store=store, chat=chat)
 
 
@@ -91,7 +89,8 @@ async def choose_timeline(
             f"There is no entry {strange[0][:40]} to choose.", hint="entry add LINK puts a message into the timeline."
         )
     await choose_entries(ctx, incident, choice.candidates, wanted, store=store)
-    return await report(ctx, Which(incident=incident.number), store=store, chat=chat, fleet=fleet, rules=rules)
+    await _draft(ctx, incident, store=store, chat=chat, fleet=fleet, rules=rules)
+    return await _show(ctx, incident, store=store, chat=chat)
 
 
 async def final(ctx: Context, args: Which, *, store: Store, publisher: Publisher) -> Text:
@@ -145,9 +144,7 @@ async def click_anew(
 ) -> None:
     """Draft the report anew."""
     incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
-    await draft(
-        ctx, incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark, services=services_of(incident, fleet)
-    )
+    await _draft(ctx, incident, store=store, chat=chat, fleet=fleet, rules=rules)
     await Pages(store, chat).show(incident, at=ctx.now)
 
 
@@ -187,6 +184,13 @@ async def click_export(ctx: Context, row_id: str, *, store: Store) -> Filling:
     incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
     kept = {"incident": str(incident.number)}
     return Filling(("incident", "report", "export"), given={"format": Format.MARKDOWN.value}, kept=kept)
+
+
+async def _draft(
+    ctx: Context, incident: Incident, *, store: Store, chat: Chat, fleet: Fleet, rules: IncidentRules
+) -> None:
+    services = services_of(incident, fleet)
+    await draft(ctx, incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark, services=services)
 
 
 async def _show(ctx: Context, incident: Incident, *, store: Store, chat: Chat) -> Text | IncidentReport:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -12,6 +11,7 @@ import structlog
 
 from bot.core.errors import IntegrationError, OpsbotError
 from bot.core.ports import Http
+from bot.jobs.repeated import Repeated
 
 Check = Callable[[], Awaitable[None]]
 """Raises `OpsbotError` with the reason when its part cannot do its work now."""
@@ -21,27 +21,18 @@ _CHECK_WITHIN = 2.0  # seconds
 log = structlog.get_logger(__name__)
 
 
-class DeadMan:
+class DeadMan(Repeated):
     """Pings `url` each `every`, but only while every check passes: a bot that only lives is not worth a ping."""
 
     def __init__(self, url: str, *, every: timedelta, checks: Mapping[str, Check], http: Http) -> None:
+        super().__init__("dead man's ping", every=every)
         self._url = url
-        self._every = every
         self._checks = checks
         self._http = http
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Ping from now on."""
-        self._task = asyncio.create_task(self._run(), name="dead man's ping")
-
-    async def stop(self) -> None:
-        """Ping no more."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+    async def once(self) -> None:
+        """Ping, and log why not."""
+        await self.ping()
 
     async def ping(self) -> bool:
         """Ping once if all is well; whether it was taken."""
@@ -59,11 +50,6 @@ class DeadMan:
             return taken
         log.warning("dead man's ping not taken", reason=f"answered with {answer.status}")
         return False
-
-    async def _run(self) -> None:
-        while True:
-            await self.ping()
-            await asyncio.sleep(self._every.total_seconds())
 
 
 async def _reason(check: Check) -> str:

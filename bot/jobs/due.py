@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,6 +9,7 @@ import structlog
 from bot.core.clock import Clock
 from bot.core.errors import IntegrationError
 from bot.core.records import Store
+from bot.jobs.repeated import Repeated
 
 EVERY = timedelta(seconds=1)
 AT_ONCE = 50
@@ -27,32 +26,18 @@ async def sweep(store: Store, *, now: datetime) -> int:
     return len(rows)
 
 
-class Sweeper:
+class Sweeper(Repeated):
     """Sweeps each second; one runs in every replica, and each row goes to one of them."""
 
     def __init__(self, store: Store, *, clock: Clock, every: timedelta = EVERY) -> None:
+        super().__init__("sweeper", every=every)
         self._store = store
         self._clock = clock
-        self._every = every
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Sweep from now on."""
-        self._task = asyncio.create_task(self._run(), name="sweeper")
-
-    async def stop(self) -> None:
-        """Take no further row."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                while await sweep(self._store, now=self._clock()) == AT_ONCE:
-                    pass
-            except IntegrationError as error:
-                log.warning("sweep failed", error=str(error))
-            await asyncio.sleep(self._every.total_seconds())
+    async def once(self) -> None:
+        """Take all rows that are due."""
+        try:
+            while await sweep(self._store, now=self._clock()) == AT_ONCE:
+                pass
+        except IntegrationError as error:
+            log.warning("sweep failed", error=str(error))
