@@ -37,6 +37,12 @@ class Connection(BaseModel):
     started_at: datetime
 
 
+class Query(Connection):
+    """What it runs, by the time at which that began: the next one may be worded alike."""
+
+    since: datetime
+
+
 class Server(BaseModel):
     """The server."""
 
@@ -58,12 +64,12 @@ async def show(_ctx: Context, _args: ServiceArgs, *, service: Service, database:
 async def cancel(_ctx: Context, args: Which, *, database: Database) -> Plan:
     """Cancel the query of one connection; the connection stays."""
     backend = await _pick(database, args.pid)
-    if backend.state == "idle":
-        raise Conflict(f"{args.pid} runs no query.", hint="db shows who does.")
-    warnings: tuple[Line, ...] = ()
     if backend.state.startswith("idle in transaction"):
-        warnings = ("It runs no query: it is in an open transaction, which only db kill ends.",)
-    return _plan("Cancel the query of", backend, CANCEL, warnings=warnings)
+        raise Conflict(f"{args.pid} runs no query: it is in an open transaction.", hint="Only db kill ends that.")
+    if backend.state != "active" or backend.busy_since is None:
+        raise Conflict(f"{args.pid} runs no query.", hint="db shows who does.")
+    wanted = Query(pid=backend.pid, started_at=backend.started_at, since=backend.busy_since)
+    return _plan("Cancel the query of", backend, CANCEL, wanted)
 
 
 async def kill(_ctx: Context, args: Which, *, database: Database) -> Plan:
@@ -72,7 +78,8 @@ async def kill(_ctx: Context, args: Which, *, database: Database) -> Plan:
     warnings: list[Line] = []
     if backend.state == "active":
         warnings.append("db cancel ends only its query; try that first.")
-    return _plan("End", backend, KILL, warnings=tuple(warnings))
+    wanted = Connection(pid=backend.pid, started_at=backend.started_at)
+    return _plan("End", backend, KILL, wanted, warnings=tuple(warnings))
 
 
 async def restart(_ctx: Context, _args: ReasonedArgs, *, service: Service, database: Database) -> Plan:
@@ -96,31 +103,38 @@ async def restart(_ctx: Context, _args: ReasonedArgs, *, service: Service, datab
     )
 
 
-async def cancel_query(attempt: Attempt[Connection], *, database: Database) -> str:
+async def cancel_query(attempt: Attempt[Query], *, database: Database) -> str:
     """Ask the server to cancel it."""
     wanted = attempt.params
-    return _sent(wanted, "cancel", sent=await database.cancel(wanted.pid, started_at=wanted.started_at))
+    if not await database.cancel(wanted.pid, started_at=wanted.started_at, since=wanted.since):
+        raise Conflict(f"{wanted.pid} does not run that query any more, or is one that is not touched.")
+    return f"asked the server to cancel the query of {wanted.pid}"
 
 
 async def end_connection(attempt: Attempt[Connection], *, database: Database) -> str:
     """Ask the server to end it."""
     wanted = attempt.params
-    return _sent(wanted, "end", sent=await database.terminate(wanted.pid, started_at=wanted.started_at))
+    if not await database.terminate(wanted.pid, started_at=wanted.started_at):
+        raise Conflict(f"{wanted.pid} is another connection by now, or one that is not touched.")
+    return f"asked the server to end {wanted.pid}"
 
 
-async def remember_query(params: Connection, *, database: Database) -> Json:
-    """The query that runs now."""
+async def remember_query(params: Query, *, database: Database) -> Json:
+    """How the query begins, to tell when the same one is asked anew."""
     backend = await database.backend(params.pid)
-    return {"query": backend.query if backend else "", "state": backend.state if backend else "gone"}
+    return {"query": backend.query if backend else ""}
 
 
-async def see_cancelled(attempt: Attempt[Connection], *, database: Database) -> Observation:
+async def see_cancelled(attempt: Attempt[Query], *, database: Database) -> Observation:
     """It does not run that query any more."""
     backend = await _same(database, attempt.params)
     if backend is None:
         return Observation(Verdict.DONE, f"{attempt.params.pid} is not connected any more.")
-    if backend.state == "active" and backend.query == attempt.before.get("query"):
+    if backend.busy_since == attempt.params.since:
         return Observation(Verdict.NOT_DONE, f"{backend.pid} still runs it, for {_for(backend.busy)}.")
+    if backend.state == "active":
+        again = "the same query anew" if backend.query == attempt.before.get("query") else "another query"
+        return Observation(Verdict.DONE, f"{backend.pid} runs {again}, for {_for(backend.busy)}.")
     return Observation(Verdict.DONE, f"{backend.pid} is {backend.state}.")
 
 
@@ -167,8 +181,7 @@ async def _same(database: Database, wanted: Connection) -> Backend | None:
     return backend if backend and backend.started_at == wanted.started_at else None
 
 
-def _plan(verb: str, backend: Backend, step: Step, *, warnings: tuple[Line, ...]) -> Plan:
-    wanted = Connection(pid=backend.pid, started_at=backend.started_at)
+def _plan(verb: str, backend: Backend, step: Step, wanted: Connection, *, warnings: tuple[Line, ...] = ()) -> Plan:
     return Plan(
         title=f"{verb} connection {backend.pid}",
         area=Area.DATABASE,
@@ -178,15 +191,9 @@ def _plan(verb: str, backend: Backend, step: Step, *, warnings: tuple[Line, ...]
             Field("Query", backend.query or "none"),
         ),
         actions=(Action(step.name, f"{verb} {backend.pid}", wanted.model_dump(mode="json")),),
-        preconditions={f"the connection {backend.pid}": f"made {backend.started_at.isoformat()}"},
+        preconditions={f"what {backend.pid} is": str(wanted)},
         warnings=warnings,
     )
-
-
-def _sent(wanted: Connection, verb: str, *, sent: bool) -> str:
-    if not sent:
-        raise Conflict(f"{wanted.pid} is another connection by now, or one that is not touched.")
-    return f"asked the server to {verb} {wanted.pid}"
 
 
 def _row(backend: Backend) -> tuple[Line, ...]:
@@ -213,16 +220,15 @@ def _for(busy: timedelta) -> str:
     return format_duration(timedelta(seconds=round(busy.total_seconds()))) if busy.total_seconds() >= 1 else "under 1s"
 
 
+# Again is no harm: it is this one query and this one connection, by the times at which they began, or none.
 CANCEL = Step(
     "database.cancel",
-    Connection,
+    Query,
     observe=see_cancelled,
     do=cancel_query,
     before=remember_query,
     settle=timedelta(seconds=5),
-    repeatable=False,
 )
-# Again is no harm: it is this one connection, by the time at which it was made, or none.
 KILL = Step("database.kill", Connection, observe=see_ended, do=end_connection, settle=timedelta(seconds=5))
 RESTART = Step(
     "database.restart",

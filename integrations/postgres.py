@@ -32,12 +32,13 @@ _BACKENDS = SQL("""
     select a.pid, a.backend_start as started_at, a.usename as "user", a.application_name as application,
            coalesce(a.state, 'unknown') as state, coalesce(a.wait_event_type || ':' || a.wait_event, '') as waits_for,
            pg_blocking_pids(a.pid) as blocked_by, left(a.query, 500) as query,
-           coalesce(now() - case when a.state = 'active' then a.query_start else a.xact_start end, '0') as busy,
+           coalesce(now() - busy_since, '0') as busy, busy_since,
            case when r.rolsuper then 'it is a superuser''s'
                 when r.rolreplication then 'it belongs to a role that replicates'
                 when a.datname is distinct from current_database() then 'it is in another database'
                 else '' end as protected
-    from pg_stat_activity a join pg_roles r on r.oid = a.usesysid
+    from pg_stat_activity a join pg_roles r on r.oid = a.usesysid,
+         lateral (select case when a.state = 'active' then a.query_start else a.xact_start end) as s (busy_since)
     where a.backend_type = 'client backend' and a.pid <> pg_backend_pid())
 """)
 _REPLICAS = SQL("""
@@ -87,9 +88,11 @@ class ServiceDatabase:
         rows = await self._ask(_BACKENDS + SQL("select * from b where pid = %s"), [pid])
         return _backend(rows[0]) if rows else None
 
-    async def cancel(self, pid: int, *, started_at: datetime) -> bool:
+    async def cancel(self, pid: int, *, started_at: datetime, since: datetime) -> bool:
         """See `Database`."""
-        rows = await self._ask(_BACKENDS + SQL("select pg_cancel_backend(pid) as done ") + _GUARD, [pid, started_at])
+        guard = _GUARD + SQL(" and state = 'active' and busy_since = %s")
+        values = [pid, started_at, since]
+        rows = await self._ask(_BACKENDS + SQL("select pg_cancel_backend(pid) as done ") + guard, values)
         return any(row["done"] for row in rows)
 
     async def terminate(self, pid: int, *, started_at: datetime) -> bool:

@@ -16,7 +16,7 @@ class Exhausted(IntegrationError):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One connection of a client. `busy` is how long its query or open transaction has lasted.
+    """One connection of a client. `busy` is how long its query or open transaction has lasted, `busy_since` its begin.
 
     `query` is cut, and holds whatever the client put into it. `protected` says why it may not be ended, if so.
     """
@@ -27,6 +27,7 @@ class Backend:
     application: str
     state: str
     busy: timedelta
+    busy_since: datetime | None
     waits_for: str
     blocked_by: tuple[int, ...]
     query: str
@@ -68,12 +69,15 @@ class Database(Protocol):
         """One connection; None when there is none, or it is no client's."""
         ...
 
-    async def cancel(self, pid: int, *, started_at: datetime) -> bool:
-        """Cancel the query of this very connection; False when it is another one by now, or may not be touched."""
+    async def cancel(self, pid: int, *, started_at: datetime, since: datetime) -> bool:
+        """Cancel the query that this very connection runs `since` then; False when it is over, or may not be touched.
+
+        The server cancels whatever the connection runs when it is told: a query that begins in between is hit instead.
+        """
         ...
 
     async def terminate(self, pid: int, *, started_at: datetime) -> bool:
-        """End this very connection; False as above."""
+        """End this very connection; False when it is another one by now, or may not be touched."""
         ...
 
     async def running_since(self) -> datetime:

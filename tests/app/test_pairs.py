@@ -78,7 +78,7 @@ KINDS: Mapping[str, Kind] = {
     "block-ip": Kind(typed=f"block-ip {ADDRESS} scanning", does={"block": 1}),
     "cache memory set": Kind(typed="cache memory set 2gb", does={"set memory": 1}),
     "cache warm": Kind(typed="cache warm after the restart", does={"warmed": 1}, once=True),
-    "db cancel": Kind(typed="db cancel {client} runs for an hour", does={"cut": 1}, once=True),
+    "db cancel": Kind(typed="db cancel {client} runs for an hour", does={"cut": 1}),
     "db kill": Kind(typed="db kill {client} holds up payments", does={"cut": 1}),
     "db restart": Kind(typed="db restart does not answer", does={"restart-database": 1}, takes=0.5),
     "debug off": Kind(typed="debug off", before=("debug on --for 10m lost webhooks",), does=RELOADED, takes=2),

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from bot.core.database import Database
 from bot.core.errors import Conflict, NotFound
-from bot.core.results import OperationState
+from bot.core.results import OperationState, PlanState
 from bot.views import render
 from integrations.postgres import Config, ServiceDatabase
 from tests.commands.bench import Bench, give_up_after
@@ -134,6 +134,42 @@ async def test_cancel_ends_the_query_and_leaves_the_connection(server: Server) -
 
 
 @pytest.mark.row("J3")
+async def test_a_query_that_is_asked_anew_when_it_is_cancelled_is_told_and_not_taken_for_the_old_one(
+    server: Server,
+) -> None:
+    client = await server.connect()
+    pid = client.info.backend_pid
+
+    async def stubborn() -> None:
+        await _quietly(client, SLEEP)
+        await _quietly(client, SLEEP)
+
+    task = asyncio.create_task(stubborn())
+    server.stack.push_async_callback(_cancelled, task)
+    await asyncio.sleep(0.3)
+
+    operation = await server.bench.run(f"db cancel {pid} report runs for an hour")
+
+    assert operation.state is OperationState.DONE
+    assert f"{pid} runs the same query anew" in await server.bench.evidence(operation)
+
+
+@pytest.mark.row("J3")
+async def test_another_query_than_the_one_that_was_shown_is_not_cancelled(server: Server) -> None:
+    client = await server.busy("select pg_sleep(1)")
+    await server.bench.type(f"db cancel {client.info.backend_pid} report runs for an hour")
+    operation = await server.bench.newest()
+    await asyncio.sleep(1)
+    innocent = asyncio.create_task(client.execute("select pg_sleep(2)"))
+    await asyncio.sleep(0.3)
+
+    card = await server.bench.engine.approval.confirm(server.bench.context(), operation.id)
+
+    assert card.state is PlanState.OUTDATED
+    assert (await innocent).rowcount == 1
+
+
+@pytest.mark.row("J3")
 async def test_kill_ends_one_connection_and_no_other(server: Server) -> None:
     victim, other = await server.busy(), await server.busy()
 
@@ -220,6 +256,10 @@ async def test_superusers_and_roles_that_replicate_are_not_touched(server: Serve
 async def test_an_idle_connection_has_no_query_to_cancel(server: Server) -> None:
     client = await server.connect()
 
+    with pytest.raises(Conflict, match="runs no query"):
+        await server.bench.type(f"db cancel {client.info.backend_pid} tidy up")
+
+    await client.execute("begin")
     with pytest.raises(Conflict, match="runs no query"):
         await server.bench.type(f"db cancel {client.info.backend_pid} tidy up")
 

@@ -45,7 +45,7 @@ def whole() -> Iterator[Gateway]:
 @pytest.fixture
 async def watches(whole: Gateway, store: Postgres, tmp_path: Path) -> AsyncIterator[Watches]:
     """What the demo watches, on this gateway."""
-    # What another test broke is no part of this one: neither in the logs nor in what the workers count since they began.
+    # What another test broke is no part of this one: neither in the logs nor in what the workers count.
     for log in (whole.access_log, *whole.log_dir.iterdir()):
         os.truncate(log, 0)
     await whole.deploy_by_hand("v1.4.0")
