@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.ports import Host
 from integrations.firewall import Config, HelperFirewall
 from integrations.local import Config as HostConfig
 from integrations.local import LocalHost
@@ -61,9 +62,11 @@ class Namespace:
         """Whether a real packet from `source` arrives."""
         return self.run(sys.executable, "-c", _HEARD, source, check=False).returncode == 0
 
-    def firewall(self, conf: Mapping[str, object] | None = None, **more: object) -> HelperFirewall:
-        """The bot's firewall on it, with these settings of the helper."""
-        return firewall((*self.inside, *helper(self.folder, conf or {})), **more)
+    def firewall(
+        self, conf: Mapping[str, object] | None = None, *, host: Host | None = None, **more: object
+    ) -> HelperFirewall:
+        """The bot's firewall on it, with these settings of the helper; the `host` is reached as any other."""
+        return firewall((*self.inside, *helper(self.folder, conf or {})), host=host, **more)
 
 
 def helper(folder: Path, conf: Mapping[str, object]) -> tuple[str, ...]:
@@ -73,9 +76,10 @@ def helper(folder: Path, conf: Mapping[str, object]) -> tuple[str, ...]:
     return (sys.executable, str(HELPER), "--conf", str(file))
 
 
-def firewall(command: Sequence[str], **more: object) -> HelperFirewall:
+def firewall(command: Sequence[str], *, host: Host | None = None, **more: object) -> HelperFirewall:
     """The bot's firewall that starts the helper so."""
-    return HelperFirewall(Config.model_validate({"command": command, **more}), host=LocalHost(HostConfig(path=PATH)))
+    config = Config.model_validate({"command": command, **more})
+    return HelperFirewall(config, host=host or LocalHost(HostConfig(path=PATH)))
 
 
 def needed(*programs: str) -> Sequence[str]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import IntegrationError
+from integrations.ssh.host import SshHost
+from tests.fixtures_ssh import Sshd
 from tests.namespaces import FOUR, PATH, SIX, Namespace, firewall, helper, lets_in, needed
 from tests.waiting import until
 
@@ -46,6 +48,20 @@ async def test_packets_of_a_blocked_address_are_dropped_until_it_is_let_in(
     assert await lets_in(namespace, FOUR)
     assert await lets_in(namespace, SIX)
     assert await blocker.blocked() == ()
+
+
+@pytest.mark.row("I2")
+async def test_a_host_over_ssh_drops_packets_too_and_tells_what_it_drops(namespace: Namespace, sshd: Sshd) -> None:
+    host = SshHost(sshd.config(path=PATH))
+    blocker = namespace.firewall(host=host)
+
+    await blocker.block(FOUR, lasts=HOUR, mark="U0ANA")
+    assert [each.network for each in await blocker.blocked()] == [FOUR]
+    assert not await lets_in(namespace, FOUR)
+
+    await blocker.unblock(FOUR)
+    assert await lets_in(namespace, FOUR)
+    await host.close()
 
 
 @pytest.mark.row("I2")
