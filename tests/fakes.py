@@ -96,17 +96,29 @@ class FakeChat:
         self._ask("direct")
         return f"D{user_id[1:]}"
 
-    async def upload(self, channel: str, name: str, content: str, *, title: str, thread: str = "") -> None:
+    async def upload(self, channel: str, name: str, content: str, *, title: str, thread: str = "") -> str:
         self._ask("upload")
-        self.files.append((channel, name, content, thread))
+        return self._share((channel, name, content, thread))
 
-    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> None:
+    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> str:
         self._ask("picture")
-        self.files.append((channel, name, chart.words, thread))
+        return self._share((channel, name, chart.words, thread))
 
-    async def canvas(self, channel: str, title: str, content: str) -> None:
+    async def canvas(self, channel: str, title: str, content: str) -> str:
         self._ask("canvas")
-        self.files.append((channel, title, content, ""))
+        return self._share((channel, title, content, ""))
+
+    def _share(self, file: tuple[str, str, str, str]) -> str:
+        self.files.append(file)
+        return f"F{len(self.files)}"
+
+    async def delete_file(self, file: str) -> None:
+        self._ask("delete_file")
+        self.files[int(file[1:]) - 1] = ("", "", "", "")
+
+    async def delete_canvas(self, canvas: str) -> None:
+        self._ask("delete_canvas")
+        await self.delete_file(canvas)
 
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
         self._ask("find")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,11 +70,16 @@ async def do_jobs(bot: SlackBot, ports: Mapping[type, object], deferred: Deferre
             await handlers[job.task](**job.args)
 
 
+@dataclass(slots=True)
 class Room:
     """An incident of Ana's and Ben's, about which they talk."""
 
-    def __init__(self, workspace: Workspace, bot: SlackBot, ana: Person, ben: Person, channel: Channel) -> None:
-        self.workspace, self.bot, self.ana, self.ben, self.channel = workspace, bot, ana, ben, channel
+    workspace: Workspace
+    bot: SlackBot
+    ana: Person
+    ben: Person
+    channel: Channel
+    deferred: Deferred
 
     async def hear(self, who: Person, text: str) -> Seen:
         """Say something, and wait until it is in the record."""
@@ -88,6 +94,10 @@ class Room:
     async def command(self, line: str, *, who: Person | None = None) -> Seen:
         """Type a command of the incident family and wait for its answer."""
         return await (await (who or self.ana).command(self.channel, f"/incident {line}")).reply(30)
+
+    async def work(self) -> None:
+        """Do the jobs of incidents that wait."""
+        await do_jobs(self.bot, incident_ports(self.bot.link, self.bot.store, IncidentRules()), self.deferred)
 
     def pages(self) -> dict[str, Seen]:
         """The messages of the report by the sections that they show, as all see them now."""
@@ -124,11 +134,11 @@ async def incident_bot(workspace: Workspace, store: Postgres) -> AsyncIterator[S
 
 
 @pytest.fixture
-async def room(workspace: Workspace, incident_bot: SlackBot) -> Room:
+async def room(workspace: Workspace, incident_bot: SlackBot, deferred: Deferred) -> Room:
     ana, ben = workspace.person("ana", tz="Europe/Berlin"), workspace.person("ben")
     ops = workspace.channel("ops", [ana, ben])
     await ana.command(ops, '/incident open Critical Card payments fail --impact "200 payments"')
     await ben.wait_for(ops, "Card payments fail")
     async with incident_bot.store.transaction() as tx:
         channel = workspace.core.store.channels[(await tx.incidents.get(1)).channel]
-    return Room(workspace, incident_bot, ana, ben, channel)
+    return Room(workspace, incident_bot, ana, ben, channel, deferred)

@@ -77,6 +77,34 @@ class Revision:
     final: bool
 
 
+class Copy(StrEnum):
+    """What a version of a report was shared as: a text file, the picture of its chart, a canvas, or a message."""
+
+    FILE = "file"
+    PICTURE = "picture"
+    CANVAS = "canvas"
+    MESSAGE = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A copy of a version of a report outside the incident's own messages; `id` is its own, whatever became of it.
+
+    `ref` is what Slack calls it, of a message its ts: empty from before it is asked for until Slack has answered.
+    `name` is that of the file. `stale` says that something was taken out of the version since.
+    """
+
+    id: str
+    incident: int
+    version: int
+    kind: Copy
+    name: str
+    channel: str
+    thread: str = ""
+    ref: str = ""
+    stale: bool = False
+
+
 class Claim(StrEnum):
     """Who is to post a page: the caller as the first, the caller in place of one that got lost, or somebody else."""
 
@@ -105,7 +133,22 @@ class Reports(Protocol):
         ...
 
     async def purge(self, incident: int, key: str) -> None:
-        """Take what rests on `key` out of every version, and out of the tasks that nobody changed, for good."""
+        """Take what rests on `key` out of every version, and out of the tasks that nobody changed, for good.
+
+        Publications of the versions that it stood in are stale then.
+        """
+        ...
+
+    async def publish(self, publication: Publication) -> None:
+        """Remember a copy, or what became of it."""
+        ...
+
+    async def withdraw(self, publication: Publication) -> None:
+        """Forget a copy, because it is gone."""
+        ...
+
+    async def stale(self, incident: int) -> tuple[Publication, ...]:
+        """Copies that may still have what was taken out, in the order of their versions."""
         ...
 
     async def claim(self, incident: int, page: str, *, at: datetime, lost_before: datetime) -> Claim:

@@ -151,7 +151,7 @@ class Digests:
             await self._edit(there, result)
 
     async def _share(
-        self, message: MessageRef, name: str, share: Callable[[], Awaitable[None]], *, words: str = ""
+        self, message: MessageRef, name: str, share: Callable[[], Awaitable[str]], *, words: str = ""
     ) -> None:
         if await self._in_thread(message, name):
             return

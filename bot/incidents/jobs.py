@@ -14,6 +14,8 @@ from bot.incidents.calls import Calls
 from bot.incidents.live import Live
 from bot.incidents.opening import SET_UP, Opening
 from bot.incidents.paging import ANSWERED, CALL, PASS_ON, STAND_DOWN, Reach
+from bot.incidents.publishing import Publisher, Withdrawal
+from bot.incidents.redaction import PUT_RIGHT
 from bot.incidents.reminders import REMIND, Reminders
 from bot.incidents.rules import IncidentRules
 from bot.incidents.updates import ANNOUNCE, Announcer
@@ -27,6 +29,7 @@ def incident_jobs(
     rules: IncidentRules,
     contacts: Contacts,
     reach: Reach,
+    publisher: Publisher,
     scrub: Scrub,
 ) -> Mapping[str, Callable[..., Awaitable[None]]]:
     """The handlers, on the ports that they need."""
@@ -40,4 +43,5 @@ def incident_jobs(
         PASS_ON: calls.pass_on,
         ANSWERED: calls.answered,
         STAND_DOWN: calls.stand_down,
+        PUT_RIGHT: Withdrawal(publisher, clock).put_right,
     }

@@ -11,13 +11,14 @@ from bot.core.parts import Button, Style
 from bot.core.plan import Json
 from bot.core.ports import Chat, MessageRef
 from bot.core.prose import Line, Person, When
-from bot.core.records import Pending, Store
+from bot.core.records import Pending, Store, Unit
 from bot.core.results import Text
-from bot.incidents.attempts import Attempts
-from bot.incidents.pages import Pages
 from bot.incidents.sources import find_told
 
 ROW = "redaction"
+
+PUT_RIGHT = "redaction.put_right"
+"""The job that takes what was redacted out of the messages, files and canvases of a report."""
 
 
 async def ask_redaction(ctx: Context, incident: Incident, typed: str, *, why: str, store: Store) -> Text:
@@ -42,6 +43,7 @@ async def ask_redaction(ctx: Context, incident: Incident, typed: str, *, why: st
         (
             (*what, f" in incident {incident.number}: its text, all its former versions, its files and its edits."),
             "The record keeps that it was there, by whom and when. Nobody can bring the text back.",
+            "Files of the report that people downloaded, and timelines that I sent to somebody as a file, keep it.",
         ),
         title="Take it out of the record for good?",
         buttons=(
@@ -52,7 +54,7 @@ async def ask_redaction(ctx: Context, incident: Incident, typed: str, *, why: st
 
 
 async def redact(ctx: Context, row_id: str, *, store: Store, chat: Chat) -> Text:
-    """Take it out of every table, then out of Slack where Slack lets the bot."""
+    """Take it out of every table, then out of Slack where Slack lets the bot; out of the report there by a job."""
     async with store.transaction() as tx:
         row = await tx.pending.get(row_id)
         _refuse_others(ctx, row)
@@ -66,14 +68,21 @@ async def redact(ctx: Context, row_id: str, *, store: Store, chat: Chat) -> Text
         for key in {told.source, told.message.ts if told.message else told.source}:
             await tx.reports.purge(incident.number, key)
         report = await tx.reports.get(incident.number)
+        if report is not None:
+            await put_right(tx, incident.number, redaction=row_id)
         data: Json = {"incident": incident.number, "source": told.source}
         await tx.audit.append(at=ctx.now, actor=ctx.actor.user_id, kind="redaction", data=data)
-    fate = await _delete(told.message, chat) if told.message is not None else ""
-    attempts = Attempts()
+    lines = [f"The text is out of the record of incident {incident.number}."]
+    lines += [await _delete(told.message, chat)] if told.message is not None else []
     if report is not None:
-        await attempts.to("take it out of the report's messages", Pages(store, chat).show(incident, at=ctx.now))
-    said = f"The text is out of the record of incident {incident.number}."
-    return Text((said, *([fate] if fate else []), *attempts.refused))
+        lines.append("I take it out of what I shared of the report: files and canvases are deleted and made anew.")
+    return Text(tuple(lines))
+
+
+async def put_right(tx: Unit, number: int, *, redaction: str) -> None:
+    """Have what Slack has of a report put right; `redaction` is what a refusal is told under, once."""
+    args: Json = {"number": number, "redaction": redaction}
+    await tx.jobs.defer(PUT_RIGHT, lock=f"{PUT_RIGHT}:{number}", args=args)
 
 
 async def keep(ctx: Context, row_id: str, *, store: Store) -> Text:

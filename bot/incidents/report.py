@@ -150,10 +150,10 @@ async def redraft_tasks(ctx: Context, incident: Incident, *, store: Store, chat:
         return True
 
 
-async def stand(incident: Incident, *, store: Store) -> Standing:
-    """The report as it stands; `NotFound` when none was drafted."""
+async def stand(incident: Incident, *, store: Store, number: int = 0) -> Standing:
+    """A version of the report as it stands, the last where no number is given; `NotFound` when none was drafted."""
     async with store.transaction() as tx:
-        version = await _last(tx, incident)
+        version = await _last(tx, incident, number=number)
         gone = await tx.reports.gone(incident.number)
         tasks = await tx.tasks.of_incident(incident.number)
     texts = {each.section: each.without(gone).text for each in version.sections}
@@ -256,8 +256,8 @@ async def _add(
     return version
 
 
-async def _last(tx: Unit, incident: Incident) -> Version:
-    last = await tx.reports.get(incident.number)
+async def _last(tx: Unit, incident: Incident, *, number: int = 0) -> Version:
+    last = await tx.reports.get(incident.number, number)
     if last is None:
         raise NotFound(f"Incident {incident.number} has no report yet.", hint="/incident report drafts it.")
     return last

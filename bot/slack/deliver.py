@@ -33,6 +33,7 @@ _CHANNELS = 1000
 _PAGE = 200
 _ALT_TEXT = 1000
 """Characters that Slack takes as the description of a picture."""
+_REMOVED = frozenset({"file_not_found", "file_deleted", "canvas_not_found", "canvas_deleted"})
 _NOT_INSIDE = frozenset({"not_in_channel", "channel_not_found", "user_not_in_channel"})
 
 
@@ -143,24 +144,25 @@ class Deliverer:
             name = payload.file.name
             await self.upload(channel, name, payload.file.content, title=name, thread=thread)
 
-    async def upload(self, channel: str, name: str, content: str, *, title: str, thread: str = "") -> None:
-        """Share a text file; its content and its names are redacted like any message."""
+    async def upload(self, channel: str, name: str, content: str, *, title: str, thread: str = "") -> str:
+        """Share a text file, and return its id; its content and its names are redacted like any message."""
         clean = await asyncio.to_thread(self._redact, content)
         with translated("share a file"):
-            await self._client.files_upload_v2(
+            shared = await self._client.files_upload_v2(
                 channel=channel,
                 content=clean.encode(),
                 filename=self._redact(name),
                 title=self._redact(title),
                 thread_ts=thread or None,
             )
+        return str(shared["files"][0]["id"])
 
-    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> None:
+    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> str:
         """Share a chart as a PNG called `name`, with the words for who does not see it as its alt text."""
         clean = scrubbed(chart, self._redact)
         drawn = await asyncio.to_thread(draw, clean)
         with translated("share a picture"):
-            await self._client.files_upload_v2(
+            shared = await self._client.files_upload_v2(
                 channel=channel,
                 content=drawn,
                 filename=name,
@@ -168,26 +170,44 @@ class Deliverer:
                 alt_txt=clean.words[:_ALT_TEXT],
                 thread_ts=thread or None,
             )
+        return str(shared["files"][0]["id"])
 
-    async def canvas(self, channel: str, title: str, content: str) -> None:
+    async def delete_file(self, file: str) -> None:
+        """Delete a file of the bot's wherever it is shared; one that is gone already is."""
+        await self._remove("delete a file", self._client.files_delete(file=file))
+
+    async def delete_canvas(self, canvas: str) -> None:
+        """Delete a canvas of the bot's with its history; one that is gone already is."""
+        await self._remove("delete a canvas", self._client.canvases_delete(canvas_id=canvas))
+
+    async def _remove(self, doing: str, removing: Awaitable[object]) -> None:
+        try:
+            with translated(doing):
+                await removing
+        except IntegrationError as error:
+            if error.hint not in _REMOVED:
+                raise
+
+    async def canvas(self, channel: str, title: str, content: str) -> str:
         """Make a canvas of Markdown: the channel's own, or where it has one, another that the channel may read."""
         document = {"type": "markdown", "markdown": await asyncio.to_thread(self._redact, content)}
         clean = self._redact(title)
         try:
             with translated("make the channel's canvas"):
-                await self._client.conversations_canvases_create(
+                made = await self._client.conversations_canvases_create(
                     channel_id=channel, document_content=document, title=clean
                 )
         except IntegrationError as error:
             if error.hint != "channel_canvas_already_exists":
                 raise
         else:
-            return
+            return str(made["canvas_id"])
         with translated("make a canvas"):
             made = await self._client.canvases_create(title=clean, document_content=document)
             await self._client.canvases_access_set(
                 canvas_id=made["canvas_id"], access_level="read", channel_ids=[channel]
             )
+        return str(made["canvas_id"])
 
     async def direct(self, user_id: str) -> str:
         """The channel of direct messages with a user."""

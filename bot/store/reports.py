@@ -8,12 +8,12 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from bot.core.ports import MessageRef
-from bot.core.reports import Claim, Revision, Version, Written
+from bot.core.reports import Claim, Publication, Revision, Version, Written
 from bot.store.rows import dump, load, row_of
 
 
 class Reports:
-    """Tables `reports` and `report_pages`."""
+    """Tables `reports`, `report_pages` and `report_publications`."""
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -60,7 +60,10 @@ class Reports:
         return frozenset(ts for (ts,) in await found.fetchall())
 
     async def purge(self, incident: int, key: str) -> None:
-        """Take what rests on `key` out of every version, and out of the tasks that nobody changed, for good."""
+        """Take what rests on `key` out of every version, and out of the tasks that nobody changed, for good.
+
+        Publications of the versions that it stood in are stale then.
+        """
         await self._connection.execute(
             "delete from tasks where incident = %s and not edited and source ? %s", [incident, key]
         )
@@ -73,6 +76,33 @@ class Reports:
                     "update reports set sections = %s where incident = %s and number = %s",
                     [dump(tuple[Written, ...], kept), incident, number],
                 )
+                await self._connection.execute(
+                    "update report_publications set stale = true where incident = %s and version = %s",
+                    [incident, number],
+                )
+
+    async def publish(self, publication: Publication) -> None:
+        """Remember a copy, or what became of it."""
+        p = publication
+        await self._connection.execute(
+            """insert into report_publications (id, incident, version, kind, name, channel, thread, ref, stale)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+               on conflict (id) do update set ref = excluded.ref,
+                   stale = report_publications.stale or excluded.stale""",
+            [p.id, p.incident, p.version, p.kind, p.name, p.channel, p.thread, p.ref, p.stale],
+        )
+
+    async def withdraw(self, publication: Publication) -> None:
+        """Forget a copy, because it is gone."""
+        await self._connection.execute("delete from report_publications where id = %s", [publication.id])
+
+    async def stale(self, incident: int) -> tuple[Publication, ...]:
+        """Copies that may still have what was taken out, in the order of their versions."""
+        async with self._connection.cursor(row_factory=row_of(Publication)) as cursor:
+            await cursor.execute(
+                "select * from report_publications where incident = %s and stale order by version, id", [incident]
+            )
+            return tuple(await cursor.fetchall())
 
     async def claim(self, incident: int, page: str, *, at: datetime, lost_before: datetime) -> Claim:
         """Claim the posting of a page, also in place of a claim from before `lost_before` that led to no message."""

@@ -61,8 +61,8 @@ class Mortal(FakeChat):
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
         return await self._mortally(lambda: FakeChat.find(self, channel, key, since=since, thread=thread))
 
-    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> None:
-        await self._mortally(lambda: FakeChat.picture(self, channel, name, chart, thread=thread))
+    async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> str:
+        return await self._mortally(lambda: FakeChat.picture(self, channel, name, chart, thread=thread))
 
 
 async def test_a_year_of_wakes_claims_each_slot_once_over_all_changes_of_the_clocks(

@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.parts import State
 from bot.core.readings import Reading
+from bot.demo.workspace import Seen
 from tests.fixtures_incident import Room
 from tests.fixtures_slack import SECRET
 from tests.waiting import until
@@ -106,6 +107,88 @@ async def test_where_canvases_are_not_allowed_the_rest_happens_and_it_is_said(ro
 
     assert "Could not keep it as a canvas: missing_scope." in answer.plain()
     assert room.pages()["Summary"].pinned
+
+
+async def redact(room: Room, slip: Seen) -> None:
+    """Take a message out of the record, with all that comes of it."""
+    question = await room.command(f"redact {slip.ts}")
+    await (await room.ana.click(question, "Take it out")).reply()
+    await room.work()
+
+
+async def published(room: Room) -> Seen:
+    """A final report, shared in each way, that has something in it which should not have been said."""
+    slip = await room.hear(room.ben, "the spare key is in the blue vase")
+    await room.ana.react(slip, "pushpin")
+    await room.workspace.settled()
+    async with room.bot.store.transaction() as tx:
+        near = datetime.now(UTC)
+        await tx.readings.add([Reading("gateway", "Error rate", near, State.FAIL, 7.5, "%", "7.5 %")])
+    await finished(room)
+    for line in ("report final", "report export html", "report export json"):
+        await room.command(line)
+    return slip
+
+
+async def test_what_is_redacted_is_in_no_file_no_canvas_and_no_message_of_the_report_any_more(room: Room) -> None:
+    slip = await published(room)
+    slack = room.workspace.core.store
+    before = [file for file in slack.files.values() if b"blue vase" in file.content]
+    named = sorted((file.name, *file.channels) for file in slack.files.values())
+    assert len(before) == 4  # Markdown in two channels, a page, and JSON
+    assert all("blue vase" in canvas.markdown for canvas in slack.canvases.values())
+
+    await redact(room, slip)
+
+    shown = [each.plain() for person in (room.ana, room.ben) for each in person.sees(room.channel)]
+    reports = next(c for c in slack.channels.values() if c.name == "reports")
+    told = [str((message.text, message.blocks)) for message in reports.messages.values()]
+    assert not any("blue vase" in text for text in [*shown, *told])
+    assert not any(b"blue vase" in file.content for file in slack.files.values())
+    assert not {file.id for file in before} & slack.files.keys()
+    (canvas,) = slack.canvases.values()
+    assert canvas.tab_of == room.channel.id
+    assert "blue vase" not in canvas.markdown
+    assert "### Root Cause\nThe certificate of the provider had expired" in canvas.markdown
+    assert sorted((file.name, *file.channels) for file in slack.files.values()) == named  # each was made anew
+
+
+async def test_the_message_in_the_channel_of_reports_loses_what_is_redacted_too(room: Room) -> None:
+    slip = await room.hear(room.ben, "the spare key is in the blue vase")
+    await finished(room)
+    async with room.bot.store.transaction() as tx:
+        last = await tx.reports.get(1)
+    assert last
+    await room.command(f"report edit impact Nobody [could pay](#{slip.ts})\nTwo could not pay")
+    await room.command("report final")
+    reports = next(c for c in room.workspace.core.store.channels.values() if c.name == "reports")
+    assert any("could pay" in str(message.blocks) for message in reports.messages.values())
+
+    await redact(room, slip)
+
+    assert not any("could pay" in str(message.blocks) for message in reports.messages.values())
+    assert any("Two could not pay" in str(message.blocks) for message in reports.messages.values())
+
+
+async def test_what_slack_does_not_let_the_bot_take_back_is_said_in_the_channel_and_tried_again(room: Room) -> None:
+    slip = await published(room)
+    scopes = room.workspace.scopes
+    scopes -= {"files:write", "canvases:write"}
+
+    await redact(room, slip)
+
+    (said,) = [each.plain() for each in room.ben.sees(room.channel) if "still stands in Slack" in each.plain()]
+    for name in ("incident-1-report.md in #", "incident-1-report.html", "Incident Report 1: Card payments fail"):
+        assert f"Could not take it out of {name}" in said
+    assert said.count("missing_scope") == 6
+    assert "blue vase" not in said
+
+    scopes |= {"files:write", "canvases:write"}
+    other = await room.hear(room.ben, "and the other one is under the mat")
+    await redact(room, other)
+
+    assert not any(b"blue vase" in file.content for file in room.workspace.core.store.files.values())
+    assert not any("blue vase" in canvas.markdown for canvas in room.workspace.core.store.canvases.values())
 
 
 async def test_a_ticked_action_item_leaves_a_final_report_as_it_was(room: Room) -> None:

@@ -194,8 +194,10 @@ async def test_what_is_redacted_is_in_no_version_and_no_message_of_the_report(ro
     assert "at home" in room.pages()["Timeline"].plain()
 
     asked = await room.command(f"redact {slip.ts}")
-    await room.ana.click(asked, "Take it out")
-    await until(lambda: "at home" not in room.pages()["Timeline"].plain())
+    answer = await (await room.ana.click(asked, "Take it out")).reply()
+    await room.work()
+    assert "I take it out of what I shared of the report" in answer.plain()
+    assert "at home" not in room.pages()["Timeline"].plain()
 
     async with room.bot.store._pool.connection() as connection:
         kept = await connection.execute(

@@ -106,6 +106,16 @@ class Feed:
         self._announcer.changed(message)
         self._announcer.hidden("message_deleted", channel, {"previous_message": before, "deleted_ts": message.ts})
 
+    def drop_file(self, file: File) -> None:
+        """Takes a deleted file off the messages that share it; those that say nothing else go with it."""
+        for channel in file.channels:
+            for message in [each for each in self._store.channels[channel].messages.values() if file in each.files]:
+                message.files.remove(file)
+                if message.text or message.files:
+                    self._announcer.changed(message)
+                else:
+                    self.remove(message)
+
     def react(self, message: Message, user: User, name: str) -> None:
         """Adds an emoji, or `already_reacted`."""
         users = message.reactions.setdefault(name, [])

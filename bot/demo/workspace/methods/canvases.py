@@ -52,8 +52,15 @@ def _share(core: Core, args: Args) -> Json:
     return {}
 
 
+def _delete(core: Core, args: Args) -> Json:
+    if core.store.canvases.pop(args.need("canvas_id"), None) is None:
+        raise SlackError("canvas_not_found")
+    return {}
+
+
 METHODS: Mapping[str, Method] = {
     "canvases.create": Method(_create, ("canvases:write",)),
+    "canvases.delete": Method(_delete, ("canvases:write",)),
     "canvases.access.set": Method(_share, ("canvases:write",)),
     "conversations.canvases.create": Method(_create_in_channel, ("canvases:write",)),
 }

@@ -1,4 +1,4 @@
-"""files.*: the three steps of an upload, and what is known of a file."""
+"""files.*: the three steps of an upload, what is known of a file, and its end."""
 
 from collections.abc import Mapping
 
@@ -60,8 +60,20 @@ def _info(core: Core, args: Args) -> Json:
     return {"file": file_json(file, core.store)}
 
 
+def _delete(core: Core, args: Args) -> Json:
+    file = core.store.files.get(args.need("file"))
+    if file is None:
+        raise SlackError("file_not_found")
+    if file.user != core.store.bot.id:
+        raise SlackError("cant_delete_file")
+    del core.store.files[file.id]
+    core.feed.drop_file(file)
+    return {}
+
+
 METHODS: Mapping[str, Method] = {
     "files.getUploadURLExternal": Method(_upload_url, ("files:write",)),
     "files.completeUploadExternal": Method(_complete, ("files:write",)),
+    "files.delete": Method(_delete, ("files:write",)),
     "files.info": Method(_info, ("files:read",)),
 }
