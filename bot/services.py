@@ -5,16 +5,18 @@ One that is there by default gives way to one that is configured and provides th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from bot.core.command import needs
 from bot.core.errors import NotConfigured
+from bot.core.faults import unknown_key
 from bot.core.fleet import Fleet, Service
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import EnvFile, Host, Http, Pingable
+from bot.digests.checks import CHECKS, certificates_of
 from bot.sections import ServiceSettings
 from bot.settings import Settings, SettingsFault
 
@@ -49,18 +51,25 @@ def build_services(settings: Settings, *, known: Mapping[str, Integration], http
     for name, section in settings.services.items():
         built, ports = _build(name, section, known=known, given={Http: http, Path: data})
         pingable |= {f"services.{name}.{part}": cast("Pingable", system) for part, system in built.items()}
-        services.append(
-            Service(
-                name=name,
-                environment=section.environment,
-                host=cast("Host", ports[Host]).name,
-                ports=ports,
-                maintenance_key=section.maintenance_key,
-                log_level_key=section.log_level_key,
-                limits=section.limits,
-            )
+        service = Service(
+            name=name,
+            environment=section.environment,
+            host=cast("Host", ports[Host]).name,
+            ports=ports,
+            maintenance_key=section.maintenance_key,
+            log_level_key=section.log_level_key,
+            limits=section.limits,
         )
+        _only_checks(service, section.watches.off)
+        services.append(service)
     return Systems(Fleet(tuple(services)), pingable)
+
+
+def _only_checks(service: Service, names: Sequence[str]) -> None:
+    """A name that is misspelt would leave on what somebody wanted off."""
+    known = dict.fromkeys(check.name for check in (*CHECKS, *certificates_of(service)))
+    if faults := [f"{name} {unknown_key(name, tuple(known))}" for name in names if name not in known]:
+        raise SettingsFault("\n".join(f"services.{service.name}.watches.off: {fault}" for fault in faults))
 
 
 def _build(

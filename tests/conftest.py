@@ -149,6 +149,13 @@ async def store(database: str, deferred: Deferred) -> AsyncIterator[Postgres]:
         yield store
 
 
+@pytest.fixture
+async def other_store(database: str, deferred: Deferred) -> AsyncIterator[Postgres]:
+    """The same database as another replica sees it."""
+    async with Postgres.open(database, defer=deferred, audit_key=AUDIT_KEY) as store:
+        yield store
+
+
 @pytest.fixture(scope="session")
 def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A real Redis with a password, for all tests of one worker process."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.alerts import NEXT, OR_ELSE, WATCH, AlertRow, GroupView, Level
+from bot.core.alerts import NEXT, OR_ELSE, UNWATCHED, WATCH, AlertRow, GroupView, Level
 from bot.core.parts import Button, State, Style
 from bot.core.prose import Bold, Inline, Line, Link, Person, When
 from bot.core.results import Text
@@ -16,6 +16,8 @@ def group_card(view: GroupView) -> Text:
     """The message of a group: what fires, how many, since when, who is on it, and what can be done."""
     group = view.group
     lines: list[Line] = [_counts(view)]
+    if view.last and UNWATCHED not in view.last.labels:
+        lines.append(_at_the_end(view.last))
     if group.acknowledged_by and group.acknowledged_at and not group.resolved_at:
         lines.append(("Acknowledged by ", Person(group.acknowledged_by), " at ", When(group.acknowledged_at), "."))
     if silence := view.silence:
@@ -29,17 +31,29 @@ def group_card(view: GroupView) -> Text:
 
 
 def state_of(view: GroupView) -> State:
-    """The worst level that fires, as a state."""
+    """The worst level that fires, as a state; unknown where nobody looked at the end."""
+    if view.last and UNWATCHED in view.last.labels:
+        return State.UNKNOWN
     return _STATES[view.worst[0].level] if view.worst else State.OK
 
 
 def _counts(view: GroupView) -> Line:
-    ended = f", {view.ended:,} resolved" if view.ended else ""
-    since = (" since ", When(view.group.opened_at, date=True), ".")
-    if view.group.resolved_at:
-        over = When(view.group.resolved_at, date=True)
-        return (Bold("Resolved"), " at ", over, f": {view.ended:,} ended, none fires. It began at ", since[1], ".")
-    return (Bold(f"{view.firing:,} firing"), ended, *since)
+    """How many fire since when, or since when none does."""
+    group, told = view.group, (*view.worst, *((view.last,) if view.last else ()))
+    began = When(min(group.opened_at, *(row.started_at for row in told)), date=True)
+    if group.resolved_at is None:
+        ended = f", {view.ended:,} resolved" if view.ended else ""
+        return (Bold(f"{view.firing:,} firing"), ended, " since ", began, ".")
+    over = When(group.resolved_at, date=True)
+    if state_of(view) is State.UNKNOWN:
+        return (Bold("Not watched any more"), " since ", over, ": whether it is over is not known. It began at ", began)
+    ended = f": {view.ended:,} ended, none fires" if view.ended > 1 else ""
+    return (Bold("Resolved"), " at ", over, f"{ended}. It began at ", began, ".")
+
+
+def _at_the_end(row: AlertRow) -> Line:
+    """What a watch saw when it was over, or what was the last to end."""
+    return f"The last look: {row.title}" if row.source == WATCH else f"Ended last: {row.title}"
 
 
 def _alert(row: AlertRow) -> Line:

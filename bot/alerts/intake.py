@@ -143,5 +143,6 @@ def _renewed(row: AlertRow, alert: Alert, now: datetime) -> AlertRow:
         times=row.times + alert.firing,
         text=alert.text,
         url=alert.url,
+        labels=alert.labels,
         acknowledged_by=row.acknowledged_by if alert.acknowledged_by is None else alert.acknowledged_by,
     )

@@ -16,6 +16,9 @@ WATCH = "watch"
 NEXT, OR_ELSE = "next", "or else"
 """Labels of those with the commands that help, as they are typed."""
 
+UNWATCHED = "unwatched"
+"""Label of the end of a problem at which nobody looks any more: whether it is over is not known."""
+
 
 class Level(StrEnum):
     """How bad an alert says that it is, from the worst on."""
@@ -104,12 +107,16 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A group with what is to be shown of it: how many fire and have ended, and the worst that fire, worst first."""
+    """A group with what is to be shown of it: how many fire and have ended, and the worst that fire, worst first.
+
+    `last` is the one that ended last, of a group that is resolved.
+    """
 
     group: AlertGroup
     firing: int
     ended: int
     worst: tuple[AlertRow, ...]
+    last: AlertRow | None = None
     silence: Silence | None = None
 
 

@@ -165,6 +165,11 @@ class DueRows(Protocol):
     """Rows of what is due later; each replica's sweeper takes those whose time has come."""
 
     async def put(self, due: Due) -> None: ...
+
+    async def put_missing(self, due: Due) -> None:
+        """Add the row, unless one waits under its kind and key."""
+        ...
+
     async def drop(self, kind: str, key: str) -> None: ...
 
     async def take(self, *, now: datetime, limit: int = 50) -> tuple[Due, ...]:

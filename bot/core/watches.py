@@ -38,6 +38,14 @@ class Watches(Protocol):
         """Those of a service."""
         ...
 
+    async def services(self) -> tuple[str, ...]:
+        """Those of which anything is remembered."""
+        ...
+
+    async def forget(self, service: str) -> None:
+        """Remember nothing of a service any more."""
+        ...
+
     async def save(self, service: str, pulses: Mapping[str, Pulse]) -> None:
         """Write them down."""
         ...

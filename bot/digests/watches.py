@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from graphlib import TopologicalSorter
 
-from bot.core.alerts import NEXT, OR_ELSE, WATCH, Alert, Level
+from bot.core.alerts import NEXT, OR_ELSE, UNWATCHED, WATCH, Alert, Level
 from bot.core.clock import Clock
 from bot.core.fleet import Fleet, Service
 from bot.core.parts import State
@@ -28,6 +28,9 @@ TASK = "watch"
 
 _LOST = timedelta(minutes=2)
 """After this a round that was begun is not waited for any more: whoever had it is gone."""
+
+_ABANDONED = timedelta(minutes=5)
+"""A service at which nobody has looked for so long is watched by nobody."""
 
 _AGAIN = timedelta(seconds=15)
 """How soon what was not well is looked at again, until it is known whether that is a problem."""
@@ -84,11 +87,23 @@ class Watches:
         """The job by its name."""
         return {TASK: self.look}
 
-    async def plan(self) -> None:
-        """Have a round come for every service that is watched."""
+    async def tick(self, now: datetime) -> None:
+        """Have a round come for every service that is watched, and end what nobody watches any more."""
+        planned = {plan.service for plan in self.plans.entries}
         async with self.store.transaction() as tx:
-            for plan in self.plans.entries:
-                await tx.due.put(Due(TASK, plan.service, self.clock(), {"service": plan.service}))
+            for service in sorted(planned):
+                await tx.due.put_missing(Due(TASK, service, now, {"service": service}))
+            for service in sorted({*await tx.watches.services()} - planned):
+                await self._abandon(service, tx, now)
+
+    async def _abandon(self, service: str, tx: Unit, now: datetime) -> None:
+        """Forget a service, unless a replica with another configuration still looks at it."""
+        pulses = await tx.watches.lock(service)
+        if any(pulse.looked_at and now - pulse.looked_at < _ABANDONED for pulse in pulses.values()):
+            return
+        await tx.watches.forget(service)
+        if alerts := [_over(service, name, now) for name, pulse in sorted(pulses.items()) if pulse.is_open]:
+            await self.take(tx, [alerts])
 
     async def look(self, service: str) -> None:
         """One round: look at what it is time for, and tell what has begun, changed and ended."""
@@ -222,5 +237,6 @@ def _alert(check: Declaration, seen: Check, plan: WatchPlan, *, firing: bool, si
 def _over(service: str, check: str, now: datetime) -> Alert:
     """The end of a problem whose check is not watched any more."""
     key = key_of(service, check)
-    labels = {"service": service}
-    return Alert(WATCH, key, key, key, "Not watched any more", Level.INFO, False, now, told_at=now, labels=labels)  # noqa: FBT003 - in the order of the fields
+    labels = {"service": service, UNWATCHED: check}
+    title = f"{check}: not watched any more"
+    return Alert(WATCH, key, key, key, title, Level.INFO, firing=False, started_at=now, told_at=now, labels=labels)

@@ -15,14 +15,17 @@ from bot.core.errors import OpsbotError
 log = structlog.get_logger(__name__)
 
 
+Callback = Callable[[datetime], Awaitable[None]]
+
+
 class Waker:
-    """Calls `callback` with the present moment; which slots are due is for it to find out from the store.
+    """Calls each of `callbacks` with the present moment; what is due is for them to find out from the store.
 
     Slots begin on whole minutes, so a wake each minute meets every schedule, also one added on another replica.
     """
 
-    def __init__(self, callback: Callable[[datetime], Awaitable[None]], *, clock: Clock) -> None:
-        self._callback = callback
+    def __init__(self, *callbacks: Callback, clock: Clock) -> None:
+        self._callbacks = callbacks
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
 
@@ -47,7 +50,8 @@ class Waker:
         self._scheduler.shutdown(wait=False)
 
     async def _wake(self) -> None:
-        try:
-            await self._callback(self._clock())
-        except OpsbotError as error:
-            log.warning("wake failed", error=str(error))
+        for callback in self._callbacks:
+            try:
+                await callback(self._clock())
+            except OpsbotError as error:
+                log.warning("wake failed", error=str(error))

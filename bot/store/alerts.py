@@ -93,11 +93,11 @@ class Alerts:
         async with self._connection.cursor() as cursor:
             await cursor.executemany(
                 """update alerts set title = %s, level = %s, told_at = %s, ended_at = %s, times = %s, text = %s,
-                       url = %s, acknowledged_by = %s where id = %s""",
+                       url = %s, labels = %s, acknowledged_by = %s where id = %s""",
                 [
                     [
                         *(row.title, row.level.value, row.told_at, row.ended_at, row.times, row.text),
-                        *(row.url, row.acknowledged_by, row.id),
+                        *(row.url, dump(Mapping[str, str], row.labels), row.acknowledged_by, row.id),
                     ]
                     for row in rows
                 ],
@@ -216,6 +216,12 @@ class Alerts:
                 [ids, worst],
             )
             rows = await cursor.fetchall()
+            await cursor.execute(
+                """select distinct on (group_id) * from alerts where group_id = any(%s)
+                   order by group_id, ended_at desc""",
+                [[group.id for group in groups if group.resolved_at]],
+            )
+            last = {row.group_id: row for row in await cursor.fetchall()}
         async with self._connection.cursor(row_factory=row_of(Silence)) as cursor:
             await cursor.execute("select * from alert_silences where until > %s", [now])
             silences = {(each.source, each.key): each for each in await cursor.fetchall()}
@@ -224,6 +230,7 @@ class Alerts:
                 group,
                 *counts.get(group.id, (0, 0)),
                 tuple(row for row in rows if row.group_id == group.id),
+                last.get(group.id),
                 silences.get((group.source, group.key)),
             )
             for group in groups

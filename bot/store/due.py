@@ -26,6 +26,13 @@ class DueRows:
             [due.kind, due.key, due.due_at, dump(Json, due.args)],
         )
 
+    async def put_missing(self, due: Due) -> None:
+        """Add a row, unless one waits under its (kind, key)."""
+        await self._connection.execute(
+            "insert into due (kind, key, due_at, args) values (%s, %s, %s, %s) on conflict do nothing",
+            [due.kind, due.key, due.due_at, dump(Json, due.args)],
+        )
+
     async def drop(self, kind: str, key: str) -> None:
         """Forget a row, if it still waits."""
         await self._connection.execute("delete from due where kind = %s and key = %s", [kind, key])

@@ -28,6 +28,15 @@ class Watches:
         found = await self._connection.execute('select "check", pulse from watches where service = %s', [service])
         return {check: load(Pulse, pulse) for check, pulse in await found.fetchall()}
 
+    async def services(self) -> tuple[str, ...]:
+        """Those of which anything is remembered."""
+        found = await self._connection.execute("select distinct service from watches order by service")
+        return tuple([service async for (service,) in found])
+
+    async def forget(self, service: str) -> None:
+        """Remember nothing of a service any more."""
+        await self._connection.execute("delete from watches where service = %s", [service])
+
     async def save(self, service: str, pulses: Mapping[str, Pulse]) -> None:
         """Write down what is to be remembered."""
         async with self._connection.cursor() as cursor:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.alerts.intake import Intake
-from bot.alerts.messages import GroupMessages
 from bot.alerts.rules import AlertRules
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet, Service
@@ -18,57 +17,49 @@ from bot.core.parts import State
 from bot.core.ports import Processes, Worker
 from bot.core.prose import When
 from bot.core.readings import Reading
-from bot.core.results import Text
 from bot.digests.pulse import Patience
 from bot.digests.watches import Watches, WatchPlan, WatchPlans
-from bot.jobs.due import sweep
+from bot.jobs.queue import Handler
 from bot.store.postgres import Postgres
-from tests.conftest import AUDIT_KEY, Deferred, SetClock
+from tests.conftest import Deferred, SetClock
 from tests.fakes import FakeBackups, FakeChat, FakeGateway, FakeProcesses, backup, service, worker
+from tests.replicas import OPS, Replica
 
-PLAN = WatchPlan("gateway", "C0OPS", timedelta(seconds=5), frozenset({"Transaction volume"}), Patience(2, 3, 2))
+PLAN = WatchPlan("gateway", OPS, timedelta(seconds=5), frozenset({"Transaction volume"}), Patience(2, 3, 2))
 WELL = (worker(0), worker(1))
 DOWN = (worker(0, "errored"), worker(1, "errored"))
 
 
-class Bot:
+class Bot(Replica):
     """One replica that watches a service of which a test says how it is."""
 
     def __init__(self, store: Postgres, deferred: Deferred, chat: FakeChat, clock: SetClock) -> None:
-        self.store, self.deferred, self.chat, self.clock = store, deferred, chat, clock
+        super().__init__(store, deferred, chat, clock)
         self.processes = FakeProcesses(WELL)
         self.at: Service = service(
             processes=self.processes,
             gateway=FakeGateway({"success_rate": 100.0, "avg_response_time": 40.0, "daily_transactions": 5.0}),
             backups=FakeBackups((backup(made_at=clock()),)),
         )
-        self.plan = PLAN
+        self.plans: tuple[WatchPlan, ...] = (PLAN,)
 
     @property
     def watches(self) -> Watches:
-        intake = Intake(AlertRules("", watches={"gateway": "C0OPS"}), self.clock)
-        return Watches(WatchPlans((self.plan,)), self.store, Fleet((self.at,)), self.clock, intake.take, str)
+        intake = Intake(AlertRules("", watches={"gateway": OPS}), self.clock)
+        return Watches(WatchPlans(self.plans), self.store, Fleet((self.at,)), self.clock, intake.take, str)
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        return {**self.watches.handlers, **self.messages.handlers}
 
     async def start(self) -> None:
-        await self.watches.plan()
+        await self.watches.tick(self.clock())
 
     async def pass_time(self, seconds: int, *, step: int = 1) -> None:
         """Let the sweeper and the queue do what they do."""
         for _ in range(0, seconds, step):
             self.clock.advance(timedelta(seconds=step))
             await self.work()
-
-    async def work(self) -> None:
-        await sweep(self.store, now=self.clock())
-        handlers = {**self.watches.handlers, **GroupMessages(self.store, self.chat, self.clock).handlers}
-        while self.deferred.jobs:
-            job = self.deferred.jobs.pop(0)
-            await handlers[job.task](**job.args)
-
-    def cards(self) -> list[Text]:
-        cards = self.chat.posted("C0OPS")
-        assert all(isinstance(card, Text) for card in cards)
-        return [card for card in cards if isinstance(card, Text)]
 
 
 @pytest.fixture
@@ -82,9 +73,8 @@ def bot(store: Postgres, deferred: Deferred, chat: FakeChat, clock: SetClock) ->
 
 
 @pytest.fixture
-async def replica(database: str, deferred: Deferred, chat: FakeChat, clock: SetClock) -> AsyncIterator[Bot]:
-    async with Postgres.open(database, defer=deferred, audit_key=AUDIT_KEY) as store:
-        yield Bot(store, deferred, chat, clock)
+def replica(other_store: Postgres, deferred: Deferred, chat: FakeChat, clock: SetClock) -> Bot:
+    return Bot(other_store, deferred, chat, clock)
 
 
 async def test_nothing_is_said_while_all_is_well_and_workers_come_and_go(bot: Bot) -> None:
@@ -200,8 +190,42 @@ async def test_a_check_that_is_watched_no_more_leaves_no_problem_behind(bot: Bot
     bot.processes.found = DOWN
     await bot.start()
     await bot.pass_time(30)
-    bot.plan = replace(PLAN, off=PLAN.off | {"Workers"})
+    bot.plans = (replace(PLAN, off=PLAN.off | {"Workers"}),)
     await bot.pass_time(8)
 
-    over = next(card for card in bot.cards() if card.title == "gateway: Workers")
-    assert over.state is State.OK
+    (card,) = bot.cards()
+    assert (card.title, card.state, card.buttons) == ("gateway: Workers", State.UNKNOWN, ())
+    assert "Not watched any more" in str(card.lines)
+
+
+async def test_the_problem_of_a_service_that_is_configured_no_more_is_closed_once_nobody_looks_at_it(
+    bot: Bot, replica: Bot
+) -> None:
+    bot.processes.found = replica.processes.found = DOWN
+    await bot.start()
+    await bot.pass_time(30)
+    replica.plans = ()  # as it is while a new configuration is rolled out
+    await replica.watches.tick(bot.clock())
+    await bot.work()
+    (meanwhile,) = bot.cards()
+    bot.clock.advance(timedelta(minutes=6))
+    await replica.watches.tick(bot.clock())
+    await replica.work()
+    (closed,) = bot.cards()
+
+    assert meanwhile.state is State.FAIL
+    assert (closed.state, closed.buttons) == (State.UNKNOWN, ())
+    assert "Not watched any more" in str(closed.lines)
+
+
+async def test_a_round_that_a_replica_without_the_service_took_comes_again(bot: Bot, replica: Bot) -> None:
+    bot.processes.found = DOWN
+    replica.plans = ()
+    await bot.start()
+    await replica.work()
+    lost = await bot.work()
+    await bot.start()
+    await bot.pass_time(30)
+
+    assert lost == 0
+    assert [card.title for card in bot.cards()] == ["gateway: Workers"]

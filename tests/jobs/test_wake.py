@@ -27,19 +27,25 @@ async def test_wakes_at_the_start_and_when_something_has_changed(clock: SetClock
     assert woken == [clock(), clock()]
 
 
-async def test_a_wake_that_fails_is_followed_by_the_next(clock: SetClock) -> None:
+async def test_a_wake_that_fails_is_followed_by_the_next_and_keeps_nobody_else_asleep(clock: SetClock) -> None:
     woken: list[datetime] = []
+    others: list[datetime] = []
+
+    async def wake_other(now: datetime) -> None:
+        others.append(now)
 
     async def wake(now: datetime) -> None:
         woken.append(now)
         raise IntegrationError("The database does not answer.")
 
-    waker = Waker(wake, clock=clock)
+    waker = Waker(wake, wake_other, clock=clock)
     waker.start()
     await until(lambda: len(woken) == 1)
     waker.wake()
     await until(lambda: len(woken) == 2)
     waker.stop()
+
+    assert others == woken
 
 
 async def test_the_next_wake_is_at_the_full_minute(clock: SetClock) -> None:
