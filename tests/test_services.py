@@ -101,3 +101,16 @@ def test_logs_are_read_where_the_process_manager_has_them(
     systems = built(manager, data=tmp_path)
 
     assert isinstance(systems.fleet.pick().port(Logs), expected)
+
+
+def test_a_check_that_is_not_watched_has_to_be_one_that_there_is(tmp_path: Path) -> None:
+    off = ["CPU", "Memry", "Disk", "pay.example.com", "pay.example.com on file", "pey.example.com"]
+    with pytest.raises(SettingsFault) as told:
+        built({"watches": {"off": off}, "tls": {"hosts": ["pay.example.com"]}}, data=tmp_path)
+
+    assert str(told.value).splitlines() == [
+        "services.shop.watches.off: Memry is not known; did you mean Memory?",
+        "services.shop.watches.off: Disk is not known; did you mean Disks?",
+        "services.shop.watches.off: pay.example.com on file is not known; did you mean pay.example.com?",
+        "services.shop.watches.off: pey.example.com is not known; did you mean pay.example.com?",
+    ]

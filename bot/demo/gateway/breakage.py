@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from bot.demo.gateway.gateway import Gateway
 from bot.demo.gateway.wire import request
 
 _STALE = 40 * 3600
+_TRIES = 5
 _MANY = 2000  # connections: more than any server of the demo takes
 
 
@@ -50,9 +52,25 @@ class Breakage:
         self._ages.clear()
         if gateway.provider_url:
             await self._provider("well")
-        if any(worker.status != "online" for worker in await gateway.workers()):
+        if not await self._is_up():
             await run(("git", "checkout", "--quiet", "v1.4.0"), env=gateway.env, cwd=gateway.app_dir)
-            await run((*gateway.pm2, "restart", gateway.name), env=gateway.env, cwd=gateway.app_dir, within=60)
+            await self._restart()
+
+    async def _is_up(self) -> bool:
+        return all(worker.status == "online" for worker in await self._gateway.workers())
+
+    async def _restart(self) -> None:
+        """Start the workers that gave up; PM2 refuses while it starts one of them by itself."""
+        gateway = self._gateway
+        for left in reversed(range(_TRIES)):
+            try:
+                await run((*gateway.pm2, "restart", gateway.name), env=gateway.env, cwd=gateway.app_dir, within=60)
+            except GatewayError:
+                if not left:
+                    raise
+            else:
+                return
+            await asyncio.sleep(1)
 
     async def _crash(self) -> None:
         await self._gateway.deploy_by_hand("v1.3.0-badstart")

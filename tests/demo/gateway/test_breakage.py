@@ -1,4 +1,4 @@
-"""Each way in which the gateway breaks is found by its watches as one problem, with the step that helps."""
+"""Each way in which the gateway breaks is told by its watches as one problem with what helps, until its end."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.alerts.intake import Intake
+from bot.alerts.intake import SHOW, Intake
+from bot.alerts.messages import GroupMessages
 from bot.alerts.rules import AlertRules
 from bot.core.access_log import AccessLog
 from bot.core.database import Database
@@ -22,6 +23,7 @@ from bot.core.provider import Provider
 from bot.core.rehearsal import Rehearsal
 from bot.demo.gateway import Gateway, Options
 from bot.demo.gateway.breakage import Breakage
+from bot.demo.workspace import Channel, Person, Seen, Workspace
 from bot.demo.world import LIMITS, OF_THE_MACHINE, TEST_PAYMENT
 from bot.digests.pulse import Patience
 from bot.digests.watches import Watches, WatchPlan, WatchPlans
@@ -29,6 +31,7 @@ from bot.store.postgres import Postgres
 from integrations import access_log, backups, gateway, postgres, provider
 from integrations.http import HttpClient
 from tests.fixtures_gateway import connect
+from tests.fixtures_slack import SlackBot
 
 ROUNDS, BETWEEN = 14, 2.0
 
@@ -61,24 +64,51 @@ async def watches(whole: Gateway, store: Postgres, tmp_path: Path) -> AsyncItera
             Provider: provider.HttpProvider(outside, http=http, env=live.env),
         }
         service = replace(live.service, ports={**live.service.ports, **more}, limits=LIMITS)
-        plan = WatchPlan(service.name, "C0OPS", timedelta(seconds=1), frozenset(OF_THE_MACHINE), Patience(2, 3, 2))
+        plan = WatchPlan(service.name, "", timedelta(seconds=1), frozenset(OF_THE_MACHINE), Patience(2, 3, 2))
         clock = lambda: datetime.now(UTC)  # noqa: E731
-        take = Intake(AlertRules("C0OPS"), clock).take
+        take = Intake(AlertRules(""), clock).take
         yield Watches(WatchPlans((plan,)), store, Fleet((service,)), clock, take, str)
 
 
-async def problems(watches: Watches) -> dict[str, str]:
-    """The next step by the check, once there are problems; none when patience is over."""
-    found: dict[str, str] = {}
-    for _ in range(ROUNDS):
-        await watches.look(watches.plans.entries[0].service)
-        async with watches.store.transaction() as tx:
-            views = await tx.alerts.firing(now=watches.clock())
-        found = {row.labels["check"]: row.labels.get("next", "") for view in views for row in view.worst}
-        if found:
-            break
-        await asyncio.sleep(BETWEEN)
-    return found
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The watches, and the channel in which somebody reads what they tell."""
+
+    watches: Watches
+    messages: GroupMessages
+    ana: Person
+    ops: Channel
+
+    async def look(self) -> None:
+        """One round, and what comes of it in Slack."""
+        await self.watches.look(self.watches.plans.entries[0].service)
+        for group in await self._groups():
+            await self.messages.show(group)
+
+    async def _groups(self) -> list[str]:
+        async with self.watches.store.transaction() as tx:
+            due = await tx.due.take(now=self.watches.clock() + timedelta(minutes=1))
+        return [str(row.args["group_id"]) for row in due if row.kind == SHOW]
+
+    async def told(self, words: str, *, rounds: int) -> Seen | None:
+        """The message once it has these words; None when patience is over."""
+        for _ in range(rounds):
+            await self.look()
+            if found := [seen for seen in self.said() if words in seen.plain()]:
+                return found[0]
+            await asyncio.sleep(BETWEEN)
+        return None
+
+    def said(self) -> list[Seen]:
+        return self.ana.sees(self.ops)
+
+
+@pytest.fixture
+async def night(watches: Watches, workspace: Workspace, slack_bot: SlackBot) -> Night:
+    ana = workspace.person("ana")
+    ops = workspace.channel("ops", [ana])
+    watches = replace(watches, take=Intake(AlertRules(ops.id), watches.clock).take)
+    return Night(watches, GroupMessages(watches.store, slack_bot.link.chat, watches.clock), ana, ops)
 
 
 @pytest.mark.timeout(240)
@@ -93,19 +123,24 @@ async def problems(watches: Watches) -> dict[str, str]:
         ("provider", "Provider status", "maintenance on 30m provider down"),
     ],
 )
-async def test_what_breaks_is_one_problem_with_the_step_that_helps(
-    watches: Watches, whole: Gateway, way: str, check: str, step: str
+async def test_what_breaks_is_one_problem_with_the_step_that_helps_and_its_message_says_when_it_is_over(
+    night: Night, whole: Gateway, way: str, check: str, step: str
 ) -> None:
     breakage = Breakage(whole)
     for _ in range(2):
-        await watches.look(whole.name)
-    async with watches.store.transaction() as tx:
-        before = await tx.alerts.firing(now=watches.clock())
+        await night.look()
+    before = night.said()
     try:
         await breakage.break_(way)
-        broken = await problems(watches)
+        problem = await night.told("1 firing", rounds=ROUNDS)
     finally:
         await breakage.mend()
+    end = await night.told("Resolved", rounds=ROUNDS)
 
-    assert before == ()
-    assert broken == {check: step}
+    assert before == []
+    assert problem is not None
+    assert problem.plain().startswith(f"{whole.name}: {check}")
+    assert f"Next: {step}" in problem.buttons()
+    assert end is not None
+    assert (end.ts, end.buttons()) == (problem.ts, [])
+    assert len(night.said()) == 1
