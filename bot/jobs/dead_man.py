@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 
 import structlog
 
-from bot.core.errors import IntegrationError, OpsbotError
+from bot.core.errors import IntegrationError
 from bot.core.ports import Http
+from bot.core.readiness import Check, ailing
 from bot.jobs.repeated import Repeated
-
-Check = Callable[[], Awaitable[None]]
-"""Raises `OpsbotError` with the reason when its part cannot do its work now."""
-
-_CHECK_WITHIN = 2.0  # seconds
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +31,8 @@ class DeadMan(Repeated):
 
     async def ping(self) -> bool:
         """Ping once if all is well; whether it was taken."""
-        for name, check in self._checks.items():
-            if reason := await _reason(check):
+        for name, reason in (await ailing(self._checks)).items():
+            if reason:
                 log.warning("dead man's ping held back", check=name, reason=reason)
                 return False
         try:
@@ -50,15 +45,3 @@ class DeadMan(Repeated):
             return taken
         log.warning("dead man's ping not taken", reason=f"answered with {answer.status}")
         return False
-
-
-async def _reason(check: Check) -> str:
-    """Why a check says no; empty when it does not."""
-    try:
-        async with asyncio.timeout(_CHECK_WITHIN):
-            await check()
-    except OpsbotError as error:
-        return str(error)
-    except TimeoutError:
-        return f"no answer within {_CHECK_WITHIN:g} s"
-    return ""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from bot.core.errors import OpsbotError
+from bot.core.readiness import Check, ailing
 from bot.web.slack_route import SlackRoute
 from bot.web.webhooks import Webhooks
 
-Check = Callable[[], Awaitable[None]]
-"""Raises `OpsbotError` with the reason when its part cannot do its work now."""
-
 _LARGEST_BODY = 1024**2
-_CHECK_WITHIN = 2.0  # seconds
 
 
 def build(
@@ -34,7 +29,7 @@ def build(
         return web.Response(text="ok")
 
     async def readyz(_: web.Request) -> web.Response:
-        reasons = dict(zip(checks, await asyncio.gather(*map(_reason, checks.values())), strict=True))
+        reasons = await ailing(checks)
         ready = not any(reasons.values())
         body = {"ready": ready, "checks": {name: reason or "ok" for name, reason in reasons.items()}}
         return web.json_response(body, status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
@@ -51,18 +46,6 @@ def build(
     if webhooks is not None:
         webhooks.add_to(app)
     return app
-
-
-async def _reason(check: Check) -> str:
-    """Why a check says no; empty when it does not."""
-    try:
-        async with asyncio.timeout(_CHECK_WITHIN):
-            await check()
-    except OpsbotError as error:
-        return str(error)
-    except TimeoutError:
-        return f"no answer within {_CHECK_WITHIN:g} s"
-    return ""
 
 
 @asynccontextmanager

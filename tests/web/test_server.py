@@ -6,7 +6,8 @@ import aiohttp
 from prometheus_client import CollectorRegistry, Counter
 
 from bot.core.errors import IntegrationError
-from bot.web.server import Check, build, serving
+from bot.core.readiness import Check
+from bot.web.server import build, serving
 
 
 async def get(path: str, *, metrics: CollectorRegistry | None = None, **checks: Check) -> tuple[int, str]:
