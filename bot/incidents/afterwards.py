@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
@@ -14,7 +15,8 @@ from bot.incidents.course import Course
 from bot.incidents.lexicon import Cue, hear
 from bot.incidents.said_severity import severity_in
 from bot.incidents.units import Unit
-from bot.incidents.weighing import AFFECTED, AFTER, ASKS, FAILS, FIGURES, FINDS, HEDGES, LOOKS, THE_END, Weight
+from bot.incidents.weighing import AFFECTED, AFTER, ASKS, FAILS, FIGURES, FINDS, HEDGES, LOOKS, SEVERITY, THE_END
+from bot.incidents.weights import Weight, Weights
 
 _MOST = 3
 _MOST_LESSONS = 6
@@ -34,30 +36,27 @@ _MINE = re.compile(
 _JOINED = re.compile(r"(?:[,;.]?\s+(?:and|und|et|y|e)|[,;.\s])+$", re.IGNORECASE)
 
 
-def severity(weights: Sequence[Weight], conversation: Conversation) -> Quote | None:
+def severity(weights: Weights, conversation: Conversation) -> Quote | None:
     """The last severity that somebody gave it."""
-    for weight in reversed(weights):
-        main = weight.unit.main
-        found = severity_in(weight.unit.text) if weight.unit.kind is None else None
-        if found:
-            return Quote(found.value, main.name, (main.ts,))
+    for number in reversed(weights.having(SEVERITY)):
+        unit = weights.units[number]
+        if found := severity_in(unit.text):
+            return Quote(found.value, unit.main.name, (unit.main.ts,))
     return Quote(conversation.severity, "", ()) if conversation.severity else None
 
 
-def impact(weights: Sequence[Weight], conversation: Conversation) -> tuple[Quote, ...]:
+def impact(weights: Weights, conversation: Conversation) -> tuple[Quote, ...]:
     """Who says how many were affected; what comes last mostly sums up."""
     if conversation.impact:
         return (Quote(conversation.impact, "", ()),)
     found = []
-    for number, weight in enumerate(weights):
-        points, unit = weight.points.keys(), weight.unit
-        if FIGURES not in points or unit.code or {ASKS, AFTER} & points or weight.total <= 0:
-            continue
+    for number in weights.having(FIGURES):
+        points, unit = weights[number].points.keys(), weights.units[number]
         hurt = 2 * (AFFECTED in points) + (FAILS in points)
-        if hurt:
+        if hurt and not unit.code and not {ASKS, AFTER} & points and weights.totals[number] > 0:
             found.append((hurt + min(2, unit.figures) + number / len(weights), number))
     best = sorted(number for _, number in sorted(found, reverse=True)[:_MOST])
-    return tuple(_quote(weights[number].unit) for number in best)
+    return tuple(_quote(weights.units[number]) for number in best)
 
 
 def root_cause(picked: Sequence[Weight]) -> tuple[Quote, ...]:
@@ -89,13 +88,18 @@ def resolution(picked: Sequence[Weight], course: Course) -> tuple[Quote, ...]:
     return tuple(_quote(unit) for unit in (*changes[:_MOST], *closing))
 
 
-def lessons(weights: Sequence[Weight]) -> tuple[Quote, ...]:
+def lessons(weights: Weights) -> tuple[Quote, ...]:
     """What people say they would do better, or were lucky with."""
-    found = (weight for weight in weights if weight.unit.kind is None and Cue.LESSON in weight.unit.cues)
-    return tuple(_quote(weight.unit) for weight in found if ASKS not in weight.points)[-_MOST_LESSONS:]
+    asked = set(weights.having(ASKS))
+    found = (
+        unit
+        for number, unit in enumerate(weights.units)
+        if unit.kind is None and Cue.LESSON in unit.cues and number not in asked
+    )
+    return tuple(map(_quote, deque(found, maxlen=_MOST_LESSONS)))
 
 
-def action_items(weights: Sequence[Weight], conversation: Conversation) -> tuple[ActionItem, ...]:
+def action_items(weights: Weights, conversation: Conversation) -> tuple[ActionItem, ...]:
     """What somebody takes on or is asked for: in a thread that calls for it, once it is over, or marked as such."""
     ids = {person.name.lower(): key for key, person in conversation.people.items() if not person.bot}
     names = "|".join(re.escape(name) for name in sorted(ids, key=lambda name: (-len(name), name)))
@@ -104,15 +108,13 @@ def action_items(weights: Sequence[Weight], conversation: Conversation) -> tuple
     )
     roots: set[str] = set()
     found: dict[str, ActionItem] = {}
-    over = False
-    for weight in weights:
-        over = over or THE_END in weight.points
-        for each in weight.unit.said:
-            if weight.unit.kind is not None:
-                continue
+    end = min(weights.having(THE_END), default=len(weights))
+    spoken = ((number, unit) for number, unit in enumerate(weights.units) if unit.kind is None)
+    for number, unit in spoken:
+        for each in unit.said:
             if len(each.text.split()) <= 2 * _FEW and _CALL_FOR_ITEMS.search(each.text):
                 roots.add(each.ts)
-            elif over or each.thread_ts in roots or _MARKED.match(each.text):
+            elif number >= end or each.thread_ts in roots or _MARKED.match(each.text):
                 parts = tuple(_for_others(each, ids, told)) if names else ()
                 for item in parts or _own(each, called=each.thread_ts in roots):
                     found.setdefault(item.text.lower(), item)

@@ -27,8 +27,8 @@ from bot.incidents.weighing import (
     PERSISTS,
     REOPENS,
     THE_END,
-    Weight,
 )
+from bot.incidents.weights import Weight, Weights
 
 _ALIKE = timedelta(minutes=3)
 """Times this near each other are told of one moment."""
@@ -76,7 +76,7 @@ class _Claim:
     source: Source
 
 
-def read_course(weights: Sequence[Weight], conversation: Conversation) -> Course:
+def read_course(weights: Weights, conversation: Conversation) -> Course:
     """The moments; what was recorded counts more than what was said, and the last word on it more than the first."""
     detected = _detected(weights, conversation)
     started = _strongest(list(_starts(weights, detected.at)) if detected.at else [])
@@ -89,13 +89,13 @@ def read_course(weights: Sequence[Weight], conversation: Conversation) -> Course
     )
 
 
-def _detected(weights: Sequence[Weight], conversation: Conversation) -> Moment:
+def _detected(weights: Weights, conversation: Conversation) -> Moment:
     """The first alert that matters and that somebody heeds, or the first person who reports something before it."""
     for number, weight in enumerate(weights):
         unit = weight.unit
         if weight.total <= _MATTERS:
             continue
-        if unit.kind == Kind.ALARM and not _heeded(weights, number):
+        if unit.kind == Kind.ALARM and not _heeded(weights.units, number):
             continue
         if unit.kind == Kind.ALARM:
             return Moment(unit.main.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
@@ -110,28 +110,29 @@ def _detected(weights: Sequence[Weight], conversation: Conversation) -> Moment:
             return Moment(unit.main.at, f"reported by {unit.main.name}", (unit.main.ts,))
     if conversation.declared_at:
         return Moment(conversation.declared_at, "declared")
-    first = next((weight.unit.main for weight in weights if weight.unit.kind is None), None)
+    first = next((unit.main for unit in weights.units if unit.kind is None), None)
     return Moment(first.at, f"first message, by {first.name}", (first.ts,)) if first else Moment(None, "nobody spoke")
 
 
-def _heeded(weights: Sequence[Weight], number: int) -> bool:
+def _heeded(units: Sequence[Unit], number: int) -> bool:
     """Whether somebody speaks soon after an alert, or nobody ever does: at night it stands there for hours."""
-    at = weights[number].unit.main.at
-    after = next((w.unit.main.at for w in weights[number + 1 :] if w.unit.kind is None), at)
+    at = units[number].main.at
+    later = (units[after] for after in range(number + 1, len(units)))
+    after = next((unit.main.at for unit in later if unit.kind is None), at)
     return after - at <= _HEEDS
 
 
-def _starts(weights: Sequence[Weight], detected: datetime) -> Iterator[_Claim]:
+def _starts(weights: Weights, detected: datetime) -> Iterator[_Claim]:
     """What people say of its beginning, which is not after it was noticed, and what bots show of it."""
-    for number, weight in enumerate(weights):
-        unit = weight.unit
-        before = weights[max(0, number - _LOOK_BACK) : number]
+    for number, unit in enumerate(weights.units):
+        before = range(max(0, number - _LOOK_BACK), number)
         source = tuple(each.ts for each in unit.said)
-        times = [time for time in weight.times if _may_be_start(time, detected)]
-        if not times and _OUR_START.search(unit.text):
-            yield from _meant(before, unit, detected)
+        times = [time for time in weights.times.get(number, ()) if _may_be_start(time, detected)]
+        if not times and Cue.STARTS in unit.cues and _OUR_START.search(unit.text):
+            yield from _meant(weights, before, unit, detected)
         for time in times:
-            yield _Claim(time.at, _strength(weight, time, before), f"told by {unit.main.name}", source)
+            strength = _strength(weights, number, time, before)
+            yield _Claim(time.at, strength, f"told by {unit.main.name}", source)
         if unit.kind == Kind.ALARM and unit.main.at == detected and (lasted := _FOR.search(unit.text)):
             size = timedelta(minutes=1) if lasted[2].lower().startswith("m") else timedelta(hours=1)
             yield _Claim(unit.main.at - int(lasted[1]) * size, 0.5, f"measured by {unit.main.name}", source)
@@ -139,20 +140,21 @@ def _starts(weights: Sequence[Weight], detected: datetime) -> Iterator[_Claim]:
             yield _Claim(unit.main.at, 0.8, f"the change before it, told by {unit.main.name}", source)
 
 
-def _strength(weight: Weight, time: Time, before: Sequence[Weight]) -> float:
-    """How surely a time that is told is that of the beginning."""
+def _strength(weights: Weights, number: int, time: Time, before: Sequence[int]) -> float:
+    """How surely a time that the `number`th unit tells is that of the beginning."""
     strength = 0.3
-    if weight.unit.kind is not None:
+    unit = weights.units[number]
+    if unit.kind is not None:
         return strength  # what a bot counts from is its own window
-    if Cue.STARTS in time.cues or (weight.closes and time.begins):
+    if Cue.STARTS in time.cues or (time.begins and weights[number].closes):
         strength = 3.0
-    elif _asked_when(before, weight.unit.main.author):
+    elif _asked_when([weights.units[each] for each in before], unit.main.author):
         strength = 2.5
     elif Cue.BEGAN in time.cues:
         strength = 1.8
-    if Cue.HEDGES in time.cues or forms.asks(weight.unit.main.text):
+    if Cue.HEDGES in time.cues or forms.asks(unit.main.text):
         strength *= 0.5
-    return strength + 0.5 * weight.unit.corrected
+    return strength + 0.5 * unit.corrected
 
 
 def _may_be_start(time: Time, detected: datetime) -> bool:
@@ -161,19 +163,20 @@ def _may_be_start(time: Time, detected: datetime) -> bool:
     return detected - hidden <= time.at <= detected + timedelta(minutes=1)
 
 
-def _asked_when(before: Sequence[Weight], author: str) -> bool:
+def _asked_when(before: Sequence[Unit], author: str) -> bool:
     """Whether somebody else had just asked when it was."""
-    return any(Cue.WHEN in weight.unit.cues and weight.unit.main.author != author for weight in before[-3:])
+    return any(Cue.WHEN in unit.cues and unit.main.author != author for unit in before[-3:])
 
 
-def _meant(before: Sequence[Weight], unit: Unit, detected: datetime) -> Iterator[_Claim]:
+def _meant(weights: Weights, before: Sequence[int], unit: Unit, detected: datetime) -> Iterator[_Claim]:
     """The last time that was told in the same thread, by whoever says "that is our start" of it."""
     thread = unit.main.thread_ts
-    for weight in reversed(before):
-        if not thread or thread in {weight.unit.main.thread_ts, weight.unit.main.ts}:
-            for time in weight.times:
+    for number in reversed(before):
+        main = weights.units[number].main
+        if not thread or thread in {main.thread_ts, main.ts}:
+            for time in weights.times.get(number, ()):
                 if _may_be_start(time, detected):
-                    yield _Claim(time.at, 3.0, f"told by {unit.main.name}", (unit.main.ts, weight.unit.main.ts))
+                    yield _Claim(time.at, 3.0, f"told by {unit.main.name}", (unit.main.ts, main.ts))
                     return
 
 
@@ -199,58 +202,60 @@ def _strongest(claims: Sequence[_Claim]) -> Moment | None:
     return Moment(main.at, main.how, tuple(dict.fromkeys((*main.source, *others))))
 
 
-def _resolved(weights: Sequence[Weight], conversation: Conversation) -> Moment:
+def _resolved(weights: Weights, conversation: Conversation) -> Moment:
     """What was recorded; else the last word of somebody that it is over, which nobody took back; else the all-clear."""
     if conversation.resolved_at:
         return Moment(conversation.resolved_at, "resolved with the bot")
-    for weight in reversed(weights):
-        main = weight.unit.main
-        if REOPENS in weight.points:
-            break
-        if THE_END in weight.points:
-            return Moment(main.at, f"said by {main.name}", (main.ts,))
-    for weight in reversed(weights):
-        main = weight.unit.main
-        if weight.unit.kind == Kind.CLEAR and weight.total > _STANDS:
-            return Moment(main.at, f"last all-clear, by {main.name}: nobody closed it", (main.ts,))
+    last = max(weights.having(REOPENS, THE_END), default=None)
+    if last is not None and REOPENS not in weights[last].points:
+        main = weights.units[last].main
+        return Moment(main.at, f"said by {main.name}", (main.ts,))
+    for number in reversed(range(len(weights))):
+        unit = weights.units[number]
+        if unit.kind == Kind.CLEAR and weights.totals[number] > _STANDS:
+            return Moment(unit.main.at, f"last all-clear, by {unit.main.name}: nobody closed it", (unit.main.ts,))
     return Moment(None, "nobody said that it is over")
 
 
-def _mitigated(weights: Sequence[Weight], started: datetime | None, resolved: datetime | None) -> Moment:
+def _mitigated(weights: Weights, started: datetime | None, resolved: datetime | None) -> Moment:
     """What people say ended the impact, else the change after which it was better."""
-    for weight in reversed(weights):
-        main = weight.unit.main
-        if weight.unit.kind is None and Cue.FALSE_ALARM in weight.unit.cues:
+    for unit in reversed(weights.units):
+        main = unit.main
+        if unit.kind is None and Cue.FALSE_ALARM in unit.cues:
             return Moment(None, f"nothing to mitigate: a false alarm, says {main.name}", (main.ts,))
-    claims = list(_mitigations(weights, started))
-    if claims:
-        best = max(claims, key=lambda claim: (claim.strength, claim.at, claim.source))
+    best = max(_mitigations(weights, started), key=lambda claim: (claim.strength, claim.at, claim.source), default=None)
+    if best:
         return Moment(best.at, best.how, best.source)
-    until = [weight for weight in weights if resolved is None or weight.unit.main.at < resolved]
+    units = weights.units
+    until = range(sum(resolved is None or unit.main.at < resolved for unit in units))
+    clear = (n for n in reversed(until) if units[n].kind == Kind.CLEAR and weights.totals[n] > _STANDS)
+    better = (n for n in reversed(weights.having(BETTER, ALL_WELL)) if n in until)
     for found, how in (
-        (_change_that_helped(until), "the first change after the last trouble"),
-        (next((w for w in reversed(until) if w.unit.kind == Kind.CLEAR and w.total > _STANDS), None), "all-clear"),
-        (
-            next((w for w in reversed(until) if {BETTER, ALL_WELL} & w.points.keys()), None),
-            "the last word that it is better",
-        ),
+        (_change_that_helped(weights, until), "the first change after the last trouble"),
+        (next(clear, None), "all-clear"),
+        (next(better, None), "the last word that it is better"),
     ):
-        if found:
-            return Moment(found.unit.main.at, f"{how}, by {found.unit.main.name}", (found.unit.main.ts,))
+        if found is not None:
+            main = units[found].main
+            return Moment(main.at, f"{how}, by {main.name}", (main.ts,))
     return Moment(None, "nobody said what ended the impact")
 
 
-def _change_that_helped(weights: Sequence[Weight]) -> Weight | None:
+def _change_that_helped(weights: Weights, until: Sequence[int]) -> int | None:
     """The first change after the last alert or word that it goes on; the last change where nothing came after."""
-    last: datetime | None = None
-    changes: list[Weight] = []
-    for weight in weights:
+    trouble: datetime | None = None
+    first: int | None = None
+    last: int | None = None
+    for number in until:
+        weight = weights[number]
+        at = weight.unit.main.at
         if _is_trouble(weight):
-            last = weight.unit.main.at
+            trouble, first = at, None
         elif _is_change(weight):
-            changes.append(weight)
-    after = (change for change in changes if last is not None and change.unit.main.at > last)
-    return next(after, changes[-1] if changes else None)
+            last = number
+            if first is None and trouble is not None and at > trouble:
+                first = number
+    return last if first is None else first
 
 
 def _is_trouble(weight: Weight) -> bool:
@@ -267,13 +272,13 @@ def _is_change(weight: Weight) -> bool:
     return weight.unit.kind in {Kind.RESULT, Kind.SHIPPED}
 
 
-def _mitigations(weights: Sequence[Weight], started: datetime | None) -> Iterator[_Claim]:
-    for weight in weights:
-        unit, how = weight.unit, f"told by {weight.unit.main.name}"
+def _mitigations(weights: Weights, started: datetime | None) -> Iterator[_Claim]:
+    for number, unit in enumerate(weights.units):
+        how = f"told by {unit.main.name}"
         if unit.kind is not None:
             continue
-        for time in weight.times:
-            if weight.closes and time.ends:
+        for time in weights.times.get(number, ()):
+            if time.ends and weights[number].closes:
                 yield _Claim(time.at, 4.0, how, (unit.main.ts,))
             elif started and time.at > started and _WELL_SINCE.search(time.clause):
                 yield _Claim(time.at, 2.5, how, (unit.main.ts,))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from sys import intern
+from functools import lru_cache
+from itertools import chain
 
 _DIGIT = re.compile(r"\d")
 _URL = re.compile(r"\(?(?:https?|mailto|slack|tel):[^\s)>|]+\)?|:[a-z0-9_+-]{2,40}:", re.IGNORECASE)
@@ -136,16 +137,20 @@ def sentences(text: str) -> list[str]:
 
 def words_of(text: str) -> frozenset[str]:
     """The words that `text` may be about: `CheckoutLatencyP95` is one, and so are its parts."""
-    found: set[str] = set()
-    for word in _WORD.findall(_URL.sub(" ", text) if ":" in text else text):
-        low = word.lower()
-        found.add(low)
-        if word[1:] != low[1:]:
-            found.update(part.lower() for part in _CAMEL.split(word))
-        elif not low.isalnum():
-            found.update(_PARTS.split(low))
-    return frozenset(
-        intern(word)
-        for word in found
-        if len(word) > 2 and word not in _COMMON  # noqa: PLR2004 - shorter ones are of every message
+    found = _WORD.findall(_URL.sub(" ", text) if ":" in text else text)
+    return frozenset(chain.from_iterable(map(_words_in, found)))
+
+
+@lru_cache(maxsize=16_384)
+def _words_in(word: str) -> tuple[str, ...]:
+    low = word.lower()
+    parts = [low]
+    if word[1:] != low[1:]:
+        parts += (part.lower() for part in _CAMEL.split(word))
+    elif not low.isalnum():
+        parts += _PARTS.split(low)
+    return tuple(
+        part
+        for part in parts
+        if len(part) > 2 and part not in _COMMON  # noqa: PLR2004 - shorter ones are of every message
     )

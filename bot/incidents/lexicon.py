@@ -7,16 +7,17 @@ apostrophes are left out: `dont`, `its`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from enum import Enum, auto
+from collections.abc import Mapping
+from enum import IntEnum, auto
+from functools import lru_cache
 
-_APOSTROPHES = str.maketrans("", "", "'\N{RIGHT SINGLE QUOTATION MARK}")
+_CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 _WORD = re.compile(r"[^\W_]+|\+1|👍")
 _SHORTEST_STEM = 4
 
 
-class Cue(Enum):
-    """What the words of a message hint at."""
+class Cue(IntEnum):
+    """What the words of a message hint at; numbers, since sets of them are made for every message."""
 
     FINDS = auto()
     CAUSE = auto()
@@ -190,12 +191,12 @@ _TABLE: Mapping[Cue, str] = {
     """,
 }
 
-_Ways = dict[str, list[tuple[tuple[str, ...], Cue]]]
+_Way = tuple[tuple[str, ...], Cue]
 
 
-def _index() -> tuple[_Ways, dict[str, list[Cue]]]:
+def _index() -> tuple[dict[str, list[_Way]], dict[str, list[Cue]]]:
     """The table by first words, for one pass over a message: words and phrases, and stems."""
-    ways: _Ways = {}
+    ways: dict[str, list[_Way]] = {}
     stems: dict[str, list[Cue]] = {}
     for cue, entries in _TABLE.items():
         for entry in entries.split():
@@ -211,15 +212,30 @@ _WAYS, _STEMS = _index()
 
 
 def hear(text: str) -> frozenset[Cue]:
-    """The cues in `text`."""
-    return frozenset(_heard(text))
+    """The cues in `text`; texts with the same cues share one set."""
+    said = _WORD.findall(text.lower().replace("'", "").replace(_CURLY, ""))
+    found: set[Cue] = set()
+    for number, word in enumerate(said, start=1):
+        cues, phrases = _known(word)
+        if cues:
+            found |= cues
+        for rest, cue in phrases:
+            if tuple(said[number : number + len(rest)]) == rest:
+                found.add(cue)
+    return shared(frozenset(found))
 
 
-def _heard(text: str) -> Iterator[Cue]:
-    said = _WORD.findall(text.lower().translate(_APOSTROPHES))
-    for number, word in enumerate(said):
-        for rest, cue in _WAYS.get(word, ()):
-            if not rest or tuple(said[number + 1 : number + 1 + len(rest)]) == rest:
-                yield cue
-        for length in range(_SHORTEST_STEM, len(word) + 1):
-            yield from _STEMS.get(word[:length], ())
+@lru_cache(maxsize=16_384)
+def _known(word: str) -> tuple[frozenset[Cue], tuple[_Way, ...]]:
+    """What a word is a cue of by itself, and what with the words after it."""
+    ways = _WAYS.get(word, ())
+    alone = {cue for rest, cue in ways if not rest}
+    for length in range(_SHORTEST_STEM, len(word) + 1):
+        alone.update(_STEMS.get(word[:length], ()))
+    return frozenset(alone), tuple(way for way in ways if way[0])
+
+
+@lru_cache(maxsize=16_384)
+def shared(cues: frozenset[Cue]) -> frozenset[Cue]:
+    """One set for all that are alike: messages have few kinds of them, and are many."""
+    return cues

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.incidents.bots import Kind
 from bot.incidents.chosen import Phase
 from bot.incidents.course import Course
-from bot.incidents.weighing import Weight
+from bot.incidents.weights import Weight
 
 ACTS: Mapping[str, Phase] = {
     "declared": Phase.DECIDE,

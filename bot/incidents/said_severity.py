@@ -6,7 +6,9 @@ import re
 
 from bot.incidents.severity import Severity
 
-_MAY = re.compile(r"sev|prio|schwere|sév|critical|high|medium|low|alarm|alerte", re.IGNORECASE)
+_MAY = ("sev", "prio", "schwere", "sév", "critical", "high", "medium", "low", "alarm", "alerte")
+"""One of these is in every text that tells one: most texts end there."""
+
 _NAMED = re.compile(
     r"\b(?:sev(?:erity)?|prio(?:rity)?|schweregrad|sévérité|severidad|severidade)"
     r"(?:\s+(?:is|to|at|now|as|=|auf|ist))?[\s:=-]*(?P<word>critical|crit|high|medium|med|low|major|minor|[0-5])\b"
@@ -23,7 +25,8 @@ _OTHERS = {"0": Severity.CRITICAL, "5": Severity.LOW, "major": Severity.HIGH, "m
 
 def severity_in(text: str) -> Severity | None:
     """What `text` calls the incident: `sev high`, `SEV-2`, `this is an incident. high`; a false alarm is low."""
-    if not _MAY.search(text):
+    low = text.lower()
+    if not any(part in low for part in _MAY):
         return None
     match = _NAMED.search(text) or (_BARE.search(text) if _OF_INCIDENT.search(text) else None)
     if match:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
 from datetime import timedelta
+from operator import attrgetter
 
 from bot.incidents import afterwards
 from bot.incidents.bots import Kind
 from bot.incidents.chosen import ActionItem, Chosen, Moment, Phase, Quote, Selection, Source
 from bot.incidents.conversation import Acted, Conversation
 from bot.incidents.course import Course, read_course
+from bot.incidents.forms import words_of
 from bot.incidents.phases import ACTS, phase_of
 from bot.incidents.units import Unit, gather
-from bot.incidents.weighing import LOOKS, Weight, weigh
+from bot.incidents.weighing import LOOKS, weigh
+from bot.incidents.weights import Weight, Weights
 
 __all__ = ["ActionItem", "Chosen", "Moment", "Phase", "Quote", "Selection", "Source", "select"]
 
@@ -32,7 +34,8 @@ def select(conversation: Conversation) -> Selection:
     """
     told = {act.message for act in conversation.acted if act.message}
     standing = (each for each in conversation.said if not each.deleted and each.ts not in told)
-    said = sorted(standing, key=lambda each: (each.at, each.ts))
+    said = sorted(standing, key=attrgetter("ts"))
+    said.sort(key=attrgetter("at"))
     units = gather(said)
     weights = weigh(units, conversation)
     picked = choose(weights, budget(len(said)))
@@ -58,26 +61,28 @@ def budget(messages: int) -> int:
     return min(MOST, max(_FEW, round(0.28 * messages)), round(9 + 0.065 * messages))
 
 
-def choose(weights: Sequence[Weight], count: int) -> list[Weight]:
+def choose(weights: Weights, count: int) -> list[Weight]:
     """The weightiest units; one takes weight from its neighbours, which mostly tell the same."""
-    left = {number: weight.total for number, weight in enumerate(weights)}
-    marked = [number for number, weight in enumerate(weights) if weight.unit.main.marked]
+    units = weights.units
+    marked = [number for number, unit in enumerate(units) if unit.main.marked]
+    most = max(count, count // 2 + len(marked))
+    left = _candidates(weights, most * (2 * _BESIDE + 1))
     heap = [(-points, number) for number, points in left.items()]
     heapq.heapify(heap)
     chosen: list[int] = []
 
     def take(number: int) -> None:
         chosen.append(number)
-        left.pop(number)
+        left.pop(number, None)
         for other in range(number - _BESIDE, number + _BESIDE + 1):
-            if other in left and (weights[other].unit.kind not in _SYSTEM or LOOKS in weights[other].points):
-                near = 1.0 if abs(weights[other].unit.main.at - weights[number].unit.main.at) <= _NEAR else 0.5
-                left[other] -= near * (1.1 if related(weights[number].unit, weights[other].unit) else 0.4)
+            if other in left and (units[other].kind not in _SYSTEM or LOOKS in weights[other].points):
+                near = 1.0 if abs(units[other].main.at - units[number].main.at) <= _NEAR else 0.5
+                left[other] -= near * (1.1 if related(units[number], units[other]) else 0.4)
                 heapq.heappush(heap, (-left[other], other))
 
     for number in marked:
         take(number)
-    while heap and len(chosen) < max(count, count // 2 + len(marked)):
+    while heap and len(chosen) < most:
         points, number = heapq.heappop(heap)
         if left.get(number) != -points:
             continue
@@ -87,13 +92,19 @@ def choose(weights: Sequence[Weight], count: int) -> list[Weight]:
     return [weights[number] for number in sorted(chosen)]
 
 
+def _candidates(weights: Weights, count: int) -> dict[int, float]:
+    """The weightiest units with their points: what is taken can only take weight from some of them."""
+    heavy = ((points, -number) for number, points in enumerate(weights.totals) if points >= _LEAST)
+    return {-number: points for points, number in heapq.nlargest(count, heavy)}
+
+
 def related(one: Unit, other: Unit) -> bool:
     """Whether they are of one thread, one author, or about one thing."""
     if one.main.thread_ts and one.main.thread_ts in {other.main.thread_ts, other.main.ts}:
         return True
     if other.main.thread_ts == one.main.ts or one.main.author == other.main.author:
         return True
-    return len(one.words & other.words) >= 2  # noqa: PLR2004
+    return len(words_of(one.text) & words_of(other.text)) >= 2  # noqa: PLR2004
 
 
 def _of_act(act: Acted) -> Chosen:

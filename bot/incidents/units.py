@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.incidents.bots import Kind, kind_of
 from bot.incidents.conversation import Said
-from bot.incidents.forms import asks, figures_in, is_command, outside_code, shows_code, words_of
-from bot.incidents.lexicon import Cue, hear
+from bot.incidents.forms import asks, figures_in, is_command, outside_code, shows_code
+from bot.incidents.lexicon import Cue, hear, shared
 from bot.incidents.said_severity import severity_in
 from bot.incidents.told import CORRECTS
 
@@ -32,36 +32,43 @@ _CALLED = re.compile(r"@([^\s,.:;?!]+)")
 
 @dataclass(slots=True)
 class Unit:
-    """Messages of one author that make one entry, and the `answers` of others that belong to it.
+    """Messages of one author that make one entry: the `main` one, with which it begins and whose time counts, and `more`.
 
-    `length` counts the words of its text, `figures` what it measures; `code` and `asks` say that it shows code and asks
-    something. `kind` is that of a bot, None for people. `part` says that another unit has
-    it among its answers, `called` that somebody had asked for its author.
+    `answers` are of others, and belong to it. `length` counts the words of its text, `figures` what it measures; `code`
+    and `asks` say that it shows code and asks something. `kind` is that of a bot, None for people. `part` says that
+    another unit has it among its answers, `called` that somebody had asked for its author.
     """
 
-    said: list[Said]
-    text: str
-    words: frozenset[str]
+    main: Said
     cues: frozenset[Cue]
     length: int
     code: bool
     figures: int
     asks: bool
     kind: Kind | None = None
-    answers: list[Said] = field(default_factory=list)
+    more: tuple[Said, ...] = ()
+    answers: tuple[Said, ...] = ()
     corrected: bool = False
     part: bool = False
     called: bool = False
 
     @property
-    def main(self) -> Said:
-        """What it begins with, whose time counts."""
-        return self.said[0]
+    def said(self) -> tuple[Said, ...]:
+        """Its messages."""
+        return (self.main, *self.more)
+
+    @property
+    def text(self) -> str:
+        """What its author wrote, a line for each message; as much of each as is read."""
+        text = self.main.text[:_READ]
+        for each in self.more:
+            text = f"{text}\n{each.text[:_READ]}" if text else each.text[:_READ]
+        return text
 
     @property
     def end(self) -> datetime:
         """When its last message came."""
-        return self.said[-1].at
+        return (self.more[-1] if self.more else self.main).at
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -71,10 +78,8 @@ class Unit:
     def take(self, said: Said) -> None:
         """Go on with another message of the same author."""
         text = said.text[:_READ]
-        self.said.append(said)
-        self.text = f"{self.text}\n{text}" if self.text else text
-        self.words |= words_of(text)
-        self.cues |= hear(outside_code(text))
+        self.more += (said,)
+        self.cues = shared(self.cues | hear(outside_code(text)))
         self.length += len(text.split())
         self.code = self.code or shows_code(text)
         self.figures += figures_in(text)
@@ -103,14 +108,14 @@ def gather(said: Iterable[Said]) -> list[Unit]:
         if unit.kind == Kind.RESULT:
             change = unit
         elif unit.kind == Kind.CLEAR and change and each.at - change.end <= _OUTCOME:
-            change.answers.append(each)
+            change.answers += (each,)
             unit.part, change = True, None
         if each.bot:
             if command and each.at - command.end > _RESULT:
                 command = None
             elif command and unit.kind not in {Kind.ALARM, Kind.CLEAR}:
                 unit.kind = Kind.RESULT
-                unit.answers.append(command.main)
+                unit.answers += (command.main,)
                 command.part, command = True, None
                 change = unit
         else:
@@ -119,7 +124,7 @@ def gather(said: Iterable[Said]) -> list[Unit]:
             calls.update((name, each.at) for name in _CALLED.findall(each.text))
             asked = _answered(unit, units)
             if asked:
-                asked.answers.append(each)
+                asked.answers += (each,)
                 unit.part = True
             elif is_command(each.text):
                 command = unit
@@ -131,9 +136,7 @@ def gather(said: Iterable[Said]) -> list[Unit]:
 def _begin(said: Said) -> Unit:
     text = said.text[:_READ]
     return Unit(
-        said=[said],
-        text=text,
-        words=words_of(text),
+        main=said,
         cues=hear(outside_code(text)),
         length=len(text.split()),
         code=shows_code(text),
@@ -148,7 +151,7 @@ def _continues(each: Said, own: Unit, before: Unit) -> bool:
     if each.marked or own.main.marked or each.bot != own.main.bot:
         return False
     if each.bot:
-        storm = len(own.said) < _LONGEST_BURST and each.at - own.end <= _STORM
+        storm = len(own.more) + 1 < _LONGEST_BURST and each.at - own.end <= _STORM
         return (
             storm
             and own.kind in {Kind.ALARM, Kind.RESULT}
@@ -156,7 +159,7 @@ def _continues(each: Said, own: Unit, before: Unit) -> bool:
         )
     if each.at - own.end <= _CORRECTION and any(map(str.isdigit, each.text)) and CORRECTS.search(each.text):
         return True
-    if own is not before or len(own.said) >= _LONGEST_BURST or each.at - own.end > _BURST:
+    if own is not before or len(own.more) + 1 >= _LONGEST_BURST or each.at - own.end > _BURST:
         return False
     return not _stands_alone(each) and not is_command(own.main.text)
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
 from bot.incidents import forms
 from bot.incidents.bots import Kind, alert_key
 from bot.incidents.conversation import Conversation
 from bot.incidents.lexicon import Cue, hear
 from bot.incidents.said_severity import severity_in
-from bot.incidents.times import Time, times_in
+from bot.incidents.times import times_in
 from bot.incidents.units import Unit
 from bot.incidents.vocabulary import Vocabulary
+from bot.incidents.weights import CLOSED, CLOSES, Weight, Weights
 
-CLOSES = "closes"
 REOPENS = "reopens"
 THE_END = "the end"
 AFTER = "after the end"
@@ -28,6 +29,7 @@ AFFECTED = "tells who is affected"
 FAILS = "tells that something fails"
 CODE = "shows code or an error"
 FINDS = "finds something"
+SEVERITY = "tells the severity"
 ASKS = "asks"
 DONE = "tells what was done"
 BETTER = "tells that it is better"
@@ -74,37 +76,13 @@ _AT_ONCE = 4
 _DISCUSSED = 3
 _LITTLE = 2
 _SURE = 2.0
-"""Points of somebody who says more than one word to close, or leads."""
+"""Points of somebody who says more than one word to close, or leads, more than."""
 
 _STATEMENT = 3
 """Words of the shortest statement."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 _ASKED = re.compile(r"[^.!?\n]*\?|[.!\n]")
-
-
-@dataclass(slots=True)
-class Weight:
-    """A unit with its points by reason, and the times that it tells."""
-
-    unit: Unit
-    points: dict[str, float] = field(default_factory=dict)
-    times: tuple[Time, ...] = ()
-
-    @property
-    def total(self) -> float:
-        """The sum."""
-        return sum(self.points.values())
-
-    @property
-    def closes(self) -> bool:
-        """Whether it says that the incident is over, without an if."""
-        return self.points.get(CLOSES, 0.0) > 1
-
-    def add(self, reason: str, points: float) -> None:
-        """Give or take points once for a reason."""
-        if points:
-            self.points[reason] = points
 
 
 @dataclass(slots=True)
@@ -116,22 +94,27 @@ class _Channel:
     leaders: frozenset[str]
     names: frozenset[str]
     replies: Counter[str]
+    closing: Mapping[int, float]
     fired: set[tuple[str, ...]] = field(default_factory=set)
     actors: set[str] = field(default_factory=set)
     acted_at: datetime | None = None
 
 
-def weigh(units: Sequence[Unit], conversation: Conversation) -> list[Weight]:
+def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
     """Points for each unit, in the same order."""
     names = frozenset(person.name.lower() for person in conversation.people.values() if not person.bot)
+    leaders = find_leaders(units)
     channel = _Channel(
         units=units,
         vocabulary=Vocabulary(units, names),
-        leaders=find_leaders(units),
+        leaders=leaders,
         names=names,
         replies=Counter(unit.main.thread_ts for unit in units if unit.main.thread_ts),
+        closing={number: _closing(unit, lead=unit.main.author in leaders) for number, unit in _closers(units)},
     )
-    weights = []
+    end = _end(channel.closing, len(units))
+    fired: frozenset[tuple[str, ...]] = frozenset()
+    weights = Weights(units)
     for number, unit in enumerate(units):
         weight = Weight(unit, times=times_in(unit, conversation))
         if unit.kind:
@@ -140,28 +123,36 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> list[Weight]:
             _weigh_person(weight, channel, number)
         if Cue.ELSEWHERE in unit.cues and "prod" not in unit.text:
             weight.add("of another place", -2.5 if unit.kind else -1.2)
+        if number == end:
+            weight.add(THE_END, 1.2)
+            fired = frozenset(channel.fired)
+        elif number > end and not _goes_on(weight, fired):
+            weight.add(AFTER, -2.0)
         weights.append(weight)
-    _mark_the_end(weights)
     return weights
 
 
-def _mark_the_end(weights: Sequence[Weight]) -> None:
-    """What comes after the last word that it is over is of another matter, unless the same alert fires again."""
-    closing = [number for number, weight in enumerate(weights) if weight.closes]
-    sure = [number for number in closing if weights[number].points[CLOSES] > _SURE]
-    end = (sure or closing or [len(weights)])[-1]
-    for weight in weights[end : end + 1]:
-        weight.add(THE_END, 1.2)
-    fired = {alert_key(weight.unit.text) for weight in weights[:end] if weight.unit.kind == Kind.ALARM}
-    for weight in weights[end + 1 :]:
-        again = weight.unit.kind == Kind.ALARM and alert_key(weight.unit.text) in fired
-        if weight.unit.kind != Kind.RESULT and not again and REOPENS not in weight.points:
-            weight.add(AFTER, -2.0)
+def _closers(units: Sequence[Unit]) -> Iterator[tuple[int, Unit]]:
+    """Who says that it is over."""
+    return ((number, unit) for number, unit in enumerate(units) if unit.kind is None and Cue.CLOSES in unit.cues)
+
+
+def _end(closing: Mapping[int, float], units: int) -> int:
+    """The last word that it is over, without an if; where nobody says one, what would be the next unit."""
+    said = [number for number, points in closing.items() if points > CLOSED]
+    sure = [number for number in said if closing[number] > _SURE]
+    return (sure or said or [units])[-1]
+
+
+def _goes_on(weight: Weight, fired: Collection[tuple[str, ...]]) -> bool:
+    """Whether it is still of the incident though it comes after the end: most is of another matter."""
+    again = weight.unit.kind == Kind.ALARM and alert_key(weight.unit.text) in fired
+    return again or weight.unit.kind == Kind.RESULT or REOPENS in weight.points
 
 
 def _weigh_bot(weight: Weight, channel: _Channel, number: int) -> None:
     unit = weight.unit
-    shared = channel.vocabulary.shared_with_people(unit)
+    shared = channel.vocabulary.shared_with_people(number)
     if unit.kind == Kind.RESULT:
         weight.add("what was done", 4.2)
         weight.add(LOOKS, -1.6 * (Cue.LOOKS in hear(unit.text)))
@@ -195,12 +186,16 @@ def _weigh_alert(weight: Weight, channel: _Channel, shared: float) -> None:
 def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
     unit = weight.unit
     lead = unit.main.author in channel.leaders
-    topic = channel.vocabulary.topic(unit)
+    topic = channel.vocabulary.topic(number)
     for place, (points, reason) in enumerate(sorted(_hints(unit, topic, lead=lead), reverse=True)):
         weight.add(reason, points * _FADES**place)
-    for reason, points in (*_deeds(weight, topic, lead=lead), *_doubts(unit), *_roles(unit, channel, lead=lead)):
+    for reason, points in chain(
+        _deeds(weight, topic, channel.closing.get(number, 0.0)),
+        _doubts(unit, words=len(channel.vocabulary.of(number))),
+        _roles(unit, channel, lead=lead),
+    ):
         weight.add(reason, points)
-    weight.add("brings up what others take up", min(1.2, 0.4 * channel.vocabulary.brought_up(unit, number)))
+    weight.add("brings up what others take up", min(1.2, 0.4 * channel.vocabulary.brought_up(number)))
     weight.add("about what others talk of", min(1.6, 0.8 * topic))
     weight.add("answered at once", _noticed(channel.units, number))
     weight.add("after a silence", _silence(channel.units, number))
@@ -238,15 +233,14 @@ def _scale(topic: float) -> float:
     return min(1.0, 0.4 + 0.6 * topic)
 
 
-def _deeds(weight: Weight, topic: float, *, lead: bool) -> Iterator[tuple[str, float]]:
+def _deeds(weight: Weight, topic: float, closing: float) -> Iterator[tuple[str, float]]:
     """What a message does to the incident by being said."""
     unit = weight.unit
     if severity_in(unit.text):
-        yield "tells the severity", 2.2
+        yield SEVERITY, 2.2
     if Cue.BEGAN in unit.cues and weight.times:
         yield "tells a time", 1.4
-    if Cue.CLOSES in unit.cues:
-        yield CLOSES, _closing(unit.main.text) * (1.0 if lead or unit.length >= _STATEMENT else 0.5)
+    yield CLOSES, closing
     if Cue.REOPENS in unit.cues:
         yield REOPENS, 2.0
     for reason, points, form in _FORMS:
@@ -260,7 +254,7 @@ def _deeds(weight: Weight, topic: float, *, lead: bool) -> Iterator[tuple[str, f
         yield "shows a file", 0.5
 
 
-def _doubts(unit: Unit) -> Iterator[tuple[str, float]]:
+def _doubts(unit: Unit, *, words: int) -> Iterator[tuple[str, float]]:
     """What takes weight away: questions, plans, guesses, and too few words to say anything."""
     if unit.asks and not unit.code:
         states = any(len(part.split()) > _STATEMENT for part in _ASKED.split(unit.text))
@@ -271,7 +265,7 @@ def _doubts(unit: Unit) -> Iterator[tuple[str, float]]:
         yield HEDGES, -1.0
     if unit.part:
         yield PART, -2.5
-    if len(unit.words) <= _LITTLE and not unit.code and not unit.figures:
+    if words <= _LITTLE and not unit.code and not unit.figures:
         yield "says little", -1.0
 
 
@@ -290,12 +284,13 @@ def _roles(unit: Unit, channel: _Channel, *, lead: bool) -> Iterator[tuple[str, 
         yield "tells several people what to do", 1.2 if lead else 0.5
 
 
-def _closing(text: str) -> float:
+def _closing(unit: Unit, *, lead: bool) -> float:
     """Points for saying that it is over; few where that comes with an if or a not."""
-    for sentence in forms.sentences(forms.unquoted(text)):
+    share = 1.0 if lead or unit.length >= _STATEMENT else 0.5
+    for sentence in forms.sentences(forms.unquoted(unit.main.text)):
         cues = hear(sentence)
         if Cue.CLOSES in cues and not forms.asks(sentence):
-            return 2.4 if Cue.NOT_YET not in cues else 0.6
+            return share * (2.4 if Cue.NOT_YET not in cues else 0.6)
     return 0.0
 
 
