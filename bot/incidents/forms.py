@@ -6,8 +6,11 @@ import re
 from functools import lru_cache
 from itertools import chain
 
-_DIGIT = re.compile(r"\d")
-_URL = re.compile(r"\(?(?:https?|mailto|slack|tel):[^\s)>|]+\)?|:[a-z0-9_+-]{2,40}:", re.IGNORECASE)
+# Patterns of figures begin with a digit, and look back from there: most characters of a message are none.
+
+_SCHEMES = ("://", "mailto:", "tel:")
+_URL = re.compile(r"\(?(?:https?|mailto|slack|tel):[^\s)>|]+\)?", re.IGNORECASE)
+_EMOJI = re.compile(r":[a-z0-9_+-]{2,40}:", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_][\w.\-/#]*[^\W_]|[^\W_]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Za-z])(?=[A-Z][a-z])")
 _PARTS = re.compile(r"[_\-/]")
@@ -25,24 +28,26 @@ _COMMON_WORDS = """
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
 
-_CODE = re.compile(
-    r"```|`[^`\n]{2,}`|\n\s+at |\b[A-Z]\w+(?:Error|Exception)\b|(?<![\w.])(?:50[0-4]|429|40[01348])s?\b(?! ?[kKMG%])"
-)
+_DIGIT = re.compile(r"\d")
+_TICKED = re.compile(r"```|`[^`\n]{2,}`")
+_FRAME = re.compile(r"\n\s+at ")
+_ERROR = re.compile(r"\b[A-Z]\w+(?:Error|Exception)\b")
+_STATUS = re.compile(r"(?:50[0-4]|429|40[01348])(?<![\w.]...)s?\b(?! ?[kKMG%])")
 
 _MEASURE = re.compile(
-    r"(?<![\w.:#-])\d[\d ,.']*\s?(?:%|ms\b|s\b|sec|min|m\b|h\b|[kmgt]i?b\b|k\b|rps|qps|req|x\b|/s|/min|°|€|\$)"
-    r"|\d+\s?(?:/|of|von|out of|sur|de)\s?\d+|\d\s?(?:→|->|=>)\s?\d"
-    r"|(?<![\w.:#-])\d[\d ,']*\s+(?!uhr\b|of\b|a\b|in\b|is\b|more\b)[a-zé]{4,}",
+    r"\d(?:(?<![\w.:#-].)[\d ,.']*\s?(?:%|ms\b|s\b|sec|min|m\b|h\b|[kmgt]i?b\b|k\b|rps|qps|req|x\b|/s|/min|°|€|\$)"
+    r"|\d*\s?(?:/|of|von|out of|sur|de)\s?\d+|\s?(?:→|->|=>)\s?\d"
+    r"|(?<![\w.:#-].)[\d ,']*\s+(?!uhr\b|of\b|a\b|in\b|is\b|more\b)[a-zé]{4,})",
     re.IGNORECASE,
 )
 
-_ALL_OF = re.compile(r"(?<![\d.])(\d+)\s?(?:/|of|out of|von|sur|de)\s?\1(?![\d.])")
+_ALL_OF = re.compile(r"(\d(?<![\d.].)\d*)\s?(?:/|of|out of|von|sur|de)\s?\1(?![\d.])")
 
 _CHANGES = re.compile(
-    r"\d[\w%/]*\s?(?:→|->|=>|…|instead of|down to|up to|before\b|vs\.?|auf|statt|au lieu de|en vez de)\D{0,12}\d"
-    r"|\bfrom \d\S*( \w+)? to \d",
+    r"\d[\w%/]*\s?(?:→|->|=>|…|instead of|down to|up to|before\b|vs\.?|auf|statt|au lieu de|en vez de)\D{0,12}\d",
     re.IGNORECASE,
 )
+_FROM_TO = re.compile(r"\bfrom \d\S*( \w+)? to \d", re.IGNORECASE)
 
 _ASKS = re.compile(r"\?(?:\s|$|[)\"'!?])")
 
@@ -57,6 +62,7 @@ _BEGINS = re.compile(
     re.IGNORECASE,
 )
 
+_TICKET_SIGNS = ("-", "#", "ticket", "case", "request")
 _TICKET = re.compile(r"\b[A-Z]{2,10}-\d{2,}\b|(?<!\w)#\d{3,}\b|\b(?:ticket|case|request)\b \W?\d{3,}", re.ASCII)
 
 _QUOTED = re.compile(r"[\"“„«][^\"”“»\n]*[\"”“»]")
@@ -72,27 +78,37 @@ _SENTENCE = re.compile(r"[.!;?]\s+|\n")
 
 def shows_code(text: str) -> bool:
     """Whether `text` has code, a log line or an error in it."""
-    return bool(_CODE.search(text))
+    return bool(
+        ("`" in text and _TICKED.search(text))
+        or ("\n" in text and _FRAME.search(text))
+        or (("Error" in text or "Exception" in text) and _ERROR.search(text))
+        or _STATUS.search(text)
+    )
+
+
+def has_digits(text: str) -> bool:
+    """Whether there is a figure in `text`."""
+    return bool(_DIGIT.search(text))
 
 
 def figures_in(text: str) -> int:
     """How many figures `text` tells with what they count."""
-    return len(_MEASURE.findall(text)) if _DIGIT.search(text) else 0
+    return sum(1 for _ in _MEASURE.finditer(text))
 
 
 def tells_that_all(text: str) -> bool:
     """`60/60`, `20 out of 20`."""
-    return _DIGIT.search(text) is not None and bool(_ALL_OF.search(text))
+    return bool(_ALL_OF.search(text))
 
 
 def tells_a_change(text: str) -> bool:
     """One figure, then another."""
-    return _DIGIT.search(text) is not None and bool(_CHANGES.search(text))
+    return bool(_CHANGES.search(text) or (" to " in text and _FROM_TO.search(text)))
 
 
 def names_a_ticket(text: str) -> bool:
     """A ticket by its number."""
-    return _DIGIT.search(text) is not None and bool(_TICKET.search(text))
+    return any(sign in text for sign in _TICKET_SIGNS) and bool(_TICKET.search(text))
 
 
 def asks(text: str) -> bool:
@@ -137,7 +153,10 @@ def sentences(text: str) -> list[str]:
 
 def words_of(text: str) -> frozenset[str]:
     """The words that `text` may be about: `CheckoutLatencyP95` is one, and so are its parts."""
-    found = _WORD.findall(_URL.sub(" ", text) if ":" in text else text)
+    if ":" in text:
+        text = _EMOJI.sub(" ", text)
+        text = _URL.sub(" ", text) if any(scheme in text for scheme in _SCHEMES) else text
+    found = _WORD.findall(text)
     return frozenset(chain.from_iterable(map(_words_in, found)))
 
 

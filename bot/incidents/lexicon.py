@@ -36,6 +36,7 @@ class Cue(IntEnum):
     BEGAN = auto()
     STARTS = auto()
     WHEN = auto()
+    AGO = auto()
     LEADS = auto()
     NOTICED = auto()
     HEDGES = auto()
@@ -151,6 +152,7 @@ _TABLE: Mapping[Cue, str] = {
         commencé inicio empezó início começou triggered when_it_broke
     """,
     Cue.WHEN: "when what_time since_when wann seit_wann quand cuándo desde_cuándo quando",
+    Cue.AGO: "ago earlier past last vor hace il_y_a há",
     Cue.NOTICED: """
         phone phoned call called calling calls wrote writes report reports reported notice noticed notices saw seen
         paged alert alerted complain* ticket tickets ringing rang anruf* gemeldet bemerkt llama* avisa* appel*

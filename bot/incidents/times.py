@@ -13,10 +13,7 @@ from bot.incidents.told import told
 from bot.incidents.units import Unit
 
 _ENDS = re.compile(r"[;!?\n]|[.,](?=\s|$)")
-_LIKELY = re.compile(
-    r"\d[:h]\d\d|\d\s?[ap]\.?m\b|\d{4} ?(?:z|utc|hrs)\b|\d\.\d\d uhr|\b(?:ago|earlier|vor|hace|il y a|há|past|last)\b",
-    re.IGNORECASE,
-)
+_CLOCK = re.compile(r"\d(?:[:h]\d\d|\s?[ap]\.?m\b|\d{3} ?(?:z|utc|hrs)\b|\.\d\d uhr)", re.IGNORECASE)
 _RANGE = re.compile(r"\s?(?:[-\N{EN DASH}\N{EM DASH}]|to|until|till|bis|à|a|hasta)\s?")
 
 
@@ -33,7 +30,7 @@ class Time:
 
 def times_in(unit: Unit, conversation: Conversation) -> tuple[Time, ...]:
     """Times in the text of `unit`, but not in its code blocks: those are of the log's machine."""
-    if not _LIKELY.search(unit.text):
+    if Cue.AGO not in unit.cues and not _CLOCK.search(unit.text):
         return ()
     text = outside_code(unit.text)
     person = conversation.people.get(unit.main.user)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from bot.incidents.forms import has_digits
+
 _AHEAD = timedelta(minutes=2)
 """How far the clock that somebody read may be ahead of Slack's."""
 
@@ -53,7 +55,14 @@ _DAY_NAMES = """
     mon montag lunes lundi tue dienstag martes mardi wed mittwoch miércoles mercredi thu donnerstag jueves jeudi
     fri freitag viernes vendredi sat samstag sábado samedi sun sonntag domingo dimanche
 """
-_DAYS = tuple(_DAY_NAMES.split())
+_ENDINGS = ("", "day", "days", "sday", "nesday", "rsday", "urday")
+_DAYS = {
+    name + ending: number // 4
+    for number, name in enumerate(_DAY_NAMES.split())
+    for ending in _ENDINGS
+    if name + ending not in {"sat", "sun"}
+}
+"""Days of the week by their names; what is also another word is none."""
 
 _CLOCK = re.compile(
     r"(?:(?P<date>\d{4}-\d\d-\d\d)[T ])?(?<![\d:.,/])(?P<hour>[01]?\d|2[0-3])"
@@ -72,9 +81,12 @@ _AGO = re.compile(
     r"(?P<unit3>s|secs?|m|mins?|minutes?|h|hrs?|hours?)\b)",
     re.IGNORECASE,
 )
+_AGO_SIGNS = ("ago", "earlier", "back", "before", "last", "past", "vor", "hace", "il y a", "há")
+"""One of these is in every text that counts back from now."""
+
 _COUNTS = {"half an": 0.5, "couple of": 2.0, "few": 3.0}
 _YESTERDAY = re.compile(r"\b(?:yesterday|yday|gestern|ayer|hier|ontem|last night)\b", re.IGNORECASE)
-_WEEKDAY = re.compile(rf"\b(?:(?!sat\b|sun\b)(?:{'|'.join(_DAYS)})(?:days?|sday|nesday|rsday|urday)?)\b", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
 _NEAR = 24
 """Characters before or after a clock time in which a day that belongs to it stands."""
 
@@ -121,7 +133,7 @@ def told(text: str, *, at: datetime, zone: str) -> tuple[Told, ...]:
 
 
 def _clocks(text: str, at: datetime, zone: str) -> Iterator[Told]:
-    if ":" not in text and not any(map(str.isdigit, text)):
+    if not has_digits(text):
         return
     for match in (*_CLOCK.finditer(text), *_COMPACT.finditer(text)):
         parts = match.groupdict()
@@ -190,9 +202,8 @@ def _moment(
             moment = moment.replace(year=day.year, month=day.month, day=day.day)
         elif _YESTERDAY.search(around):
             moment -= timedelta(days=1)
-        elif weekday := _WEEKDAY.search(around):
-            number = next(i for i, day in enumerate(_DAYS) if weekday[0].lower().startswith(day)) // 4
-            moment -= timedelta(days=(here.weekday() - number) % 7)
+        elif (weekday := _weekday(around)) is not None:
+            moment -= timedelta(days=(here.weekday() - weekday) % 7)
         elif moment > here + _COMING:
             moment -= timedelta(days=1)
         if moment <= here + _AHEAD:
@@ -200,7 +211,14 @@ def _moment(
     return max(candidates, default=None)
 
 
+def _weekday(text: str) -> int | None:
+    return next((_DAYS[word] for word in _WORD.findall(text.lower()) if word in _DAYS), None)
+
+
 def _ago(text: str, at: datetime) -> Iterator[Told]:
+    low = text.lower()
+    if not any(sign in low for sign in _AGO_SIGNS):
+        return
     for match in _AGO.finditer(text):
         count = (match["before"] or match["count"] or match["since"] or "").lower()
         unit = (match["unit1"] or match["unit2"] or match["unit3"]).lower()

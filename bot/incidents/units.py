@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.incidents.bots import Kind, kind_of
 from bot.incidents.conversation import Said
-from bot.incidents.forms import asks, figures_in, is_command, outside_code, shows_code
+from bot.incidents.forms import asks, figures_in, has_digits, is_command, outside_code, shows_code
 from bot.incidents.lexicon import Cue, hear, shared
 from bot.incidents.said_severity import severity_in
 from bot.incidents.told import CORRECTS
@@ -32,7 +32,7 @@ _CALLED = re.compile(r"@([^\s,.:;?!]+)")
 
 @dataclass(slots=True)
 class Unit:
-    """Messages of one author that make one entry: the `main` one, with which it begins and whose time counts, and `more`.
+    """Messages of one author that make one entry: the `main` one, whose time counts, and `more` after it.
 
     `answers` are of others, and belong to it. `length` counts the words of its text, `figures` what it measures; `code`
     and `asks` say that it shows code and asks something. `kind` is that of a bot, None for people. `part` says that
@@ -157,7 +157,7 @@ def _continues(each: Said, own: Unit, before: Unit) -> bool:
             and own.kind in {Kind.ALARM, Kind.RESULT}
             and own.kind == kind_of(each.name, each.text, commanded=False)
         )
-    if each.at - own.end <= _CORRECTION and any(map(str.isdigit, each.text)) and CORRECTS.search(each.text):
+    if each.at - own.end <= _CORRECTION and has_digits(each.text) and CORRECTS.search(each.text):
         return True
     if own is not before or len(own.more) + 1 >= _LONGEST_BURST or each.at - own.end > _BURST:
         return False
