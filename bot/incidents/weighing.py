@@ -206,7 +206,7 @@ def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
     ):
         weight.add("what came of it", 0.8)
         channel.acted_at = None
-    if channel.replies[unit.main.ts] >= _DISCUSSED:
+    if channel.replies.get(unit.main.ts, 0) >= _DISCUSSED:
         weight.add("others discuss it", 0.6)
 
 
