@@ -12,10 +12,12 @@ from types import MappingProxyType
 from bot.core.charts import Chart
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Service
+from bot.core.permit import ask_permit
 from bot.core.ports import (
     Backup,
     Backups,
     ChatMessage,
+    Copy,
     Done,
     Gateway,
     Health,
@@ -59,8 +61,19 @@ class FakeChat:
     members: dict[str, list[str]] = field(default_factory=dict)
     pinned: list[MessageRef] = field(default_factory=list)
     bookmarks: list[tuple[str, str, str]] = field(default_factory=list)
-    files: list[tuple[str, str, str, str]] = field(default_factory=list)
+    count: int = 0
+    shared: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
     whispers: list[tuple[str, str, Result]] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[tuple[str, str, str, str]]:
+        """Channel, name, content and thread of those that are there."""
+        return list(self.shared.values())
+
+    def _share(self, channel: str, name: str, content: str, thread: str) -> str:
+        self.count += 1
+        self.shared[f"F{self.count}"] = (channel, name, content, thread)
+        return f"F{self.count}"
 
     def posted(self, channel: str) -> list[Result]:
         """What stands in `channel`, in order."""
@@ -76,13 +89,16 @@ class FakeChat:
     async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
         self._ask("post")
         self._ask(f"post {channel}")
+        await ask_permit()
         message = MessageRef(channel, f"1700000000.{len(self.messages):06}")
         self.messages[message] = Posted(channel, result, key, thread)
         return message
 
-    async def update(self, message: MessageRef, result: Result) -> None:
+    async def update(self, message: MessageRef, result: Result, *, thread: str = "") -> None:
         self._ask("update")
-        self.messages[message] = Posted(message.channel, result, self.messages[message].key)
+        await ask_permit()
+        was = self.messages[message]
+        self.messages[message] = Posted(message.channel, result, was.key, was.thread)
 
     async def delete(self, message: MessageRef) -> None:
         self._ask("delete")
@@ -98,34 +114,39 @@ class FakeChat:
 
     async def upload(self, channel: str, name: str, content: str, *, title: str, thread: str = "") -> str:
         self._ask("upload")
-        return self._share((channel, name, content, thread))
+        await ask_permit()
+        return self._share(channel, name, content, thread)
 
     async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> str:
         self._ask("picture")
-        return self._share((channel, name, chart.words, thread))
+        await ask_permit()
+        return self._share(channel, name, chart.words, thread)
 
     async def canvas(self, channel: str, title: str, content: str) -> str:
         self._ask("canvas")
-        return self._share((channel, title, content, ""))
-
-    def _share(self, file: tuple[str, str, str, str]) -> str:
-        self.files.append(file)
-        return f"F{len(self.files)}"
+        return self._share(channel, title, content, "")
 
     async def delete_file(self, file: str) -> None:
         self._ask("delete_file")
-        self.files[int(file[1:]) - 1] = ("", "", "", "")
+        self.shared.pop(file, None)
 
     async def delete_canvas(self, canvas: str) -> None:
         self._ask("delete_canvas")
         await self.delete_file(canvas)
 
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
+        copies = await self.copies(channel, key, since=since, thread=thread)
+        return copies[0].message if copies else None
+
+    async def copies(self, channel: str, key: str, *, since: datetime, thread: str = "") -> tuple[Copy, ...]:
         self._ask("find")
-        if thread and any(file[0] == channel and file[1] == key for file in self.files):
-            return MessageRef(channel, thread)
-        found = (ref for ref, posted in self.messages.items() if posted.channel == channel and posted.key == key)
-        return next(found, None)
+        found = [Copy(ref) for ref, posted in self.messages.items() if (posted.channel, posted.key) == (channel, key)]
+        if thread:
+            shared = [
+                each for each, file in self.shared.items() if (file[0], file[1], file[3]) == (channel, key, thread)
+            ]
+            found += [Copy(MessageRef(channel, each), (each,)) for each in shared]
+        return tuple(found)
 
     async def permalink(self, message: MessageRef) -> str:
         self._ask("permalink")

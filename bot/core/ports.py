@@ -321,16 +321,28 @@ class Profile:
     zone: str = "UTC"
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A post that was found, with the ids of the files that it shares."""
+
+    message: MessageRef
+    files: tuple[str, ...] = ()
+
+
 class Chat(Protocol):
     """Slack, as the middle of the bot sees it: results go out, references come back.
 
     `key` travels as message metadata, so that a post whose record was lost is found again. Methods raise
-    `IntegrationError` with Slack's own code in `hint` when Slack refuses (`missing_scope`, `name_taken` ...). What
-    shares a file or a canvas returns its id.
+    `IntegrationError` with Slack's own code in `hint` when Slack refuses (`missing_scope`, `name_taken` ...), and those
+    that put something there `Fenced` when the permit of `bot.core.permit` is refused. What shares a file or a canvas
+    returns its id.
     """
 
     async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef: ...
-    async def update(self, message: MessageRef, result: Result) -> None: ...
+    async def update(self, message: MessageRef, result: Result, *, thread: str = "") -> None:
+        """Put a result in place of a message; what it has no room for is shared in its `thread`, where that is told."""
+        ...
+
     async def delete(self, message: MessageRef) -> None: ...
     async def whisper(self, channel: str, user_id: str, result: Result) -> None: ...
     async def direct(self, user_id: str) -> str: ...
@@ -340,7 +352,14 @@ class Chat(Protocol):
     async def delete_file(self, file: str) -> None: ...
     async def delete_canvas(self, canvas: str) -> None: ...
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
-        """A post that was made with `key` in the channel or in a thread; there also one with a file so named."""
+        """The first of the `copies`."""
+        ...
+
+    async def copies(self, channel: str, key: str, *, since: datetime, thread: str = "") -> tuple[Copy, ...]:
+        """The posts that were made with `key` in the channel or in a thread, oldest first.
+
+        In a thread also those that share a file so named.
+        """
         ...
 
     async def permalink(self, message: MessageRef) -> str: ...

@@ -214,7 +214,7 @@ class Audit(Protocol):
 class Slot:
     """One posting of a schedule: `slot` is its local date and time without offset; `state` is a word of the digests.
 
-    `id` is given by the store. `shown` is what its message says.
+    `id` is given by the store. `shown` is what its message says. `epoch` counts who has set about posting it.
     """
 
     schedule: str
@@ -225,6 +225,7 @@ class Slot:
     checks: tuple[Check, ...] = ()
     id: str = ""
     shown: Digest | None = None
+    epoch: int = 0
 
 
 class Slots(Protocol):
@@ -251,7 +252,18 @@ class Slots(Protocol):
         message: MessageRef | None,
         checks: Sequence[Check] = (),
         shown: Digest | None = None,
-    ) -> None: ...
+        epoch: int | None = None,
+    ) -> None:
+        """Write down what became of it; `Fenced` when its epoch is not `epoch` any more, where that is given."""
+        ...
+
+    async def take(self, slot_id: str) -> int:
+        """Set about posting it, and have nobody else post it who did so before: the new epoch."""
+        ...
+
+    async def permit(self, slot_id: str, epoch: int) -> None:
+        """`Fenced` when somebody else has taken it since."""
+        ...
 
     async def of(self, slot_id: str) -> Slot:
         """The one with this id; `NotFound` when it is gone."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 
 from bot.core.clock import Clock
-from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.errors import Fenced
 from bot.core.fleet import Fleet
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, Documents, MessageRef
 from bot.core.prose import Line
 from bot.core.records import Slot, Store, Unit
 from bot.core.registry import Registry
-from bot.core.results import Result, Text
 from bot.digests.edition import Edition, Order
 from bot.digests.editions import edition
 from bot.digests.next_steps import buttons
+from bot.digests.posting import Posting
 from bot.digests.schedules import Schedule, Schedules
 
 TASK = "digest"
@@ -83,17 +83,19 @@ class Digests:
     async def post(self, schedule: str, slot: str, *, again: bool = False) -> None:
         """What the job does: post the digest of a claimed slot once, however often it is called.
 
-        With `again` the message of a slot that was posted is edited.
+        With `again` the message of a slot that was posted is edited, and what is in its thread replaced. Whoever
+        set about it before posts nothing more.
         """
         async with self.store.transaction() as tx:
             recent = await tx.slots.recent(schedule, limit=100)
             plan = next((known for known in await self.schedules.known(tx) if known.name == schedule), None)
             head = await tx.audit.head()
-        row = next((row for row in recent if row.slot == slot), None)
-        if row is None or row.state not in ({CLAIMED, POSTED} if again else {CLAIMED}):
-            return
+            row = next((row for row in recent if row.slot == slot), None)
+            if row is None or row.state not in ({CLAIMED, POSTED} if again else {CLAIMED}):
+                return
+            epoch = await tx.slots.take(row.id)
         if plan is None:
-            await self._settle(row, None)
+            await self._settle(row, None, epoch=epoch)
             return
         late = self.clock() - row.due_at
         made = None
@@ -105,69 +107,26 @@ class Digests:
             if head:
                 notes.append(f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.")
             made = _addressed(await edition(order), row, notes, registry=self.registry)
-        # Looked for last: a replica that fell asleep over the checks finds what its successor posted.
-        key, since = f"{TASK}:{schedule}:{slot}", row.due_at - _CLOCKS_APART
-        message = row.message or await self.chat.find(plan.channel, key, since=since)
-        if message and made and again:
-            message = await self._edit(message, made.message)
-        if message is None and made:
-            message = await self.chat.post(plan.channel, made.message, key=key)
-        if message and made:
-            await self._enclose(message, made, key=key, again=again)
-        await self._settle(row, message, made)
-
-    async def _edit(self, message: MessageRef, result: Result) -> MessageRef | None:
-        """Put something in place of what stands there; None when somebody has deleted it."""
+        posting = Posting(
+            chat=self.chat,
+            documents=self.documents,
+            channel=plan.channel,
+            key=f"{TASK}:{schedule}:{slot}",
+            since=row.due_at - _CLOCKS_APART,
+            permit=partial(self._permit, row.id, epoch),
+            again=again,
+        )
         try:
-            await self.chat.update(message, result)
-        except IntegrationError as error:
-            if error.hint != "message_not_found":
-                raise
-            return None
-        return message
+            message = await posting.put(made, row.message) if made else await posting.find()
+            await self._settle(row, message, made, epoch=epoch)
+        except Fenced:
+            return  # another replica posts it, or a later run
 
-    async def _enclose(self, message: MessageRef, made: Edition, *, key: str, again: bool) -> None:
-        """Put what the message has no room for into its thread, each thing once.
+    async def _permit(self, slot_id: str, epoch: int) -> None:
+        async with self.store.transaction() as tx:
+            await tx.slots.permit(slot_id, epoch)
 
-        A file that is refused is told in words and stops nothing.
-        """
-        await self._reply(message, made.document, key=f"{key}:document", again=again)
-        if made.tasks:
-            await self._reply(message, made.tasks, key=f"{key}:tasks", again=again)
-        if made.attached:
-            text = self.documents.render(f"digest_{made.document.template.value}.md.j2", document=made.document)
-            name, title = made.document.name, made.document.title
-            upload = partial(self.chat.upload, message.channel, name, text, title=title, thread=message.ts)
-            await self._share(message, name, upload)
-        for name, chart in made.pictures.items():
-            picture = partial(self.chat.picture, message.channel, name, chart, thread=message.ts)
-            await self._share(message, name, picture, words=chart.words)
-
-    async def _reply(self, message: MessageRef, result: Result, *, key: str, again: bool) -> None:
-        there = await self._in_thread(message, key)
-        if there is None:
-            await self.chat.post(message.channel, result, key=key, thread=message.ts)
-        elif again:
-            await self._edit(there, result)
-
-    async def _share(
-        self, message: MessageRef, name: str, share: Callable[[], Awaitable[str]], *, words: str = ""
-    ) -> None:
-        if await self._in_thread(message, name):
-            return
-        try:
-            await share()
-        except OutcomeUnknown:
-            raise
-        except IntegrationError as error:
-            said = Text((f"{name} could not be shared: {error} {words}",))
-            await self._reply(message, said, key=f"{name}:refused", again=False)
-
-    async def _in_thread(self, message: MessageRef, key: str) -> MessageRef | None:
-        since = datetime.fromtimestamp(float(message.ts), UTC)
-        return await self.chat.find(message.channel, key, since=since, thread=message.ts)
-
-    async def _settle(self, row: Slot, message: MessageRef | None, made: Edition | None = None) -> None:
+    async def _settle(self, row: Slot, message: MessageRef | None, made: Edition | None = None, *, epoch: int) -> None:
         state = POSTED if message else SKIPPED
         async with self.store.transaction() as tx:
             await tx.slots.settle(
@@ -177,6 +136,7 @@ class Digests:
                 message=message,
                 checks=made.checks if made else (),
                 shown=made.message if made else None,
+                epoch=epoch,
             )
             await tx.audit.append(
                 at=self.clock(),

@@ -17,6 +17,9 @@ from bot.core.results import Check, Digest, Document, Part
 from bot.digests.schedules import Schedule
 from bot.digests.trends import chart
 
+MOMENT = timedelta(microseconds=1)
+"""So that what was measured right now belongs to the time until now."""
+
 _ORDER = (State.FAIL, State.UNKNOWN, State.WARN, State.OK)
 
 
@@ -49,7 +52,7 @@ class Order:
         found = {}
         async with self.store.transaction() as tx:
             for each in days:
-                drawn = await chart(self.service, tx, days=each, until=self.now, zone=self.schedule.zone)
+                drawn = await chart(self.service, tx, days=each, until=self.now + MOMENT, zone=self.schedule.zone)
                 if drawn:
                     found[f"{self.service.name}-{each}-days.png"] = drawn
         return found

@@ -15,7 +15,7 @@ from bot.core.results import Check, Digest, Part
 from bot.core.schedules import Template
 from bot.digests.checks import checks_of
 from bot.digests.declaration import Declaration, Family
-from bot.digests.edition import Edition, Order, eyes, lines_of, tally, worst_first
+from bot.digests.edition import MOMENT, Edition, Order, eyes, lines_of, tally, worst_first
 from bot.digests.look_back import MONTHLY, WEEKLY
 from bot.digests.monthly import review_of
 from bot.digests.rounds import take_round
@@ -147,15 +147,11 @@ async def _weeks(order: Order) -> list[tuple[str, ...]]:
     async with order.store.transaction() as tx:
         for name in _TRENDED:
             since = order.now - timedelta(days=2 * _WEEK)
-            readings = await tx.readings.series(order.service.name, name, since=since, until=order.now + _MOMENT)
-            now, before = week_over_week(readings, until=order.now + _MOMENT)
+            readings = await tx.readings.series(order.service.name, name, since=since, until=order.now + MOMENT)
+            now, before = week_over_week(readings, until=order.now + MOMENT)
             if now is not None or before is not None:
                 rows.append(_row(name, readings, now, before))
     return rows
-
-
-_MOMENT = timedelta(microseconds=1)
-"""So that what was measured right now belongs to the week."""
 
 
 def _row(name: str, readings: tuple[Reading, ...], now: float | None, before: float | None) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.core.charts import Chart
 from bot.core.errors import IntegrationError
 from bot.core.mrkdwn import unescape
-from bot.core.ports import ChatMessage, MessageRef, Profile
+from bot.core.permit import ask_permit
+from bot.core.ports import ChatMessage, Copy, MessageRef, Profile
 from bot.core.results import Result
 from bot.slack.ask import Reply
 from bot.slack.client import translated
@@ -72,6 +73,7 @@ class Deliverer:
         if key:
             body["metadata"] = {"event_type": _EVENT, "event_payload": {"key": key}}
         await self._pace(channel)
+        await ask_permit()
         posted = await self._outbox.send(Outgoing("chat.postMessage", body), keep=not key)
         message = MessageRef(posted["channel"], posted["ts"])
         if self._record:
@@ -79,10 +81,14 @@ class Deliverer:
         await self._attach(payload, message.channel, thread=thread or message.ts)
         return message
 
-    async def update(self, message: MessageRef, result: Result) -> None:
-        """Put a result in place of a message of the bot."""
+    async def update(self, message: MessageRef, result: Result, *, thread: str = "") -> None:
+        """Put a result in place of a message of the bot; what it has no room for is shared in its `thread`."""
+        payload = self._render(result)
+        await ask_permit()
         with translated("update a message"):
-            await self._client.chat_update(channel=message.channel, ts=message.ts, **self._body(self._render(result)))
+            await self._client.chat_update(channel=message.channel, ts=message.ts, **self._body(payload))
+        if thread:
+            await self._attach(payload, message.channel, thread=thread)
 
     async def delete(self, message: MessageRef) -> None:
         """Delete a message; those of others Slack deletes for an admin's token alone (`cant_delete_message`)."""
@@ -147,6 +153,7 @@ class Deliverer:
     async def upload(self, channel: str, name: str, content: str, *, title: str, thread: str = "") -> str:
         """Share a text file, and return its id; its content and its names are redacted like any message."""
         clean = await asyncio.to_thread(self._redact, content)
+        await ask_permit()
         with translated("share a file"):
             shared = await self._client.files_upload_v2(
                 channel=channel,
@@ -161,6 +168,7 @@ class Deliverer:
         """Share a chart as a PNG called `name`, with the words for who does not see it as its alt text."""
         clean = scrubbed(chart, self._redact)
         drawn = await asyncio.to_thread(draw, clean)
+        await ask_permit()
         with translated("share a picture"):
             shared = await self._client.files_upload_v2(
                 channel=channel,
@@ -215,13 +223,20 @@ class Deliverer:
             return str((await self._client.conversations_open(users=user_id))["channel"]["id"])
 
     async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
-        """A post of ours that was made with `key`; in a thread also one that shares a file of that name."""
+        """The first post of ours that was made with `key`; in a thread also one that shares a file of that name."""
+        copies = await self.copies(channel, key, since=since, thread=thread)
+        return copies[0].message if copies else None
+
+    async def copies(self, channel: str, key: str, *, since: datetime, thread: str = "") -> tuple[Copy, ...]:
+        """All of them, oldest first."""
         posts = self._replies(channel, thread) if thread else self._pages(channel, since=since, metadata=True)
+        found = []
         async for message in posts:
-            files = [file.get("name") for file in message.get("files") or ()] if thread else []
-            if key in (message.get("metadata", {}).get("event_payload", {}).get("key"), *files):
-                return MessageRef(channel, message["ts"])
-        return None
+            files = message.get("files") or () if thread else ()
+            names = [file.get("name") for file in files]
+            if key in (message.get("metadata", {}).get("event_payload", {}).get("key"), *names):
+                found.append(Copy(MessageRef(channel, message["ts"]), tuple(file["id"] for file in files)))
+        return tuple(sorted(found, key=lambda copy: float(copy.message.ts)))
 
     async def history(self, channel: str, *, since: datetime) -> AsyncIterator[ChatMessage]:
         """What stands in a channel now, newest first, each thread after its first message."""

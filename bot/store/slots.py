@@ -7,11 +7,13 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from bot.core.errors import NotFound
+from bot.core.errors import Fenced, NotFound
 from bot.core.ports import MessageRef
 from bot.core.records import Slot
 from bot.core.results import Check, Digest
 from bot.store.rows import dump, row_of
+
+_TAKEN = "Another replica posts this digest, or its schedule was removed."
 
 
 class Slots:
@@ -55,15 +57,34 @@ class Slots:
         message: MessageRef | None,
         checks: Sequence[Check] = (),
         shown: Digest | None = None,
+        epoch: int | None = None,
     ) -> None:
-        """Write down what became of it."""
-        await self._connection.execute(
-            "update slots set state = %s, message = %s, checks = %s, shown = %s where schedule = %s and slot = %s",
+        """Write down what became of it; `Fenced` when its epoch is not `epoch` any more, where that is given."""
+        settled = await self._connection.execute(
+            """update slots set state = %s, message = %s, checks = %s, shown = %s
+               where schedule = %s and slot = %s and epoch = coalesce(%s, epoch)""",
             [
                 *(state, dump(MessageRef, message) if message else None, dump(Sequence[Check], checks)),
-                *(dump(Digest, shown) if shown else None, schedule, slot),
+                *(dump(Digest, shown) if shown else None, schedule, slot, epoch),
             ],
         )
+        if epoch is not None and not settled.rowcount:
+            raise Fenced(_TAKEN)
+
+    async def take(self, slot_id: str) -> int:
+        """Set about posting it, and have nobody else post it who did so before: the new epoch."""
+        taken = await self._connection.execute(
+            "update slots set epoch = epoch + 1 where id = %s returning epoch", [slot_id]
+        )
+        if row := await taken.fetchone():
+            return int(row[0])
+        raise Fenced(_TAKEN)
+
+    async def permit(self, slot_id: str, epoch: int) -> None:
+        """`Fenced` when somebody else has taken it since."""
+        held = await self._connection.execute("select from slots where id = %s and epoch = %s", [slot_id, epoch])
+        if not held.rowcount:
+            raise Fenced(_TAKEN)
 
     async def of(self, slot_id: str) -> Slot:
         """The one with this id; `NotFound` when it is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,34 @@ async def test_a_digest_comes_once_though_its_replica_is_killed_while_it_posts(i
 
     assert slots
     assert len(slots) == len(set(slots))
+
+
+@pytest.mark.row("K5")
+@pytest.mark.timeout(240)
+async def test_a_replica_that_sleeps_between_looking_for_a_digest_and_posting_it_wakes_and_posts_none(
+    installation: Installation,
+) -> None:
+    workspace = installation.workspace
+    installation.settings["schedules"] = [
+        {"name": "health", "channel": installation.channel.id, "when": SLOT, "zone": "UTC"}
+    ]
+    asleep = await installation.start()
+    workspace.faults.slow("conversations.history", 2)
+    await workspace.wait_for_call("conversations.history", timeout=90)
+    asleep.send(signal.SIGSTOP)
+    await asyncio.sleep(2)  # its answer waits for it then: nothing stands there
+    workspace.faults.clear()
+    await installation.start()
+    posted = await workspace.wait_for_call("chat.postMessage", lambda call: "Health of" in str(call.args), timeout=90)
+    key = posted.args["metadata"]["event_payload"]["key"]
+    await workspace.wait_for_call("chat.postMessage", lambda call: f"{key}:document" in str(call.args), timeout=30)
+    asleep.send(signal.SIGCONT)
+    await asyncio.sleep(5)
+
+    told = [str(call.args.get("metadata")) for call in workspace.calls if call.method == "chat.postMessage"]
+    assert sum(f"'{key}'" in each for each in told) == 1
+    assert sum(f"'{key}:document'" in each for each in told) == 1
+    assert asleep.process.returncode is None
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.core.charts import Chart
 from bot.core.fleet import Fleet
-from bot.core.ports import MessageRef
+from bot.core.ports import Copy, MessageRef
 from bot.core.results import Result
 from bot.digests.digest import POSTED
 from bot.digests.schedules import Schedule, Schedules
@@ -58,8 +58,8 @@ class Mortal(FakeChat):
     async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
         return await self._mortally(lambda: FakeChat.post(self, channel, result, key=key, thread=thread))
 
-    async def find(self, channel: str, key: str, *, since: datetime, thread: str = "") -> MessageRef | None:
-        return await self._mortally(lambda: FakeChat.find(self, channel, key, since=since, thread=thread))
+    async def copies(self, channel: str, key: str, *, since: datetime, thread: str = "") -> tuple[Copy, ...]:
+        return await self._mortally(lambda: FakeChat.copies(self, channel, key, since=since, thread=thread))
 
     async def picture(self, channel: str, name: str, chart: Chart, *, thread: str = "") -> str:
         return await self._mortally(lambda: FakeChat.picture(self, channel, name, chart, thread=thread))
