@@ -84,6 +84,7 @@ class _Environment(BaseModel):
     kill_timeout: float = _KILL_TIMEOUT
     instances: int = 1
     max_memory_restart: int | None = None
+    node_args: tuple[str, ...] = ()
     pmx_module: bool = False
 
 
@@ -182,6 +183,7 @@ class Pm2:
         return Declared(
             workers=rows[0].pm2_env.instances,
             memory_limit=rows[0].pm2_env.max_memory_restart,
+            arguments=rows[0].pm2_env.node_args,
             source="instances and max_memory_restart of the ecosystem file, which neither a restart nor a reload reads",
             alone=""
             if modes == "cluster"

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed
 from pydantic import Field, SecretStr
 
-from bot.core.database import Backend, Connections, Database, Exhausted, Replica
+from bot.core.database import Backend, Connections, Database, Exhausted, Index, Indexed, Replica
 from bot.core.errors import IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import EnvFile, Host
@@ -45,6 +45,20 @@ _REPLICAS = SQL("""
     select application_name as name, coalesce(state, 'unknown') as state,
            pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint as behind
     from pg_stat_replication where not pg_is_in_recovery()
+""")
+_TABLE = SQL("""
+    select c.oid, pg_table_size(c.oid) as size, nullif(c.reltuples, -1)::bigint as rows,
+           array(select a.attname::text from pg_attribute a
+                 where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum) as columns
+    from pg_class c where c.oid = to_regclass(quote_ident(%s)) and c.relkind in ('r', 'p', 'm')
+""")
+_INDEXES = SQL("""
+    select i.indexrelid::regclass::text as name, i.indisvalid as valid,
+           array(select coalesce(a.attname::text, '')
+                 from unnest(i.indkey) with ordinality as k (attnum, at)
+                 left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+                 where k.at <= i.indnkeyatts order by k.at) as columns
+    from pg_index i where i.indrelid = %s and i.indpred is null order by name
 """)
 _GUARD = SQL("from b where pid = %s and started_at = %s and protected = ''")
 
@@ -99,6 +113,15 @@ class ServiceDatabase:
         """See `Database`."""
         rows = await self._ask(_BACKENDS + SQL("select pg_terminate_backend(pid) as done ") + _GUARD, [pid, started_at])
         return any(row["done"] for row in rows)
+
+    async def indexed(self, table: str) -> Indexed | None:
+        """See `Database`."""
+        found = await self._ask(_TABLE, [table])
+        if not found:
+            return None
+        rows = await self._ask(_INDEXES, [found[0]["oid"]])
+        indexes = tuple(Index(row["name"], tuple(row["columns"]), row["valid"]) for row in rows)
+        return Indexed(tuple(found[0]["columns"]), indexes, found[0]["size"], found[0]["rows"])
 
     async def running_since(self) -> datetime:
         """See `Database`."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from bot.core.charts import Chart
+from bot.core.database import Connections
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Service
 from bot.core.permit import ask_permit
@@ -303,3 +304,27 @@ def service(
         ports={kind: port for kind, port in ports.items() if port},
         limits=limits,
     )
+
+
+@dataclass(slots=True)
+class ServiceWithPool(FakeGateway):
+    """A service whose workers keep so many connections each, or do not say."""
+
+    pool: int | None = 5
+
+    async def health(self, kind: str = "basic") -> Health:
+        return Health(f"http://127.0.0.1/{kind}", 200, 0.01, {"pool.max": self.pool} if self.pool else {})
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseWithRoom:
+    """A database with so many connections, and a limit."""
+
+    limit: int
+    open: int
+    fault: str = ""
+
+    async def connections(self) -> Connections:
+        if self.fault:
+            raise IntegrationError(self.fault)
+        return Connections(self.limit, {"idle": self.open}, (), ())

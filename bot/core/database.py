@@ -58,6 +58,25 @@ class Connections:
         return sum(self.by_state.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One of a table. What is not `valid` is written with each row and never read: its build failed, or still runs."""
+
+    name: str
+    columns: tuple[str, ...]
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A table: its columns, its indexes, bytes on disk, and rows as the server estimates them, if it has."""
+
+    columns: tuple[str, ...]
+    indexes: tuple[Index, ...]
+    size: int
+    rows: int | None
+
+
 class Database(Protocol):
     """A Postgres server, as the role that the service or the bot has there."""
 
@@ -78,6 +97,10 @@ class Database(Protocol):
 
     async def terminate(self, pid: int, *, started_at: datetime) -> bool:
         """End this very connection; False when it is another one by now, or may not be touched."""
+        ...
+
+    async def indexed(self, table: str) -> Indexed | None:
+        """One table, by its bare name as the role finds it; None when there is none."""
         ...
 
     async def running_since(self) -> datetime:

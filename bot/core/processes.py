@@ -21,12 +21,14 @@ class Verb(StrEnum):
 class Declared:
     """What a start from the manager's own configuration brings: workers, and bytes that each may take.
 
+    `arguments` are those of the runtime, such as Node's flags; None where the manager does not tell them.
     `source` says where that is written and who reads it. `alone` says why a second worker could not serve, if so, and
     `remedy` what would change that.
     """
 
     workers: int
     memory_limit: int | None = None
+    arguments: tuple[str, ...] | None = None
     source: str = ""
     alone: str = ""
     remedy: str = ""

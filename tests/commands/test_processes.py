@@ -8,14 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.database import Connections, Database
-from bot.core.errors import Conflict, IntegrationError, NotFound, UsageError
-from bot.core.ports import Gateway, Health
+from bot.core.database import Database
+from bot.core.errors import Conflict, NotFound, UsageError
+from bot.core.ports import Gateway
 from bot.core.processes import Declared, Supervisor, Verb
 from bot.core.results import OperationState, PlanCard, PlanState
 from bot.views import render
 from tests.commands.bench import Bench, give_up_after
-from tests.fakes import FakeGateway
+from tests.fakes import DatabaseWithRoom, ServiceWithPool
 from tests.fixtures_gateway import check_out, pm2_cli, pm2_list
 
 
@@ -215,36 +215,12 @@ async def test_what_would_harm_is_refused_with_the_reason_and_the_way_that_does_
     assert refused.value.hint.startswith(instead)
 
 
-@dataclass(slots=True)
-class Room(FakeGateway):
-    """A service whose workers keep so many connections each, or do not say."""
-
-    pool: int | None = 5
-
-    async def health(self, kind: str = "basic") -> Health:
-        return Health(f"http://127.0.0.1/{kind}", 200, 0.01, {"pool.max": self.pool} if self.pool else {})
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """A database with so many connections, and a limit."""
-
-    limit: int
-    open: int
-    fault: str = ""
-
-    async def connections(self) -> Connections:
-        if self.fault:
-            raise IntegrationError(self.fault)
-        return Connections(self.limit, {"idle": self.open}, (), ())
-
-
 @pytest.mark.row("H4", "P4")
 @pytest.mark.parametrize(("limit", "there"), [(14, 10), (20, 16)], ids=["the limit", "what is taken now"])
 async def test_more_workers_than_the_database_has_connections_for_are_refused(
     bench: Bench, limit: int, there: int
 ) -> None:
-    bench.ports = {Gateway: Room(), Database: Limits(limit, there)}
+    bench.ports = {Gateway: ServiceWithPool(), Database: DatabaseWithRoom(limit, there)}
 
     with pytest.raises(UsageError, match=f"do not fit: of the database's {limit} there are 4 free, and 5 more"):
         await bench.type("scale 3")
@@ -254,12 +230,12 @@ async def test_more_workers_than_the_database_has_connections_for_are_refused(
 @pytest.mark.parametrize(
     ("gateway", "limits", "words"),
     [
-        (Room(pool=None), Limits(100, 10), "tells no pool.max"),
-        (Room(), Limits(100, 10, "no answer"), "is unknown: no answer"),
+        (ServiceWithPool(pool=None), DatabaseWithRoom(100, 10), "tells no pool.max"),
+        (ServiceWithPool(), DatabaseWithRoom(100, 10, "no answer"), "is unknown: no answer"),
     ],
 )
 async def test_a_pool_that_nobody_knows_is_warned_of(
-    bench: Bench, gateway: Gateway, limits: Limits, words: str
+    bench: Bench, gateway: Gateway, limits: DatabaseWithRoom, words: str
 ) -> None:
     bench.ports = {Gateway: gateway, Database: limits}
 
