@@ -164,6 +164,10 @@ class FakeChat:
             self.private.add(channel)
         return channel
 
+    async def own_channel(self, name: str) -> str:
+        self._ask("own_channel")
+        return next((channel for channel, own in self.channels.items() if own == name), "")
+
     async def set_topic(self, channel: str, topic: str) -> None:
         self._ask("set_topic")
         self.topics[channel] = topic

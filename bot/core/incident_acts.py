@@ -76,7 +76,7 @@ class Paged:
     """A page: `chain` are the Slack users who are called one after the other, `place` the one whose turn it is.
 
     It waits while `answered_at` is None and `place` is within the chain. `target` is what the paging system calls whom
-    it is to wake; `messages` are those in Slack that tell of it.
+    it is to wake; `messages` are those in Slack that tell of it. `channel` is where it is called out, empty until then.
     """
 
     id: str
@@ -91,6 +91,7 @@ class Paged:
     messages: tuple[MessageRef, ...] = ()
     answered_at: datetime | None = None
     answered_by: str = ""
+    channel: str = ""
 
     @property
     def turn(self) -> str:
@@ -143,6 +144,10 @@ class IncidentActs(Protocol):
 
     async def pages(self, incident: int) -> tuple[Paged, ...]:
         """All of one incident, oldest first."""
+        ...
+
+    async def call_in(self, page_id: str, channel: str) -> str:
+        """The channel where whose turn it is is called out: the first that is asked for."""
         ...
 
     async def add_page_message(self, page_id: str, message: MessageRef) -> None:

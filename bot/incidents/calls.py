@@ -49,8 +49,10 @@ class Calls:
             notes += await self._tell_directly(page, incident)
         buttons = (Button("I am on it", "incident.answer", page.id, Style.PRIMARY),)
         text = replace(page_text(page, incident, notes=notes), buttons=buttons)
+        async with self._store.transaction() as tx:
+            channel = await tx.acts.call_in(page.id, incident.channel)  # it may get one of its own at any moment
         try:
-            await self._post(page, incident.channel, text, key=f"{CALL}:{page.id}:{place}")
+            await self._post(page, channel, text, key=f"{CALL}:{page.id}:{place}")
         except OutcomeUnknown:
             raise
         except IntegrationError as error:

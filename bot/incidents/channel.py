@@ -6,9 +6,10 @@ import re
 import unicodedata
 from zoneinfo import ZoneInfo
 
-from bot.core.errors import IntegrationError
+from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.incidents import Incident
 from bot.core.ports import Chat
+from bot.core.records import Store
 from bot.incidents.rules import IncidentRules
 
 LONGEST_NAME = 80
@@ -32,8 +33,12 @@ def channel_name(incident: Incident, *, rules: IncidentRules, suffix: str = "") 
     return words.strip("-")[: LONGEST_NAME - len(suffix)].strip("-") + suffix
 
 
-async def create_channel(incident: Incident, *, rules: IncidentRules, chat: Chat) -> str:
-    """Create it under the first name that is free, and return its id; raises what Slack says otherwise."""
+async def create_channel(incident: Incident, *, rules: IncidentRules, store: Store, chat: Chat) -> str:
+    """Create it under the first name that is free, and return its id; raises what Slack says otherwise.
+
+    One that was created for this incident already, by a program that ended before it said so, is found again: the
+    number in its name makes it this incident's.
+    """
     for number in range(1, _NAMES_TRIED + 1):
         name = channel_name(incident, rules=rules, suffix=f"-{number}" if number > 1 else "")
         try:
@@ -41,7 +46,21 @@ async def create_channel(incident: Incident, *, rules: IncidentRules, chat: Chat
         except IntegrationError as error:
             if error.hint != "name_taken":
                 raise
+            if created := await _find(name, store=store, chat=chat):
+                return created
     raise IntegrationError("Every name for the channel is taken.", hint="name_taken")
+
+
+async def _find(name: str, *, store: Store, chat: Chat) -> str:
+    """A channel that the bot created under a name and that is no incident's yet; empty where it knows of none."""
+    try:
+        found = await chat.own_channel(name)
+    except OutcomeUnknown:
+        raise
+    except IntegrationError:
+        return ""
+    async with store.transaction() as tx:
+        return "" if found and await tx.incidents.in_channel(found) else found
 
 
 def topic(incident: Incident) -> str:

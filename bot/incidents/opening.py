@@ -156,7 +156,7 @@ class Opening:
         """The incident as it stands then, and a sentence on all that Slack refused."""
         attempts, number = Attempts(), incident.number
         if not incident.own_channel and incident.recorded_from is None:
-            creating = create_channel(incident, rules=self._rules, chat=self._chat)
+            creating = create_channel(incident, rules=self._rules, store=self._store, chat=self._chat)
             if channel := await attempts.to("create a channel", creating):
                 async with self._store.transaction() as tx:
                     await tx.incidents.set_channel(number, channel)

@@ -20,7 +20,7 @@ from bot.core.incident_results import IncidentReport
 from bot.core.incidents import Incident
 from bot.core.mail import Scrub
 from bot.core.ports import Chat, Documents, MessageRef
-from bot.core.prose import Channel, Line
+from bot.core.prose import Channel, Inline, Line
 from bot.core.records import Store
 from bot.core.reports import Copy, Publication
 from bot.core.results import Text
@@ -162,17 +162,24 @@ class Withdrawal:
 
     async def put_right(self, number: int, redaction: str) -> None:
         """The job `PUT_RIGHT`: files, pictures and canvases are deleted and made anew, messages are changed."""
-        publisher, attempts = self.publisher, Attempts()
+        publisher, refused = self.publisher, list[Line]()
         async with publisher.store.transaction() as tx:
             incident = await tx.incidents.get(number)
             stale = await tx.reports.stale(number)
-        showing = Pages(publisher.store, publisher.chat).show(incident, at=self.clock())
-        await attempts.to("take it out of the report's messages", showing)
-        for copy in stale:
-            where = (f"take it out of {copy.name} in ", Channel(copy.channel))
-            await attempts.to(where, self._renew(incident, copy))
-        if attempts.refused:
-            said = Text(tuple(attempts.refused), title="What was redacted still stands in Slack")
+        pages = Pages(publisher.store, publisher.chat)
+        steps: list[tuple[tuple[Inline, ...], Callable[[], Awaitable[object]]]] = [
+            (("the report's messages",), partial(pages.show, incident, at=self.clock())),
+            *(((f"{copy.name} in ", Channel(copy.channel)), partial(self._renew, incident, copy)) for copy in stale),
+        ]
+        for what, step in steps:
+            try:
+                await step()
+            except OutcomeUnknown:
+                raise  # the queue tries again
+            except IntegrationError as error:
+                refused.append(("Could not take it out of ", *what, f": {error.hint or error}."))
+        if refused:
+            said = Text(tuple(refused), title="What was redacted still stands in Slack")
             key = f"{PUT_RIGHT}:{redaction}"
             await post_once(incident.channel, said, key=key, since=incident.opened_at, chat=publisher.chat)
 

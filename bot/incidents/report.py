@@ -84,7 +84,8 @@ async def draft(
     async with store.transaction() as tx:
         changes = [await _changed(tx, operation) for operation in read.record.operations]
         figures = await figures_of(tx, incident, services)
-    texts = await asyncio.to_thread(write, _facts(read, changes, figures, zone=zone))
+    facts = await asyncio.to_thread(_facts, read, changes, figures, zone=zone)
+    texts = await asyncio.to_thread(write, facts)
     keys = frozenset().union(*(cited(text) for _, text in texts))
     links = await _links(read.record, keys, chat)
     return await _store(ctx, incident, dict(texts), links, store=store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -74,12 +75,16 @@ async def _begins(tx: Unit, incident: Incident) -> datetime:
 
 async def name_everybody(record: Record, chat: Chat) -> Mapping[str, str]:
     """The names of all who took part, were mentioned, or asked for a change."""
+    return await names_of(await asyncio.to_thread(_everybody, record), chat)
+
+
+def _everybody(record: Record) -> set[str]:
     texts = (*(message.text for message in record.messages), *(entry.text for entry in record.entries))
     changers = {who for operation in record.operations for who in (operation.requester, operation.approver)}
     mentions = {who for text in texts for who in mentioned(text)}
     bots = {message.user for message in record.messages if message.subtype == BOT}
     editors = {edit.by for edit in record.edits}
-    return await names_of({*record.people, *bots, *changers, *mentions, *editors, record.incident.resolved_by}, chat)
+    return {*record.people, *bots, *changers, *mentions, *editors, record.incident.resolved_by}
 
 
 async def entries_of(record: Record, names: Mapping[str, str], chat: Chat) -> tuple[TimelineEntry, ...]:

@@ -45,7 +45,10 @@ WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 180, 600, 1800))
 """How long to wait after Slack gave no answer, each time, before the span counts as unreadable."""
 
 TOLD_FROM = 2 * PAGE
-"""Messages after which the channel is told how far the pass is."""
+"""Messages after which the channel is told how far the pass is: the first one, and later ones that take long."""
+
+TOLD_AFTER = timedelta(seconds=30)
+"""How long a later pass takes before the channel is told; a restart is not worth a message."""
 
 _NO_MORE = "0"
 _LAST = "~"
@@ -267,15 +270,19 @@ class Reader:
         async with self._store.transaction() as tx:
             await make_good(tx, done)
             await tx.backfills.save(done)
-        if backfill.seen > TOLD_FROM:
+        if self._is_told(backfill):
             line = ("I have read what was said here since ", When(backfill.floor, date=True))
             await self._say(done, Text(((*line, f": {backfill.seen:,} messages."),)))
 
     async def _tell_progress(self, backfill: Backfill) -> None:
-        if backfill.seen > TOLD_FROM:
+        if self._is_told(backfill):
             line = ("I am reading what was said here since ", When(backfill.floor, date=True))
             left = f", {len(backfill.threads):,} threads to go" if backfill.below == _NO_MORE else ""
             await self._say(backfill, Text(((*line, f": {backfill.seen:,} messages so far{left}."),)))
+
+    def _is_told(self, backfill: Backfill) -> bool:
+        is_first = backfill.since <= backfill.floor
+        return backfill.seen > TOLD_FROM and (is_first or self._clock() - backfill.until > TOLD_AFTER)
 
     async def _say(self, backfill: Backfill, said: Text) -> None:
         """One message for a backfill, which changes as it goes on; the record does not depend on it."""

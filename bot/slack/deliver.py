@@ -53,6 +53,7 @@ class Deliverer:
         redact: Redact,
         directory: Directory,
         outbox: Outbox,
+        user_id: str = "",
         templates: Templates | None = None,
         record: Record | None = None,
     ) -> None:
@@ -60,6 +61,7 @@ class Deliverer:
         self._redact = redact
         self._directory = directory
         self._outbox = outbox
+        self._user_id = user_id
         self._templates = templates
         self._record = record
         self._paces: OrderedDict[str, AsyncLimiter] = OrderedDict()
@@ -257,6 +259,24 @@ class Deliverer:
         with translated(f"create the channel #{name}"):
             return str((await self._client.conversations_create(name=name, is_private=private))["channel"]["id"])
 
+    async def own_channel(self, name: str) -> str:
+        """The id of the channel that the bot created under a name, empty where there is none."""
+        cursor = ""
+        while True:
+            with translated("list the bot's channels"):
+                page = await self._client.users_conversations(
+                    types=["public_channel", "private_channel"],
+                    exclude_archived=True,
+                    limit=_PAGE,
+                    cursor=cursor or None,
+                )
+            for channel in page["channels"]:
+                if channel["name"] == name and channel["creator"] == self._user_id:
+                    return str(channel["id"])
+            cursor = (page.get("response_metadata") or {}).get("next_cursor", "")
+            if not cursor:
+                return ""
+
     async def set_topic(self, channel: str, topic: str) -> None:
         """Set a channel's topic."""
         with translated("set the topic"):
@@ -268,9 +288,13 @@ class Deliverer:
             await self._client.conversations_invite(channel=channel, users=list(user_ids))
 
     async def pin(self, message: MessageRef) -> None:
-        """Pin a message to its channel."""
-        with translated("pin a message"):
-            await self._client.pins_add(channel=message.channel, timestamp=message.ts)
+        """Pin a message to its channel; one that is pinned stays so."""
+        try:
+            with translated("pin a message"):
+                await self._client.pins_add(channel=message.channel, timestamp=message.ts)
+        except IntegrationError as error:
+            if error.hint != "already_pinned":
+                raise
 
     async def bookmark(self, channel: str, title: str, link: str) -> None:
         """Add a link to the top of a channel."""

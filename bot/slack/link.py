@@ -73,7 +73,13 @@ class Link:
             outbox = Outbox(client, session=session, store=store, clock=clock, metrics=metrics)
             own = Recorder(store, identity=identity, clock=clock, redact=redact)
             chat = Deliverer(
-                client, redact=redact, directory=directory, outbox=outbox, templates=templates, record=own.posted
+                client,
+                redact=redact,
+                directory=directory,
+                outbox=outbox,
+                user_id=identity.user_id,
+                templates=templates,
+                record=own.posted,
             )
             yield cls(
                 client=client,

@@ -110,6 +110,15 @@ class IncidentActs:
         """All of one incident, oldest first."""
         return await self._select(Paged, "select * from incident_pages where incident = %s order by at, id", [incident])
 
+    async def call_in(self, page_id: str, channel: str) -> str:
+        """The channel where whose turn it is is called out: the first that is asked for."""
+        found = await self._connection.execute(
+            "update incident_pages set channel = coalesce(nullif(channel, ''), %s) where id = %s returning channel",
+            [channel, page_id],
+        )
+        row = await found.fetchone()
+        return str(row[0]) if row else channel
+
     async def add_page_message(self, page_id: str, message: MessageRef) -> None:
         """Remember one more message that tells of it."""
         await self._connection.execute(
@@ -128,7 +137,8 @@ class IncidentActs:
     async def pass_on(self, page_id: str, *, frm: int) -> bool:
         """Compare and swap to the next of the chain; False when it is answered, or has been passed on already."""
         passed = await self._connection.execute(
-            "update incident_pages set place = place + 1 where id = %s and place = %s and answered_at is null",
+            """update incident_pages set place = place + 1, channel = ''
+               where id = %s and place = %s and answered_at is null""",
             [page_id, frm],
         )
         return passed.rowcount == 1

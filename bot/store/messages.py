@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from bot.core.incidents import Change, Message, edit_key
 from bot.store.rows import dump, row_of
 
+_PORTION = 500
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -44,13 +45,17 @@ class Messages:
             await self._add_changes(changes)
 
     async def of_channel(self, channel: str, *, since: datetime | None = None) -> tuple[Message, ...]:
-        """What stands in a channel, in the channel's order; a deleted message has no text any more."""
-        async with self._connection.cursor(row_factory=row_of(Message)) as cursor:
+        """What stands in a channel, in the channel's order; a deleted message has no text any more.
+
+        It is read in portions, between which others get their turn: a long incident has a hundred thousand.
+        """
+        async with self._connection.cursor("messages", row_factory=row_of(Message)) as cursor:
+            cursor.itersize = _PORTION
             await cursor.execute(
                 "select * from messages_now where channel = %s and at >= %s order by ts",
                 [channel, since or _NEVER],
             )
-            return tuple(await cursor.fetchall())
+            return tuple([message async for message in cursor])
 
     async def get(self, channel: str, ts: str) -> Message | None:
         """One message as it stands, None where the record has none of that ts."""

@@ -8,7 +8,6 @@ from psycopg import AsyncConnection
 
 from bot.store.alerts import Alerts
 from bot.store.audit import Audit
-from bot.store.automation import Automation
 from bot.store.backfills import Backfills
 from bot.store.chain import Chain
 from bot.store.checklists import Checklists
@@ -57,7 +56,6 @@ class PostgresUnit:
         self.readings = Readings(connection)
         self.watches = Watches(connection)
         self.alerts = Alerts(connection)
-        self.automation = Automation(connection)
         self.reports = Reports(connection)
         self.tasks = Tasks(connection)
         self.schedules = Schedules(connection)

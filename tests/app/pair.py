@@ -25,7 +25,7 @@ from bot.store.postgres import Postgres
 from bot.store.verify import verify
 from tests.app.conftest import Bot, Installation, installed
 from tests.app.stage import Stage
-from tests.app.trap import PAUSE, Blow, Trap
+from tests.app.trap import CHANGES, PAUSE, Blow, Trap
 from tests.waiting import until
 
 SLOWLY = 100.0
@@ -33,7 +33,7 @@ SLOWLY = 100.0
 
 _BOTS = 2
 
-_RETRIES = (0, 3, 3, 3)
+RETRIES = (0, 3, 3, 3)
 """Seconds between the attempts to bring an event to a bot that is paused; Slack takes minutes."""
 
 _AFTERWARDS = 0.5
@@ -41,31 +41,13 @@ _AFTERWARDS = 0.5
 
 
 @dataclass(slots=True)
-class Pair:
+class Bots:
     """What is typed in Slack is delivered twice, and run by whichever bot comes first."""
 
     installation: Installation
-    stage: Stage
     store: Postgres
     trap: Trap
-    conninfo: str
-    key: bytes
     admin: AsyncConnection[Any]
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, folder: Path, *, demo: Gateway, conninfo: str, redis_port: int) -> AsyncIterator[Pair]:
-        """Set everything up; no bot runs yet."""
-        async with installed(demo, conninfo, folder, retry_delays=_RETRIES) as installation:
-            key = audit_key(private_folder(Path(installation.settings["data_dir"])))
-            async with (
-                Stage.open(folder, demo=demo, redis_port=redis_port) as stage,
-                Postgres.open(conninfo, defer=defer, audit_key=key, size=2) as store,
-                await AsyncConnection.connect(conninfo, autocommit=True) as admin,
-            ):
-                _configure(installation, stage)
-                installation.workspace.faults.redeliver()
-                yield cls(installation, stage, store, await Trap.make(admin), conninfo, key, admin)
 
     @property
     def bots(self) -> dict[int, Bot]:
@@ -76,6 +58,63 @@ class Pair:
         """Start bots until there are two that live."""
         while len(self.bots) < _BOTS:
             await self.installation.start({"PGOPTIONS": f"-c opsbot.bot={len(self.installation.bots)}"})
+
+    async def strike(self, blow: Blow) -> None:
+        """Hit the bot that gets to the place, and return when a paused one is awake again."""
+        bot = self.bots[await self.trap.caught(within=SLOWLY)]
+        if blow.is_inside:
+            await self.trap.open()
+            await asyncio.sleep(blow.later)
+        bot.send(blow.number)
+        if blow.number is signal.SIGKILL:
+            await bot.process.wait()
+        await self.trap.open()
+        if blow.number is signal.SIGSTOP:
+            await asyncio.sleep(PAUSE)
+            bot.send(signal.SIGCONT)
+
+    async def quiet(self) -> None:
+        """Return when the bots have nothing to do."""
+
+        async def is_idle() -> bool:
+            left = await self.admin.execute(
+                """select from procrastinate_jobs where status in ('todo', 'doing')
+                   union all select from due where due_at <= now()"""
+            )
+            return not left.rowcount
+
+        await until(is_idle, within=SLOWLY)
+        await asyncio.sleep(_AFTERWARDS)
+        await self.installation.workspace.settled(20)
+
+    def posts(self, key: str) -> list[Seen]:
+        """What was posted under a key."""
+        seen = self.installation.ana.sees(self.installation.channel)
+        return [each for each in seen if (each.metadata or {}).get("event_payload", {}).get("key") == key]
+
+
+@dataclass(slots=True)
+class Pair(Bots):
+    """They act on the systems of a service."""
+
+    stage: Stage
+    conninfo: str
+    key: bytes
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, folder: Path, *, demo: Gateway, conninfo: str, redis_port: int) -> AsyncIterator[Pair]:
+        """Set everything up; no bot runs yet."""
+        async with installed(demo, conninfo, folder, retry_delays=RETRIES) as installation:
+            key = audit_key(private_folder(Path(installation.settings["data_dir"])))
+            async with (
+                Stage.open(folder, demo=demo, redis_port=redis_port) as stage,
+                Postgres.open(conninfo, defer=defer, audit_key=key, size=2) as store,
+                await AsyncConnection.connect(conninfo, autocommit=True) as admin,
+            ):
+                _configure(installation, stage)
+                installation.workspace.faults.redeliver()
+                yield cls(installation, store, await Trap.make(admin, CHANGES), admin, stage, conninfo, key)
 
     async def reset(self) -> None:
         """Nothing is planned, held or due, and nothing was done yet."""
@@ -122,20 +161,6 @@ class Pair:
         ended = await self.end_of(operation.id)
         assert ended.state is OperationState.DONE, (ended.why, await self.steps(ended.id))
 
-    async def strike(self, blow: Blow) -> None:
-        """Hit the bot that gets to the place, and return when a paused one is awake again."""
-        bot = self.bots[await self.trap.caught(within=SLOWLY)]
-        if blow.is_inside:
-            await self.trap.open()
-            await asyncio.sleep(blow.later)
-        bot.send(blow.number)
-        if blow.number is signal.SIGKILL:
-            await bot.process.wait()
-        await self.trap.open()
-        if blow.number is signal.SIGSTOP:
-            await asyncio.sleep(PAUSE)
-            bot.send(signal.SIGCONT)
-
     async def end_of(self, operation_id: str) -> Operation:
         """The operation when it has ended, and nothing is to be done about it any more."""
 
@@ -145,20 +170,6 @@ class Pair:
         await until(is_final, within=SLOWLY)
         await self.quiet()
         return await self.get(operation_id)
-
-    async def quiet(self) -> None:
-        """Return when the bots have nothing to do."""
-
-        async def is_idle() -> bool:
-            left = await self.admin.execute(
-                """select from procrastinate_jobs where status in ('todo', 'doing')
-                   union all select from due where due_at <= now()"""
-            )
-            return not left.rowcount
-
-        await until(is_idle, within=SLOWLY)
-        await asyncio.sleep(_AFTERWARDS)
-        await self.installation.workspace.settled(20)
 
     async def assert_told_once(self, operation: Operation) -> None:
         """No step is missing or ended twice, one card says how it ended, and the audit chain holds."""
@@ -173,11 +184,6 @@ class Pair:
         assert f"{operation.state} · " in card.plain()
         verdict = await asyncio.to_thread(verify, self.conninfo, key=self.key)
         assert not verdict.fault
-
-    def posts(self, key: str) -> list[Seen]:
-        """What was posted under a key."""
-        seen = self.installation.ana.sees(self.installation.channel)
-        return [each for each in seen if (each.metadata or {}).get("event_payload", {}).get("key") == key]
 
     async def get(self, operation_id: str) -> Operation:
         async with self.store.transaction() as tx:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -12,11 +13,14 @@ from psycopg import AsyncConnection
 from tests.waiting import until
 
 Way = Literal["before", "after", "inside", "due before", "due after", "due inside"]
-"""Before a commit, once it is kept and nobody has heard of it, and while a step is at work that was kept as begun.
+"""Before a commit, once it is kept and nobody has heard of it, and while work is going on that was kept as begun.
 
-A place is a row that changes: of the operation and its steps once somebody has taken it over; with `due`, of what is
-due and of whatever comes of that.
+A place is a row that changes. `CHANGES`: of the operation and its steps once somebody has taken it over; with `due`,
+of what is due and of whatever comes of that. `INCIDENTS`: of all that is stored of them, and of their jobs.
 """
+
+Place = tuple[Way, str, str, str]
+"""A way, an event, a table and a condition of its trigger."""
 
 PAUSE = 7.0
 """Seconds; a bot that is not heard of for three loses its work to the other one."""
@@ -41,18 +45,29 @@ _SPRING = """
 """
 _COMMITS: tuple[Way, ...] = ("before", "after")
 _DUE: tuple[Way, ...] = ("due before", "due after")
+_OF_INCIDENTS = (
+    *("incidents", "incident_updates", "incident_pages", "entries", "due", "claims", "backfills"),
+    *("reports", "report_pages", "report_publications"),
+)
 _TAKEN, _BEGUN = "when (new.epoch > 0)", "when (new.state = 'running')"
 
 
-def _springs() -> str:
+CHANGES: tuple[Place, ...] = (
+    ("inside", "insert or update", "steps", _BEGUN),
+    *((way, "insert or update", "operations", _TAKEN) for way in _COMMITS),
+    *((way, "insert or update", "steps", "") for way in _COMMITS),
+    *((way, "insert or update", table, "") for table in ("operations", "steps") for way in _DUE),
+    *((way, "delete", "due", "") for way in (*_DUE, "due inside")),
+)
+INCIDENTS: tuple[Place, ...] = (
+    ("inside", "update", "procrastinate_jobs", "when (new.status = 'doing')"),
+    *((way, "insert or update or delete", table, "") for table in _OF_INCIDENTS for way in _COMMITS),
+    *((way, "update", "procrastinate_jobs", "") for way in _COMMITS),
+)
+
+
+def _springs(places: Sequence[Place]) -> str:
     """Triggers for each way; one that is deferred fires within the commit, which then goes through without us."""
-    places: list[tuple[Way, str, str, str]] = [("inside", "insert or update", "steps", _BEGUN)]
-    for way in _COMMITS:
-        places += [(way, "insert or update", "operations", _TAKEN), (way, "insert or update", "steps", "")]
-    for way in _DUE:
-        places += [(way, "insert or update", table, "") for table in ("operations", "steps")]
-        places += [(way, "delete", "due", "")]
-    places += [("due inside", "delete", "due", "")]
     return "".join(
         _SPRING.format(
             name=f"{way} {table}",
@@ -100,9 +115,9 @@ class Trap:
         self._connection = connection
 
     @classmethod
-    async def make(cls, connection: AsyncConnection[Any]) -> Trap:
+    async def make(cls, connection: AsyncConnection[Any], places: Sequence[Place]) -> Trap:
         """Put it into a database whose clients say with `opsbot.bot` who they are; `connection` commits by itself."""
-        await connection.execute((_MADE + _springs()).encode())
+        await connection.execute((_MADE + _springs(places)).encode())
         return cls(connection)
 
     async def set(self, blow: Blow) -> None:

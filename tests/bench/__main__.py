@@ -13,13 +13,14 @@ from tests.bench.figures import say
 from tests.bench.ground import ground
 from tests.bench.groups import ack, commands, dispatch, events, memory, slow_slack, socket, start
 from tests.bench.record import backfill, capture
+from tests.bench.report import report
 from tests.bench.search import search
 from tests.bench.ssh import ssh
 from tests.bench.timeline import timeline
 
 GROUPS = (
     *(ack, socket, slow_slack, dispatch, commands, events, memory, start),
-    *(lost, blocked, engine, search, ssh, alerts, timeline, checks, digests, capture, backfill),
+    *(lost, blocked, engine, search, ssh, alerts, timeline, report, checks, digests, capture, backfill),
 )
 _NAMES = {"socket": "ack", "slow_slack": "ack"}
 """Groups whose figures begin with another word than their own."""

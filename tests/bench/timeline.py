@@ -71,7 +71,7 @@ def _costs() -> Iterator[Figure]:
     """Each size beside the one before it: what grows with the messages costs ten times as much, and not more."""
     before: dict[str, float] = {}
     for size in SIZES:
-        conversation = _long(size)
+        conversation = long_talk(size)
         kept = _peak()
         began = time.process_time()
         select(conversation)
@@ -93,7 +93,7 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _long(size: int) -> Conversation:
+def long_talk(size: int) -> Conversation:
     """The conversations of the tests over and over, a day apart."""
     cases = [read_case(name).conversation for name in ("video", "warehouse", "hosting")]
     talked = [each for case in cases for each in case.said]

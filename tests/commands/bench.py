@@ -34,10 +34,7 @@ CHANNEL = "C0OPS"
 
 @dataclass(slots=True)
 class Bench:
-    """The engine on a real service; `ports` are more of the service's than the gateway's own, `limits` its limits.
-
-    `given` are more ports of the program's.
-    """
+    """The engine on a real service; `ports` are more of the service's than the gateway's own, `limits` its limits."""
 
     live: Live
     store: Store
@@ -45,7 +42,6 @@ class Bench:
     clock: SetClock
     ports: dict[type, object] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
-    given: dict[type, object] = field(default_factory=dict)
     chat: FakeChat = field(default_factory=FakeChat)
     registry: Registry = field(default_factory=lambda: Registry.discover(clicks=CLICKS, steps=STEPS))
 
@@ -58,7 +54,6 @@ class Bench:
             Documents: Templates(),
             Zone: Zone("Europe/Berlin"),
             Scrub: Scrub(str),
-            **self.given,
         }
 
     @property

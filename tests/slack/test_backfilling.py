@@ -215,6 +215,9 @@ async def test_the_channel_is_told_in_one_message_how_far_a_long_reading_is(
         await scene.say(f"message {number}")
     async with scene.bot():
         await scene.catch_up()
+        scene.clock.advance(timedelta(minutes=10))
+        await scene.miss()  # as after a restart, which nobody has to hear of
+        await scene.catch_up()
     told = [seen.plain() for seen in scene.ana.sees(scene.inc) if "read what was said" in seen.plain()]
 
     assert [line.rpartition(": ")[2] for line in told] == ["10 messages."]

@@ -1,4 +1,4 @@
-"""conversations.*: reading channels, their members and their messages."""
+"""conversations.* and users.conversations: reading channels, their members and their messages."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from bot.demo.workspace.values import Json, SlackError
 _KINDS = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
 
 
-def _list(core: Core, args: Args) -> Json:
+def _list(core: Core, args: Args, *, own: bool = False) -> Json:
     names = args.words("types") or ["public_channel"]
     if unknown := set(names) - set(_KINDS):
         raise SlackError("invalid_types", response_metadata={"messages": sorted(unknown)})
@@ -25,12 +25,16 @@ def _list(core: Core, args: Args) -> Json:
         channel
         for channel in core.store.channels.values()
         if channel.kind in kinds
-        and (not channel.private or bot in channel.members)
+        and (bot in channel.members or not (own or channel.private))
         and not (channel.archived and args.flag("exclude_archived"))
     ]
     shown, metadata = page(found, args, key=lambda channel: channel.id)
     channels = [channel_json(channel, core.store, count_members=True) for channel in shown]
     return {"channels": channels, "response_metadata": metadata}
+
+
+def _own(core: Core, args: Args) -> Json:
+    return _list(core, args, own=True)
 
 
 def _info(core: Core, args: Args) -> Json:
@@ -69,6 +73,7 @@ def _replies(core: Core, args: Args) -> Json:
 
 METHODS: Mapping[str, Method] = {
     "conversations.list": Method(_list),
+    "users.conversations": Method(_own),
     "conversations.info": Method(_info),
     "conversations.members": Method(_members),
     "conversations.history": Method(_history),
