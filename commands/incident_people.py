@@ -55,7 +55,7 @@ async def role(ctx: Context, args: Assigned, *, store: Store, chat: Chat) -> Tex
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
     to = "" if args.leave else args.person or ctx.actor.user_id
     text, attempts = await give(ctx, incident, args.role, to=to, handover=args.handover, store=store, chat=chat)
-    return Text((said(ctx.actor.user_id, text), *attempts.refused))
+    return Text((said(ctx.actor.user_id, text), *attempts.said))
 
 
 async def handover(ctx: Context, args: Shift, *, store: Store, chat: Chat) -> Text:

@@ -14,7 +14,7 @@ from bot.core.incidents import Incident
 from bot.core.parse import option, words
 from bot.core.people import Role
 from bot.core.ports import Chat
-from bot.core.prose import Channel, Person, When
+from bot.core.prose import Channel, Line, Person, When
 from bot.core.records import Store
 from bot.core.results import Table, Text
 from bot.incidents.asking import Which
@@ -24,7 +24,7 @@ from bot.incidents.lookup import find_incident
 from bot.incidents.measured import services_of
 from bot.incidents.pages import ANEW, CHOOSE, EDIT, EXPORT, FINAL, Pages
 from bot.incidents.publishing import Publisher
-from bot.incidents.report import draft, edit, finish, stand
+from bot.incidents.report import Standing, draft, edit, finish, stand
 from bot.incidents.rules import IncidentRules
 from bot.incidents.shown import choose
 
@@ -56,7 +56,7 @@ class Export(Which):
 
 
 async def report(
-    ctx: Context, args: Which, *, store: Store, chat: Chat, fleet: Fleet, rules: IncidentRules
+    ctx: Context, args: Which, *, store: Store, chat: Chat, fleet: Fleet, rules: IncidentRules, publisher: Publisher
 ) -> Text | IncidentReport:
     """Draft the report in the incident's channel, or draft it anew: what people changed in it stays.
 
@@ -64,7 +64,9 @@ async def report(
     """
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
     await _draft(ctx, incident, store=store, chat=chat, fleet=fleet, rules=rules)
-    return await _show(ctx, incident, store=store, chat=chat)
+    published = await publisher.publish(incident, at=ctx.now)
+    standing = await stand(incident, store=store)
+    return _where(standing, *published.said) if published.head else standing.report
 
 
 async def edit_report(ctx: Context, args: Edit, *, store: Store, chat: Chat) -> Text | IncidentReport:
@@ -100,8 +102,9 @@ async def final(ctx: Context, args: Which, *, store: Store, publisher: Publisher
     """
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
     version = await finish(ctx, incident, store=store)
-    refused = await publisher.publish(ctx, incident)
-    return Text(((f"Version {version.number} of the report is final, in ", Channel(incident.channel), "."), *refused))
+    published = await publisher.publish(incident, at=ctx.now)
+    where: Line = (f"Version {version.number} of the report is final, in ", Channel(incident.channel), ".")
+    return Text((where, *published.said))
 
 
 async def export(ctx: Context, args: Export, *, store: Store, publisher: Publisher) -> Text:
@@ -140,12 +143,12 @@ async def click_edit(ctx: Context, row_id: str, *, store: Store) -> Filling:
 
 
 async def click_anew(
-    ctx: Context, row_id: str, *, store: Store, chat: Chat, fleet: Fleet, rules: IncidentRules
+    ctx: Context, row_id: str, *, store: Store, chat: Chat, fleet: Fleet, rules: IncidentRules, publisher: Publisher
 ) -> None:
     """Draft the report anew."""
     incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
     await _draft(ctx, incident, store=store, chat=chat, fleet=fleet, rules=rules)
-    await Pages(store, chat).show(incident, at=ctx.now)
+    await _publish(ctx, incident, chat=chat, publisher=publisher)
 
 
 async def click_choose(ctx: Context, row_id: str, *, store: Store, chat: Chat, rules: IncidentRules) -> Filling:
@@ -175,8 +178,7 @@ async def click_final(ctx: Context, row_id: str, *, store: Store, chat: Chat, pu
     """Make the report final."""
     incident = await find_incident(store, channel=ctx.channel_id, number=int(row_id))
     await finish(ctx, incident, store=store)
-    if refused := await publisher.publish(ctx, incident):
-        await chat.whisper(incident.channel, ctx.actor.user_id, Text(refused))
+    await _publish(ctx, incident, chat=chat, publisher=publisher)
 
 
 async def click_export(ctx: Context, row_id: str, *, store: Store) -> Filling:
@@ -193,6 +195,13 @@ async def _draft(
     await draft(ctx, incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark, services=services)
 
 
+async def _publish(ctx: Context, incident: Incident, *, chat: Chat, publisher: Publisher) -> None:
+    """What a click does, whose answer are the messages themselves; only what failed is said, to who clicked."""
+    published = await publisher.publish(incident, at=ctx.now)
+    if published.said:
+        await chat.whisper(incident.channel, ctx.actor.user_id, Text(published.said))
+
+
 async def _show(ctx: Context, incident: Incident, *, store: Store, chat: Chat) -> Text | IncidentReport:
     """Bring the messages up to date and say how far the report is; where Slack takes none, answer with its text."""
     standing = await stand(incident, store=store)
@@ -200,8 +209,12 @@ async def _show(ctx: Context, incident: Incident, *, store: Store, chat: Chat) -
         await Pages(store, chat).show(incident, at=ctx.now)
     except IntegrationError:
         return standing.report
-    where = ("The report is in ", Channel(incident.channel), f", version {standing.version.number}.")
-    return Text((where, *(f"Before it can be final: {fault}" for fault in standing.faults)))
+    return _where(standing)
+
+
+def _where(standing: Standing, *said: Line) -> Text:
+    where: Line = ("The report is in ", Channel(standing.incident.channel), f", version {standing.version.number}.")
+    return Text((where, *(f"Before it can be final: {fault}" for fault in standing.faults), *said))
 
 
 COMMANDS = (

@@ -20,7 +20,7 @@ from bot.store.postgres import Postgres
 from integrations.envfile import Config as EnvConfig
 from integrations.envfile import DotEnvFile
 from tests.fixtures_gateway import demo, live, running_gateway  # noqa: F401 - fixtures
-from tests.fixtures_incident import incident_bot, room  # noqa: F401 - fixtures are found by name
+from tests.fixtures_incident import incident_bot, incident_rules, room  # noqa: F401 - fixtures are found by name
 from tests.fixtures_slack import refuse, slack_bot, workspace  # noqa: F401 - fixtures are found by name
 from tests.fixtures_ssh import sshd, start_sshd  # noqa: F401 - fixtures
 from tests.namespaces import namespace  # noqa: F401 - a fixture

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.core.clock import now
+from bot.core.clock import Clock, now
 from bot.core.command import Root
 from bot.core.contacts import Contacts
 from bot.core.fleet import Fleet, Service
@@ -28,6 +29,7 @@ from bot.incidents.jobs import incident_jobs
 from bot.incidents.paging import Reach
 from bot.incidents.publishing import Publisher
 from bot.incidents.rules import IncidentRules
+from bot.jobs.due import sweep
 from bot.slack.link import Link
 from bot.slack.people import Roles
 from bot.store.postgres import Postgres
@@ -61,9 +63,10 @@ def incident_ports(link: Link, store: Postgres, rules: IncidentRules) -> dict[ty
     }
 
 
-async def do_jobs(bot: SlackBot, ports: Mapping[type, object], deferred: Deferred) -> None:
-    """Do the jobs of incidents that wait, as a worker would."""
-    handlers = bind(incident_jobs, {**ports, Chat: bot.link.chat})(now)
+async def do_jobs(bot: SlackBot, ports: Mapping[type, object], deferred: Deferred, *, clock: Clock = now) -> None:
+    """Do what is due, and the jobs of incidents that wait, as a worker would."""
+    await sweep(bot.store, now=clock())
+    handlers = bind(incident_jobs, {**ports, Chat: bot.link.chat})(clock)
     while deferred.jobs:
         job = deferred.jobs.pop(0)
         if job.task in handlers:
@@ -79,7 +82,13 @@ class Room:
     ana: Person
     ben: Person
     channel: Channel
+    rules: IncidentRules
     deferred: Deferred
+
+    async def later(self, by: timedelta) -> None:
+        """Do what is due by then, as a worker would."""
+        ports = incident_ports(self.bot.link, self.bot.store, self.rules)
+        await do_jobs(self.bot, ports, self.deferred, clock=lambda: now() + by)
 
     async def hear(self, who: Person, text: str) -> Seen:
         """Say something, and wait until it is in the record."""
@@ -118,27 +127,31 @@ class Room:
 
 
 @pytest.fixture
-async def incident_bot(workspace: Workspace, store: Postgres) -> AsyncIterator[SlackBot]:
-    rules = IncidentRules(
+def incident_rules(workspace: Workspace) -> IncidentRules:
+    return IncidentRules(
         responders=(workspace.person("ben").id,), zone="Europe/Berlin", reports=workspace.channel("reports", []).id
     )
+
+
+@pytest.fixture
+async def incident_bot(workspace: Workspace, store: Postgres, incident_rules: IncidentRules) -> AsyncIterator[SlackBot]:
     async with running_bot(
         workspace,
         store,
         roles=Roles(default=Role.RESPONDER),
         commands=COMMANDS,
         clicks=CLICKS,
-        ports=lambda link: incident_ports(link, store, rules),
+        ports=lambda link: incident_ports(link, store, incident_rules),
     ) as bot:
         yield bot
 
 
 @pytest.fixture
-async def room(workspace: Workspace, incident_bot: SlackBot, deferred: Deferred) -> Room:
+async def room(workspace: Workspace, incident_bot: SlackBot, incident_rules: IncidentRules, deferred: Deferred) -> Room:
     ana, ben = workspace.person("ana", tz="Europe/Berlin"), workspace.person("ben")
     ops = workspace.channel("ops", [ana, ben])
     await ana.command(ops, '/incident open Critical Card payments fail --impact "200 payments"')
     await ben.wait_for(ops, "Card payments fail")
     async with incident_bot.store.transaction() as tx:
         channel = workspace.core.store.channels[(await tx.incidents.get(1)).channel]
-    return Room(workspace, incident_bot, ana, ben, channel, deferred)
+    return Room(workspace, incident_bot, ana, ben, channel, incident_rules, deferred)

@@ -10,6 +10,7 @@ OpsbotError
 └── IntegrationError    an outside system refused, failed or was not understood
     ├── Unreachable     nobody was there to ask, and why
     ├── OutcomeUnknown  it did not answer in time, or the line broke: what it did is not known
+    │   └── Busy        it answered that it had no time for this: asking again later doubles nothing
     └── Indistinct      it answered, but not for whom: which worker said it is not known
 """
 
@@ -68,6 +69,10 @@ class Unreachable(IntegrationError):
 
 class OutcomeUnknown(IntegrationError):
     """An outside system did not answer in time or the line broke: what it did is not known."""
+
+
+class Busy(OutcomeUnknown):
+    """An outside system answered that it had no time for this: asking again later doubles nothing."""
 
 
 class Indistinct(IntegrationError):

@@ -159,8 +159,8 @@ class Reports(Protocol):
         """Remember the message that shows a page."""
         ...
 
-    async def lose(self, incident: int, page: str, message: MessageRef) -> None:
-        """Forget the message of a page, because somebody deleted it."""
+    async def lose(self, incident: int, page: str, message: MessageRef | None) -> None:
+        """Forget the message of a page, because somebody deleted it; None gives a claim back that led to none."""
         ...
 
     async def shown(self, incident: int) -> dict[str, MessageRef]:

@@ -17,6 +17,7 @@ from bot.incidents.paging import ANSWERED, CALL, PASS_ON, STAND_DOWN, Reach
 from bot.incidents.publishing import Publisher, Withdrawal
 from bot.incidents.redaction import PUT_RIGHT
 from bot.incidents.reminders import REMIND, Reminders
+from bot.incidents.report import PUBLISH
 from bot.incidents.rules import IncidentRules
 from bot.incidents.updates import ANNOUNCE, Announcer
 
@@ -34,10 +35,15 @@ def incident_jobs(
 ) -> Mapping[str, Callable[..., Awaitable[None]]]:
     """The handlers, on the ports that they need."""
     calls = Calls(store=store, reach=reach, rules=rules, scrub=scrub, clock=clock)
+
+    async def publish(number: int, attempt: int) -> None:
+        await publisher.resume(number, attempt, at=clock())
+
     return {
         SHOW: Live(store=store, chat=chat, clock=clock).show,
         SET_UP: Opening(store=store, chat=chat, rules=rules, contacts=contacts, clock=clock).set_up,
         REMIND: Reminders(store=store, chat=chat, clock=clock).remind,
+        PUBLISH: publish,
         ANNOUNCE: Announcer(store=store, chat=chat).announce,
         CALL: calls.call,
         PASS_ON: calls.pass_on,

@@ -29,7 +29,7 @@ _PAGES: Mapping[str, tuple[Section, ...]] = MappingProxyType(
 )
 """The first stands in the channel, the others in its thread."""
 
-_LOST = timedelta(minutes=1)
+LOST = timedelta(minutes=1)
 """After this long whoever was about to post a page has not done it."""
 
 _CLOCKS_APART = timedelta(minutes=1)
@@ -105,7 +105,7 @@ class Pages:
         async with self.store.transaction() as tx:
             if message:
                 await tx.reports.lose(incident.number, name, message)
-            claim = await tx.reports.claim(incident.number, name, at=at, lost_before=at - _LOST)
+            claim = await tx.reports.claim(incident.number, name, at=at, lost_before=at - LOST)
         if claim is Claim.TAKEN:
             return None
         key = f"report:{incident.number}:{name}"

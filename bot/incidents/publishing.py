@@ -5,7 +5,8 @@ Each copy is a row, so that it can be taken back: what is redacted is taken out 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from uuid import uuid4
 from bot.core.charts import Chart
 from bot.core.clock import Clock
 from bot.core.command import Context
-from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.errors import Busy, IntegrationError, OutcomeUnknown
 from bot.core.fleet import Fleet
 from bot.core.incident_results import IncidentReport
 from bot.core.incidents import Incident
@@ -22,16 +23,37 @@ from bot.core.mail import Scrub
 from bot.core.ports import Chat, Documents, MessageRef
 from bot.core.prose import Channel, Inline, Line
 from bot.core.records import Store
-from bot.core.reports import Copy, Publication
+from bot.core.reports import Claim, Copy, Publication
 from bot.core.results import Text
-from bot.incidents.attempts import Attempts
+from bot.incidents.attempts import WAITS, Attempts
 from bot.incidents.exports import Export, Exporter, Format
 from bot.incidents.measured import services_of
-from bot.incidents.pages import HEAD, Pages, page
+from bot.incidents.pages import HEAD, LOST, Pages, page
 from bot.incidents.posts import post_once
 from bot.incidents.redaction import PUT_RIGHT, put_right
-from bot.incidents.report import Standing, stand
+from bot.incidents.report import PUBLISH, Standing, publish_at, stand
 from bot.incidents.rules import IncidentRules
+
+_LATER = "Slack did not take all of it just now. I go on with the rest by myself, and say here what does not work out."
+_AGAIN = "`/incident report final` tries again."
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The first message of the report, None while Slack takes none, and what there is to say of the rest."""
+
+    head: MessageRef | None
+    said: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """`what` follows "Could not"; `sure` says that `do` may be asked for again when nobody knows what it did."""
+
+    name: str
+    what: Line
+    do: Callable[[], Awaitable[object]]
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +67,90 @@ class Publisher:
     rules: IncidentRules
     scrub: Scrub
 
-    async def publish(self, ctx: Context, incident: Incident) -> tuple[Line, ...]:
-        """Share the final version, each part of it once however often this is asked for; what Slack refused.
+    async def publish(self, incident: Incident, *, at: datetime, attempt: int = 0) -> Published:
+        """Bring its messages up to date with a link at the top of the channel; a final version is shared as well.
 
-        Raises `IntegrationError` when Slack does not even take the messages.
+        Each part happens once however often this is asked for, and on whatever replica. What Slack was not there for
+        is tried again by the job `PUBLISH`, up to the last of `WAITS`; what it refuses, when this is asked for again.
         """
-        head = await Pages(self.store, self.chat).show(incident, at=ctx.now)
-        standing = await stand(incident, store=self.store)
-        document, chart = await self._documents(standing, Format.MARKDOWN, at=ctx.now)
         attempts = Attempts()
-
-        async def once(what: Line, part: str, step: Callable[[], Awaitable[None]]) -> None:
-            key = f"report.final:{incident.number}:{standing.version.number}:{part}"
-            async with self.store.transaction() as tx:
-                first = await tx.claims.claim(key, at=ctx.now)
-            if first:
-                await attempts.to(what, step())
-
+        head = await attempts.to("show the report", Pages(self.store, self.chat).show(incident, at=at))
+        standing = await stand(incident, store=self.store)
+        is_all = bool(head or attempts.refused)
         if head:
-            await once("pin the report", "pin", partial(self.chat.pin, head))
-            share = partial(self._share, standing, document, incident.channel, thread=head.ts)
-            await once("share it as a file", "file", share)
-            if chart:
-                await once("share its chart", "chart", partial(self._draw, standing, chart, thread=head.ts))
-        await once("keep it as a canvas", "canvas", partial(self._keep, standing, document))
+            for part in await self._parts(standing, head, at=at):
+                is_all &= await self._once(standing, part, head, attempts, at=at)
+        async with self.store.transaction() as tx:
+            if (attempts.missed or not is_all) and attempt < len(WAITS):
+                await tx.due.put(publish_at(incident.number, at + WAITS[attempt], attempt=attempt + 1))
+                return Published(head, (*attempts.refused, *attempts.next_steps, _LATER))
+            await tx.due.drop(PUBLISH, str(incident.number))
+        return Published(head, attempts.said)
+
+    async def resume(self, number: int, attempt: int, *, at: datetime) -> None:
+        """The job `PUBLISH`: go on, and say in the channel what does not work out in the end."""
+        async with self.store.transaction() as tx:
+            incident = await tx.incidents.get(number)
+        published = await self.publish(incident, at=at, attempt=attempt)
+        if published.said and _LATER not in published.said:
+            told = Text((*published.said, _AGAIN), title="The report in Slack")
+            with suppress(IntegrationError):  # it takes no word either, and whoever looks sees what is missing
+                await post_once(incident.channel, told, key=f"{PUBLISH}:{number}:{at}", since=at, chat=self.chat)
+
+    async def _parts(self, standing: Standing, head: MessageRef, *, at: datetime) -> Sequence[_Part]:
+        """What a report has in Slack beside its messages; names are of a version where each version has its own."""
+        incident, chat = standing.incident, self.chat
+        bookmark = _Part(
+            f"bookmark:{head.ts}", "link the report above the channel", partial(self._link, head), sure=False
+        )
+        parts = [bookmark] if incident.own_channel else []
+        if not standing.version.final:
+            return parts
+        version = f"v{standing.version.number}"
+        document, chart = await self._documents(standing, Format.MARKDOWN, at=at)
+        document = replace(document, name=f"incident-{incident.number}-report-{version}.md")
+        parts.append(_Part(f"pin:{version}", "pin the report", partial(chat.pin, head)))
+        share = partial(self._share_once, standing, document, incident.channel, thread=head.ts)
+        parts.append(_Part(f"file:{version}", "share it as a file", share))
+        if chart:
+            picture = f"incident-{incident.number}-errors-{version}.png"
+            draw = partial(self._draw_once, standing, chart, picture, thread=head.ts)
+            parts.append(_Part(f"chart:{version}", "share its chart", draw))
+        keep = partial(self._keep, standing, document)
+        parts.append(_Part(f"canvas:{version}", "keep it as a canvas", keep, sure=False))
         if self.rules.reports and not incident.private:
-            where: Line = ("post it to ", Channel(self.rules.reports))
-            await once(where, "channel", partial(self._announce, standing, document))
-        return tuple(attempts.refused)
+            announce = partial(self._announce, standing, document)
+            parts.append(_Part(f"channel:{version}", ("post it to ", Channel(self.rules.reports)), announce))
+        return parts
+
+    async def _once(
+        self, standing: Standing, part: _Part, head: MessageRef, attempts: Attempts, *, at: datetime
+    ) -> bool:
+        """Do a part unless it is done or somebody is at it; False where it is neither done nor refused."""
+        number = standing.incident.number
+        async with self.store.transaction() as tx:
+            if part.name in await tx.reports.shown(number):
+                return True
+            claim = await tx.reports.claim(number, part.name, at=at, lost_before=at - LOST)
+        if claim is Claim.TAKEN:
+            return False
+        if claim is Claim.SUCCESSOR and not part.sure:
+            attempts.refused.append(("It is not known whether I could ", *_words(part.what), ": please look."))
+        else:
+            try:
+                await part.do()
+            except IntegrationError as error:
+                attempts.failed(part.what, error)
+                if part.sure or isinstance(error, Busy) or not isinstance(error, OutcomeUnknown):
+                    async with self.store.transaction() as tx:
+                        await tx.reports.lose(number, part.name, None)
+                return True
+        async with self.store.transaction() as tx:
+            await tx.reports.show(number, part.name, head)
+        return True
+
+    async def _link(self, head: MessageRef) -> None:
+        await self.chat.bookmark(head.channel, "Report", await self.chat.permalink(head))
 
     async def share(self, ctx: Context, incident: Incident, as_what: Format) -> None:
         """Share the report as it stands as a file in its channel, with its chart beside a Markdown one."""
@@ -82,18 +160,18 @@ class Publisher:
             head = (await tx.reports.shown(incident.number)).get(HEAD, MessageRef(incident.channel, ""))
         await self._share(standing, document, incident.channel, thread=head.ts)
         if chart and as_what is Format.MARKDOWN:
-            await self._draw(standing, chart, thread=head.ts)
+            await self._draw(standing, chart, _picture(incident), thread=head.ts)
 
     async def copy_again(self, standing: Standing, copy: Publication, *, at: datetime) -> None:
         """Make a copy that was deleted anew, of the version as it is now."""
         as_what = Format(copy.name.rpartition(".")[2]) if copy.kind is Copy.FILE else Format.MARKDOWN
         document, chart = await self._documents(standing, as_what, at=at)
         if copy.kind is Copy.FILE:
-            await self._share(standing, document, copy.channel, thread=copy.thread)
+            await self._share(standing, replace(document, name=copy.name), copy.channel, thread=copy.thread)
         elif copy.kind is Copy.CANVAS:
             await self._keep(standing, document)
         elif chart:
-            await self._draw(standing, chart, thread=copy.thread)
+            await self._draw(standing, chart, copy.name, thread=copy.thread)
 
     @property
     def _exporter(self) -> Exporter:
@@ -104,16 +182,36 @@ class Publisher:
         chart = await self._exporter.chart(standing, services=services, now=at)
         return await self._exporter.document(standing, as_what, chart), chart
 
-    async def _share(self, standing: Standing, document: Export, channel: str, *, thread: str) -> None:
-        copy = _copy(standing, Copy.FILE, document.name, channel, thread)
+    async def _share(
+        self, standing: Standing, document: Export, channel: str, *, thread: str, once: bool = False
+    ) -> None:
+        copy = _copy(standing, Copy.FILE, document.name, channel, thread, once=once)
         name = document.name
         making = self.chat.upload(channel, name, document.content, title=name, thread=thread)
         await self._made(standing, copy, making)
 
-    async def _draw(self, standing: Standing, chart: Chart, *, thread: str) -> None:
-        channel, name = standing.incident.channel, f"incident-{standing.incident.number}-errors.png"
-        copy = _copy(standing, Copy.PICTURE, name, channel, thread)
+    async def _share_once(self, standing: Standing, document: Export, channel: str, *, thread: str) -> None:
+        if not await self._found(standing, Copy.FILE, document.name, channel, thread=thread):
+            await self._share(standing, document, channel, thread=thread, once=True)
+
+    async def _draw(self, standing: Standing, chart: Chart, name: str, *, thread: str, once: bool = False) -> None:
+        channel = standing.incident.channel
+        copy = _copy(standing, Copy.PICTURE, name, channel, thread, once=once)
         await self._made(standing, copy, self.chat.picture(channel, name, chart, thread=thread))
+
+    async def _draw_once(self, standing: Standing, chart: Chart, name: str, *, thread: str) -> None:
+        if not await self._found(standing, Copy.PICTURE, name, standing.incident.channel, thread=thread):
+            await self._draw(standing, chart, name, thread=thread, once=True)
+
+    async def _found(self, standing: Standing, kind: Copy, name: str, channel: str, *, thread: str) -> bool:
+        """Whether a file is there already, because whoever shared it had no answer; it is remembered then."""
+        found = await self.chat.copies(channel, name, since=standing.version.at, thread=thread)
+        files = [file for each in found for file in each.files]
+        if files:
+            async with self.store.transaction() as tx:
+                copy = _copy(standing, kind, name, channel, thread, once=True)
+                await tx.reports.publish(replace(copy, ref=files[0]))
+        return bool(files)
 
     async def _keep(self, standing: Standing, document: Export) -> None:
         incident = standing.incident
@@ -123,12 +221,13 @@ class Publisher:
 
     async def _announce(self, standing: Standing, document: Export) -> None:
         shown = page(standing, HEAD, buttons=False)
-        copy = _copy(standing, Copy.MESSAGE, shown.title, self.rules.reports)
-        ts = await self._made(standing, copy, self._post(shown, key=f"report.final:{shown.number}:{shown.version}"))
-        await self._share(standing, document, self.rules.reports, thread=ts)
+        copy = _copy(standing, Copy.MESSAGE, shown.title, self.rules.reports, once=True)
+        key = f"report.final:{shown.number}:{shown.version}"
+        ts = await self._made(standing, copy, self._post(shown, key=key, since=standing.version.at))
+        await self._share_once(standing, document, self.rules.reports, thread=ts)
 
-    async def _post(self, shown: IncidentReport, *, key: str) -> str:
-        return (await self.chat.post(self.rules.reports, shown, key=key)).ts
+    async def _post(self, shown: IncidentReport, *, key: str, since: datetime) -> str:
+        return (await post_once(self.rules.reports, shown, key=key, since=since, chat=self.chat)).ts
 
     async def _made(self, standing: Standing, copy: Publication, making: Awaitable[str]) -> str:
         """Remember a copy before it is made, so that none is ever unknown; what Slack refuses is no copy.
@@ -201,5 +300,18 @@ class Withdrawal:
         await publisher.copy_again(standing, copy, at=self.clock())
 
 
-def _copy(standing: Standing, kind: Copy, name: str, channel: str, thread: str = "") -> Publication:
-    return Publication(uuid4().hex, standing.incident.number, standing.version.number, kind, name, channel, thread)
+def _copy(
+    standing: Standing, kind: Copy, name: str, channel: str, thread: str = "", *, once: bool = False
+) -> Publication:
+    """The row of a copy; one that is made `once` takes the place of its row of an attempt of which nobody knows."""
+    number, version = standing.incident.number, standing.version.number
+    id_ = f"{number}:{version}:{kind}:{channel}" if once else uuid4().hex
+    return Publication(id_, number, version, kind, name, channel, thread)
+
+
+def _picture(incident: Incident) -> str:
+    return f"incident-{incident.number}-errors.png"
+
+
+def _words(what: Line) -> tuple[Inline, ...]:
+    return (what,) if isinstance(what, str) else what

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from bot.core.command import Context
 from bot.core.errors import Conflict, NotFound
@@ -15,7 +16,7 @@ from bot.core.passage import cited
 from bot.core.plan import Json
 from bot.core.ports import Chat
 from bot.core.prose import Line, Person
-from bot.core.records import Operation, Store, Unit
+from bot.core.records import Due, Operation, Store, Unit
 from bot.core.reports import Task, Version, Written
 from bot.core.results import StepState
 from bot.incidents.acts import DECLARED
@@ -28,6 +29,12 @@ from bot.incidents.sections import Changed, Facts, tasks_text, write
 from bot.incidents.shown import choose
 from bot.incidents.tasks import tasks_of
 from bot.incidents.timeline import Record
+
+PUBLISH = "incident.publish"
+"""The job that goes on with what becomes of a report in Slack, where it was interrupted or Slack was away."""
+
+_WITHIN = timedelta(minutes=2)
+"""What whoever makes a report final takes at most to publish it; after that somebody else goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,15 @@ async def finish(ctx: Context, incident: Incident, *, store: Store) -> Version:
         last = await _last(tx, incident)
         if last.number != standing.version.number:
             raise Conflict("Somebody changed the report at the same moment.", hint="Look at it and try again.")
-        return last if last.final else await _add(tx, ctx, last, [], what="final", final=True)
+        if last.final:
+            return last
+        await tx.due.put(publish_at(incident.number, ctx.now + _WITHIN, attempt=0))
+        return await _add(tx, ctx, last, [], what="final", final=True)
+
+
+def publish_at(number: int, at: datetime, *, attempt: int) -> Due:
+    """The row that has a report published at a moment, unless that is done by then."""
+    return Due(PUBLISH, str(number), at, {"number": number, "attempt": attempt})
 
 
 async def redraft_tasks(ctx: Context, incident: Incident, *, store: Store, chat: Chat) -> bool:

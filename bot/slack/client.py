@@ -15,13 +15,14 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.errors import Busy, IntegrationError, OutcomeUnknown
 
 SLACK = "https://slack.com/api/"
 # Unrounded: aiohttp has all that time out within one second do so at once, and what comes then waits for all of them.
 _WITHIN = aiohttp.ClientTimeout(total=10, ceil_threshold=60)
 _AT_ONCE = 500  # calls; when Slack takes seconds for each, the 100 of aiohttp are soon used up, and people wait in line
-_TRANSIENT = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+_TRANSIENT = frozenset({"internal_error", "fatal_error", "request_timeout"})
+_BUSY = frozenset({"ratelimited", "service_unavailable", "http_429", "http_503"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,13 @@ def web_client(session: aiohttp.ClientSession, *, token: str, api_url: str = SLA
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Turn what slack_sdk raises into `IntegrationError` (hint: Slack's own code) or `OutcomeUnknown`."""
+    """Turn what slack_sdk raises into `IntegrationError` (hint: Slack's own code), `Busy` or `OutcomeUnknown`."""
     try:
         yield
     except SlackApiError as error:
         code = _code(error)
+        if code in _BUSY:
+            raise Busy(f"Slack has no time to {doing} just now.", hint=code) from error
         if code in _TRANSIENT or code.startswith("http_5"):
             raise OutcomeUnknown(f"Slack could not {doing} just now.", hint=code) from error
         raise IntegrationError(f"Slack refused to {doing}: {code}.", hint=code) from error

@@ -126,11 +126,11 @@ class Reports:
             [dump(MessageRef, message), incident, page],
         )
 
-    async def lose(self, incident: int, page: str, message: MessageRef) -> None:
-        """Forget the message of a page, because somebody deleted it."""
+    async def lose(self, incident: int, page: str, message: MessageRef | None) -> None:
+        """Forget the message of a page, because somebody deleted it; None gives a claim back that led to none."""
         await self._connection.execute(
-            "delete from report_pages where incident = %s and page = %s and message = %s",
-            [incident, page, dump(MessageRef, message)],
+            "delete from report_pages where incident = %s and page = %s and message is not distinct from %s",
+            [incident, page, dump(MessageRef, message) if message else None],
         )
 
     async def shown(self, incident: int) -> dict[str, MessageRef]:

@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.core.clock import now
+from bot.core.command import Context
 from bot.core.parts import State
 from bot.core.readings import Reading
 from bot.demo.workspace import Seen
+from bot.incidents.report import finish
 from tests.fixtures_incident import Room
 from tests.fixtures_slack import SECRET
+from tests.incidents.desk import ANA
 from tests.waiting import until
 
 
@@ -252,3 +256,87 @@ async def test_buttons_export_and_make_final(room: Room) -> None:
     await room.shows("Summary", "final, version")
 
     assert (await room.version()).final
+
+
+def bookmarks(room: Room) -> list[tuple[str, str]]:
+    return [(bookmark.title, bookmark.link) for bookmark in room.channel.bookmarks.values()]
+
+
+async def test_the_report_is_linked_above_the_channel_from_its_first_draft_on_once(room: Room) -> None:
+    await room.command("report")
+    await room.command("report")
+    await room.ana.click(room.pages()["Summary"], "Draft anew")
+    await finished(room)
+    await room.command("report final")
+
+    links = [link for title, link in bookmarks(room) if title == "Report"]
+    assert len(links) == 1
+    assert links[0].endswith(f"/archives/{room.channel.id}/p{room.pages()['Summary'].ts.replace('.', '')}")
+
+
+async def test_a_link_that_the_scopes_do_not_allow_is_said_with_what_to_do_and_comes_once_they_do(room: Room) -> None:
+    room.workspace.scopes.discard("bookmarks:write")
+    refused = (await room.command("report")).plain()
+    room.workspace.scopes.add("bookmarks:write")
+    await room.command("report")
+
+    assert "Could not link the report above the channel: missing_scope." in refused
+    assert "opsbot check names it" in refused
+    assert [title for title, _ in bookmarks(room)].count("Report") == 1
+
+
+_PARTS = [
+    pytest.param("pins.add", id="pin"),
+    pytest.param("files.getUploadURLExternal", id="file"),
+    pytest.param("canvases.create", id="canvas"),
+    pytest.param("chat.postMessage", id="reports channel"),
+]
+
+
+@pytest.mark.parametrize("method", _PARTS)
+async def test_what_slack_has_no_time_for_at_the_end_is_done_later_and_once(room: Room, method: str) -> None:
+    await finished(room)
+    await room.command("report final")
+    await room.command("report edit impact 312 payments failed")
+    room.workspace.faults.fail(method, "service_unavailable", times=2)
+
+    answer = (await room.command("report final")).plain()
+    await room.later(timedelta(minutes=5))
+    await room.later(timedelta(minutes=30))
+    await room.later(timedelta(hours=9))
+
+    store = room.workspace.core.store
+    reports = next(c for c in store.channels.values() if c.name == "reports")
+    assert "is final" in answer
+    assert "I go on with the rest by myself" in answer
+    assert len(markdown(room)) == 4
+    assert len(store.canvases) == 2
+    assert len([message for message in reports.messages.values() if "Incident Report 1" in message.text]) == 2
+    assert room.pages()["Summary"].pinned
+
+
+async def test_a_bot_that_ends_while_a_report_is_made_final_leaves_the_rest_to_another_one(room: Room) -> None:
+    await finished(room)
+    async with room.bot.store.transaction() as tx:
+        incident = await tx.incidents.get(1)
+    await finish(Context(ANA, room.channel.id, now()), incident, store=room.bot.store)
+
+    await room.later(timedelta(minutes=3))
+    await room.later(timedelta(minutes=6))
+
+    assert len(markdown(room)) == 2
+    assert room.pages()["Summary"].pinned
+
+
+async def test_what_never_works_out_is_said_in_the_channel_in_the_end(room: Room) -> None:
+    await finished(room)
+    room.workspace.faults.fail("pins.add", "service_unavailable", times=100)
+    await room.command("report final")
+
+    for each in range(1, 7):
+        await room.later(timedelta(hours=each * 4))
+
+    told = [each.plain() for each in room.ben.sees(room.channel) if "The report in Slack" in each.plain()]
+    assert len(told) == 1
+    assert "Could not pin the report: service_unavailable." in told[0]
+    assert "/incident report final tries again." in told[0]
