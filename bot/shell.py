@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from bot.app import audit_key, build_engine, database, learn, private_folder, registry_of
 from bot.core.clock import Clock, now
-from bot.core.errors import IntegrationError, NotAllowed
+from bot.core.errors import NotAllowed, Unreachable
 from bot.core.integration import Integration
 from bot.core.mrkdwn import plain
 from bot.core.people import Actor, Role
@@ -47,7 +47,7 @@ class NoSlack:
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         def refuse(*_args: object, **_named: object) -> NoReturn:
-            raise IntegrationError("A shell is not connected to Slack.", hint="Type this in Slack")
+            raise Unreachable("A shell is not connected to Slack.", hint="type this in Slack")
 
         return refuse
 

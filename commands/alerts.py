@@ -11,6 +11,7 @@ from bot.alerts.intake import look
 from bot.core.alerts import GroupView, Level, Silence
 from bot.core.command import Args, Click, Command, Context, Filling
 from bot.core.errors import Conflict, NotFound, UsageError
+from bot.core.incidents import tellable
 from bot.core.parse import by_prefix, option, words
 from bot.core.people import Role
 from bot.core.prose import Line, Person, When
@@ -81,7 +82,8 @@ async def silence(ctx: Context, args: Silenced, *, store: Store) -> Text:
     until = ctx.now + args.lasts
     async with store.transaction() as tx:
         group = (await _chosen(args.id, ctx, tx)).group
-        await tx.alerts.silence(Silence(group.source, group.key, until, ctx.actor.user_id, args.reason))
+        why = await tellable(tx.incidents, ctx.channel_id, args.reason)
+        await tx.alerts.silence(Silence(group.source, group.key, until, ctx.actor.user_id, why))
         await look(tx, [group.id], now=ctx.now)
     return Text(((f"{group.title} is silenced until ", When(until, date=True), "."),))
 

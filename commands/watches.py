@@ -13,6 +13,7 @@ from bot.core.command import Click, Command, Context, Filling, ServiceArgs
 from bot.core.duration import format_duration
 from bot.core.errors import Conflict, NotConfigured, NotFound, UsageError
 from bot.core.fleet import Service
+from bot.core.incidents import tellable
 from bot.core.parse import by_prefix, option, parse, words
 from bot.core.people import Role
 from bot.core.plan import Call
@@ -69,7 +70,8 @@ async def snooze(ctx: Context, args: Snooze, *, service: Service, store: Store, 
     name = _chosen(args.check, service, plans)
     until, key = ctx.now + args.lasts, key_of(service.name, name)
     async with store.transaction() as tx:
-        await tx.alerts.silence(Silence(WATCH, key, until, ctx.actor.user_id, args.reason))
+        why = await tellable(tx.incidents, ctx.channel_id, args.reason)
+        await tx.alerts.silence(Silence(WATCH, key, until, ctx.actor.user_id, why))
         await _show(ctx, key, tx)
     return Text(((f"{name} of {service.name} is snoozed until ", When(until, date=True), "."),))
 

@@ -47,11 +47,13 @@ class Posted:
 class FakeChat:
     """Slack without Slack: `refuses` gives the code with which a method answers, `people` whom it knows.
 
-    `breaks` counts how often a method ends as if the program had ended in the middle of it.
+    `breaks` counts how often a method ends as if the program had ended in the middle of it; `away` has what a method
+    raises while Slack is away, `*` for all.
     """
 
     breaks: dict[str, int] = field(default_factory=dict)
     refuses: dict[str, str] = field(default_factory=dict)
+    away: dict[str, IntegrationError] = field(default_factory=dict)
     people: dict[str, Profile] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
@@ -84,6 +86,8 @@ class FakeChat:
         if self.breaks.get(method):
             self.breaks[method] -= 1
             raise RuntimeError(f"ended in {method}")
+        if error := self.away.get("*") or self.away.get(method):
+            raise error
         if code := self.refuses.get(method):
             raise IntegrationError(f"Slack refused {method}.", hint=code)
 

@@ -17,7 +17,8 @@ class Incident:
     One that is `private` shows up in its own channel and nowhere else. `cycle` rises each time it is opened again, and
     `resolved_at` and `closed_at` are those of the present cycle. `acknowledged_at` is when a person first took it on.
     `recorded_from` is where its record begins, the declaration when None. `own_channel` says that its channel was made
-    for it. `version` rises with every change.
+    for it, an empty `channel` that it was declared where there was none and waits for Slack. `version` rises with each
+    change.
     """
 
     number: int
@@ -82,8 +83,18 @@ class Incidents(Protocol):
         """Those that are no secret, open ones among them, opened since a moment; newest first."""
         ...
 
-    async def set_channel(self, number: int, channel: str) -> None: ...
+    async def set_channel(self, number: int, channel: str, *, own: bool) -> None: ...
     async def set_card(self, number: int, card: MessageRef) -> None: ...
+
+
+UNTOLD = "said in a private channel"
+"""Stands elsewhere for what was typed in the channel of a private incident."""
+
+
+async def tellable(incidents: Incidents, channel: str, text: str) -> str:
+    """`text` as it may stand outside of the channel where it was typed."""
+    incident = await incidents.in_channel(channel)
+    return UNTOLD if text and incident and incident.private else text
 
 
 OWN = "opsbot"

@@ -13,7 +13,7 @@ from bot.core.prose import Line
 
 T = TypeVar("T")
 
-WAITS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180))
+WAITS = tuple(timedelta(seconds=s) for s in (5, 60, 300, 900, 3600, 10800))
 """How long what Slack was not there for waits before each further attempt, where its caller makes them."""
 
 _NEXT = MappingProxyType(

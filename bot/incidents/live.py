@@ -37,6 +37,8 @@ class Live:
         """The job `SHOW`: tell an entry in the channel, once, and bring the card, and the topic, up to date."""
         async with self._store.transaction() as tx:
             incident = await tx.incidents.get(number)
+        if not incident.channel:
+            return  # the card that it begins with will show how it stands then
         try:
             if entry:
                 await self._tell(incident, entry)

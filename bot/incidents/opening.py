@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bot.core.clock import Clock
 from bot.core.command import Context
 from bot.core.contacts import Contact, Contacts
-from bot.core.errors import Conflict, IntegrationError, UsageError
+from bot.core.errors import Busy, Conflict, IntegrationError, OutcomeUnknown, Unreachable, UsageError
 from bot.core.incident_acts import Cycle
 from bot.core.incidents import Entry, Incident
 from bot.core.people import AUTOMATIC
@@ -21,7 +21,7 @@ from bot.core.prose import Channel, Line, Person
 from bot.core.records import Due, Store, Unit
 from bot.core.results import Text
 from bot.incidents.acts import DECLARED, OPEN, audit
-from bot.incidents.attempts import Attempts
+from bot.incidents.attempts import WAITS, Attempts
 from bot.incidents.backfills import begin_record
 from bot.incidents.cards import read_card
 from bot.incidents.channel import create_channel, topic
@@ -40,6 +40,14 @@ SET_UP = "incident.set_up"
 
 _WITHIN = timedelta(minutes=2)
 """What a declaration takes at most; after that somebody else finishes it."""
+
+_GIVEN_UP_AFTER = timedelta(days=2)
+"""How long Slack is asked again for what it was not there for."""
+
+_LATER = (
+    "Slack is not there for all of it just now. The incident stands in the store all the same: what is missing of its "
+    "channel, card and people comes by itself as soon as Slack takes it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ async def declare(
     who = ctx.actor.user_id
     if said.here and not ctx.channel_id.startswith(("C", "G")):
         raise UsageError("This is no channel that an incident could adopt.", hint="Type it in a channel.")
-    place = await chat.direct(who) if said.private or not ctx.channel_id else ctx.channel_id
+    place = await _place(ctx, said, chat)
     async with store.transaction() as tx:
         if ctx.trigger_id and not await tx.claims.claim(f"incident.open:{ctx.trigger_id}", at=ctx.now):
             raise Conflict("This incident has been declared already.")
@@ -107,7 +115,7 @@ async def declare(
         await tx.entries.add(Entry(f"{DECLARED}:{number}", number, ctx.now, who, DECLARED, text))
         await audit(tx, ctx, incident, DECLARED)
         await tx.acts.put_cycle(Cycle(number, 1, ctx.now, who))
-        await tx.due.put(Due(SET_UP, str(number), ctx.now + _WITHIN, {"number": number}))
+        await tx.due.put(_set_up_at(number, ctx.now + _WITHIN, attempt=0))
         await put_reminder(tx, number, Remind.ROLES, ctx.now + rules.roles_within)
         if incident.update_due_at:
             await put_reminder(tx, number, Remind.UPDATE, incident.update_due_at)
@@ -119,10 +127,30 @@ async def declare(
             incident = await raise_alarm(tx, ctx, incident, alarm, rules=rules, text=said.title)
     opening = Opening(store=store, chat=chat, rules=rules, contacts=contacts, clock=lambda: ctx.now)
     incident, refused = await opening.finish(incident)
-    lines: list[Line] = [("It is run in ", Channel(incident.channel), ". Commander: ", Person(who), ".")]
+    where: Line = ("It is run in ", Channel(incident.channel), ". ") if incident.card else ()
+    lines: list[Line] = [(*where, "Commander: ", Person(who), ".")]
     if not said.private:
         lines += [f"Impact: {said.impact}"] if said.impact else []
     return Text((*lines, *refused), title=f"Incident {number} ({said.severity}): {said.title}")
+
+
+async def _place(ctx: Context, said: Declaration, chat: Chat) -> str:
+    """Where it stands until it has a channel; empty where there is none, and Slack is not there for another."""
+    if ctx.channel_id and not said.private:
+        return ctx.channel_id
+    try:
+        return await chat.direct(ctx.actor.user_id)
+    except (OutcomeUnknown, Unreachable) as error:
+        if said.private:
+            raise Unreachable(
+                "A private incident stands in Slack alone, which is not there just now: nothing was declared.",
+                hint="Call whoever has to know, and declare it when Slack is back.",
+            ) from error
+        return ""
+
+
+def _set_up_at(number: int, at: datetime, *, attempt: int) -> Due:
+    return Due(SET_UP, str(number), at, {"number": number, "attempt": attempt})
 
 
 async def _begin_with(tx: Unit, alert: str, number: int, *, now: datetime) -> None:
@@ -143,25 +171,57 @@ class Opening:
         self._contacts = contacts
         self._clock = clock
 
-    async def set_up(self, number: int) -> None:
-        """The job `SET_UP`: finish it, and say in the channel what could not be done."""
+    async def set_up(self, number: int, attempt: int = 0) -> None:
+        """The job `SET_UP`: finish it, and say in the channel what could not be done in the end."""
         async with self._store.transaction() as tx:
             incident = await tx.incidents.get(number)
-        incident, refused = await self.finish(incident)
-        if refused:
+        incident, refused = await self.finish(incident, attempt=attempt)
+        if refused and _LATER not in refused:
             key = f"{SET_UP}:{number}"
             await post_once(incident.channel, Text(refused), key=key, since=incident.opened_at, chat=self._chat)
 
-    async def finish(self, incident: Incident) -> tuple[Incident, tuple[Line, ...]]:
-        """The incident as it stands then, and a sentence on all that Slack refused."""
+    async def finish(self, incident: Incident, *, attempt: int = 0) -> tuple[Incident, tuple[Line, ...]]:
+        """The incident as it stands then, and a sentence on all that Slack refused.
+
+        What Slack was not there for is done later by the job, of whatever replica is connected then.
+        """
         attempts, number = Attempts(), incident.number
-        if not incident.own_channel and incident.recorded_from is None:
-            creating = create_channel(incident, rules=self._rules, store=self._store, chat=self._chat)
-            if channel := await attempts.to("create a channel", creating):
-                async with self._store.transaction() as tx:
-                    await tx.incidents.set_channel(number, channel)
-                    await begin_record(tx, channel, since=incident.opened_at, now=self._clock())
-                    incident = await tx.incidents.get(number)
+        words: tuple[Line, ...] = ()
+        incident = await self._find_room(incident, attempts)
+        if not attempts.missed:
+            words = await self._furnish(incident, attempts)
+        now = self._clock()
+        async with self._store.transaction() as tx:
+            if attempts.missed and now - incident.opened_at < _GIVEN_UP_AFTER:
+                wait = WAITS[min(attempt, len(WAITS) - 1)]
+                await tx.due.put(_set_up_at(number, now + wait, attempt=attempt + 1))
+                words = (*words, _LATER, *attempts.refused, *attempts.next_steps)
+            else:
+                await tx.due.drop(SET_UP, str(number))
+                words = (*words, *attempts.said)
+            return await tx.incidents.get(number), words
+
+    async def _find_room(self, incident: Incident, attempts: Attempts) -> Incident:
+        """Give it a channel of its own; where Slack refuses one, and it has none, the direct messages of its opener."""
+        number = incident.number
+        if incident.own_channel or incident.recorded_from is not None:
+            return incident
+        creating = create_channel(incident, rules=self._rules, store=self._store, chat=self._chat)
+        if channel := await attempts.to("create a channel", creating):
+            async with self._store.transaction() as tx:
+                await tx.incidents.set_channel(number, channel, own=True)
+                await begin_record(tx, channel, since=incident.opened_at, now=self._clock())
+                return await tx.incidents.get(number)
+        if attempts.missed or incident.channel:
+            return incident
+        if direct := await attempts.to("open direct messages", self._chat.direct(incident.opened_by)):
+            async with self._store.transaction() as tx:
+                await tx.incidents.set_channel(number, direct, own=False)
+                return await tx.incidents.get(number)
+        return incident
+
+    async def _furnish(self, incident: Incident, attempts: Attempts) -> tuple[Line, ...]:
+        """Topic, card, bookmarks, what was before, people; what is to be told by people of a private one."""
         if incident.own_channel:
             await attempts.to("set the topic", self._chat.set_topic(incident.channel, topic(incident)))
         card = incident.card or await attempts.to("post the summary", self._post_card(incident))
@@ -172,10 +232,7 @@ class Opening:
         security, words = self._security() if incident.private else ((), ())
         if incident.own_channel:
             await self._invite(incident, security if incident.private else self._rules.responders, attempts)
-        async with self._store.transaction() as tx:
-            await tx.due.drop(SET_UP, str(number))
-            incident = await tx.incidents.get(number)
-        return incident, (*words, *attempts.refused)
+        return words
 
     async def _post_card(self, incident: Incident) -> MessageRef:
         async with self._store.transaction() as tx:
@@ -192,11 +249,27 @@ class Opening:
         summary = await attempts.to("link the summary", self._chat.permalink(card))
         links = [*([("Summary", summary)] if summary else []), *links]
         if links and incident.own_channel:
-            await attempts.to("add bookmarks", self._add(incident.channel, links))
+            await attempts.to("add bookmarks", self._add(incident, links))
 
-    async def _add(self, channel: str, links: Sequence[tuple[str, str]]) -> None:
+    async def _add(self, incident: Incident, links: Sequence[tuple[str, str]]) -> None:
+        """Each once: only what is known not to have been done is tried again."""
         for title, link in links:
-            await self._chat.bookmark(channel, title, link)
+            key = f"incident.bookmark:{incident.number}:{title}"
+            async with self._store.transaction() as tx:
+                if await tx.claims.taken(key):
+                    continue
+            try:
+                await self._chat.bookmark(incident.channel, title, link)
+            except (Busy, Unreachable):
+                raise
+            except IntegrationError:
+                await self._claim(key)
+                raise
+            await self._claim(key)
+
+    async def _claim(self, key: str) -> None:
+        async with self._store.transaction() as tx:
+            await tx.claims.claim(key, at=self._clock())
 
     async def _tell_before(self, incident: Incident) -> MessageRef:
         """What changed before, and incidents that read alike."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from bot.core.command import Context
 from bot.core.errors import IntegrationError, NotAllowed
+from bot.core.incidents import tellable
 from bot.core.parts import Button
 from bot.core.plan import Call
 from bot.core.ports import Chat
@@ -61,17 +62,20 @@ class BreakGlass:
         """Tell the channel and every commander; `IntegrationError` when somebody was not reached, to be tried again."""
         async with self._store.transaction() as tx:
             operation = await tx.operations.get(operation_id)
+            elsewhere = await tellable(tx.incidents, operation.channel, glass_broken(operation))
         told = [operation.channel, *(user for user in await self._commanders() if user != operation.requester)]
-        missed = [error for whom in told if whom and (error := await self._unreached(operation, whom))]
+        missed = [error for whom in told if whom and (error := await self._unreached(operation, whom, elsewhere))]
         if missed:
             raise missed[0]
 
-    async def _unreached(self, operation: Operation, whom: str) -> IntegrationError | None:
+    async def _unreached(self, operation: Operation, whom: str, elsewhere: str) -> IntegrationError | None:
         """Why a channel or a person was not told; one who cannot be reached must not keep it from the others."""
         try:
-            channel = whom if whom == operation.channel else await self._chat.direct(whom)
+            is_own = whom == operation.channel
+            channel = whom if is_own else await self._chat.direct(whom)
+            notice = _notice(operation, glass_broken(operation) if is_own else elsewhere)
             key = f"break_glass:{operation.id}:{whom}"
-            await self._showing.post_once(channel, _notice(operation), key=key, since=operation.proposed_at)
+            await self._showing.post_once(channel, notice, key=key, since=operation.proposed_at)
         except IntegrationError as error:
             return error
         return None
@@ -86,19 +90,24 @@ class BreakGlass:
                 data = {"operation": operation_id, "hash": operation.plan_hash}
                 await self._trail.add(tx, "review", actor=ctx.actor.user_id, data=data)
             operation = await tx.operations.get(operation_id)
-        return Text((*_words(operation), ("Reviewed by ", Person(operation.reviewed_by), ".")), title="Break-glass")
+            why = glass_broken(operation)
+            if ctx.channel_id != operation.channel:
+                why = await tellable(tx.incidents, operation.channel, why)
+        return Text(
+            (*_words(operation, why), ("Reviewed by ", Person(operation.reviewed_by), ".")), title="Break-glass"
+        )
 
 
-def _words(operation: Operation) -> tuple[Line, ...]:
+def _words(operation: Operation, why: str) -> tuple[Line, ...]:
     return (
         (Bold(f"{operation.plan.title} on {operation.service} ({operation.environment})"),),
-        (Person(operation.requester), f" ran it without a second person: {glass_broken(operation)}"),
+        (Person(operation.requester), f" ran it without a second person: {why}"),
     )
 
 
-def _notice(operation: Operation) -> Text:
+def _notice(operation: Operation, why: str) -> Text:
     return Text(
-        _words(operation),
+        _words(operation, why),
         title="Break-glass",
         buttons=(Button("I have reviewed it", "operation.review", operation.id),),
     )

@@ -48,9 +48,9 @@ class Incidents:
         return incidents[0]
 
     async def in_channel(self, channel: str) -> Incident | None:
-        """The newest incident of a channel."""
+        """The newest incident of a channel; one that has none yet is in no place that has none."""
         incidents = await self._select(
-            "select * from incidents where channel = %s order by number desc limit 1", [channel]
+            "select * from incidents where channel = %s and channel <> '' order by number desc limit 1", [channel]
         )
         return incidents[0] if incidents else None
 
@@ -98,10 +98,10 @@ class Incidents:
             )
         return saved[0]
 
-    async def set_channel(self, number: int, channel: str) -> None:
-        """Remember the channel that was made for it."""
+    async def set_channel(self, number: int, channel: str, *, own: bool) -> None:
+        """Remember the channel that it is run in; `own` says that it was made for it."""
         await self._connection.execute(
-            "update incidents set channel = %s, own_channel = true where number = %s", [channel, number]
+            "update incidents set channel = %s, own_channel = %s where number = %s", [channel, own, number]
         )
 
     async def set_card(self, number: int, card: MessageRef) -> None:
@@ -114,3 +114,9 @@ class Incidents:
         async with self._connection.cursor(row_factory=row_of(Incident)) as cursor:
             await cursor.execute(query, values)
             return tuple(await cursor.fetchall())
+
+
+async def private_channels(connection: AsyncConnection[Any]) -> frozenset[str]:
+    """Channels that have had a private incident."""
+    found = await connection.execute("select channel from incidents where private")
+    return frozenset(channel for (channel,) in await found.fetchall())

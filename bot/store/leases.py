@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
 from bot.core.errors import NotFound
+from bot.core.incidents import UNTOLD
 from bot.core.plan import Call
 from bot.core.records import Due, Lease
 from bot.store.due import DueRows
+from bot.store.incidents import private_channels
 from bot.store.rows import dump, row_of
 
 _DUE = "lease_end"
@@ -60,11 +63,18 @@ class Leases:
         return leases[0]
 
     async def active(self, *, service: str = "", kind: str = "") -> tuple[Lease, ...]:
-        """The open ones, oldest first, of one service or kind or of all."""
-        return await self._select(
+        """The open ones, oldest first, of one service or kind or of all.
+
+        Without the reasons that were typed in channels of private incidents: lists are for all.
+        """
+        found = await self._select(
             """select * from leases where ended_at is null and %s in ('', service) and %s in ('', kind)
                order by since, id""",
             [service, kind],
+        )
+        private = await private_channels(self._connection)
+        return tuple(
+            replace(each, reason=UNTOLD) if each.reason and each.channel in private else each for each in found
         )
 
     async def _select(self, query: LiteralString, values: list[object]) -> tuple[Lease, ...]:

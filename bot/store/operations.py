@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
 from bot.core.errors import Fenced, NotFound
+from bot.core.incidents import UNTOLD
 from bot.core.plan import Call, Json, Plan, Risk
 from bot.core.ports import MessageRef
 from bot.core.records import Operation, StepRow
 from bot.core.results import OperationState, PlanState
+from bot.store.incidents import private_channels
 from bot.store.rows import dump, row_of
+
+_REASONS = ("reason", "override", "break_glass")
+"""Arguments in which people say why."""
 
 _FINAL = [state.value for state in OperationState if state.is_final]
 
@@ -52,7 +58,7 @@ class Operations:
 
     async def recent(self, *, service: str = "", limit: int = 20) -> tuple[Operation, ...]:
         """The newest first, of one service or of all."""
-        return await self._select(
+        return await self._listed(
             "select * from operations where %s in ('', service) order by proposed_at desc, id desc limit %s",
             [service, limit],
         )
@@ -123,7 +129,7 @@ class Operations:
 
     async def unreviewed(self) -> tuple[Operation, ...]:
         """What was accepted without its second person and nobody has reviewed, oldest first."""
-        return await self._select(
+        return await self._listed(
             """select * from operations where plan_state = %s and reviewed_by = '' and plan->>'risk' = %s
                and call->'args'->>'break_glass' <> '' order by proposed_at, id""",
             [PlanState.ACCEPTED, Risk.RISKY],
@@ -139,6 +145,11 @@ class Operations:
         async with self._connection.cursor(row_factory=row_of(Operation)) as cursor:
             await cursor.execute(query, values)
             return tuple(await cursor.fetchall())
+
+    async def _listed(self, query: LiteralString, values: list[object]) -> tuple[Operation, ...]:
+        """As `_select`, without the reasons that were typed in channels of private incidents: lists are for all."""
+        private = await private_channels(self._connection)
+        return tuple(_untold(each) if each.channel in private else each for each in await self._select(query, values))
 
     async def _hold(self, operation_id: str, *, epoch: int) -> None:
         """Lock the operation, so that no take-over comes between the look at its epoch and our commit."""
@@ -168,6 +179,12 @@ def _found(rows: Sequence[Operation], operation_id: str) -> Operation:
     if not rows:
         raise NotFound(f"There is no operation {operation_id}.", hint="`operations` lists the last ones.")
     return rows[0]
+
+
+def _untold(operation: Operation) -> Operation:
+    said = {name: UNTOLD for name in _REASONS if operation.call.args.get(name)}
+    call = replace(operation.call, args={**operation.call.args, **said})
+    return replace(operation, call=call, reason=UNTOLD if operation.reason else "")
 
 
 def _unless_fenced(operation_id: str, *, held: bool) -> None:

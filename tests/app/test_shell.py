@@ -10,6 +10,7 @@ import pytest
 from bot.demo.gateway import Gateway
 from bot.demo.outside import look
 from tests.app.conftest import Installation
+from tests.waiting import until
 
 NOWHERE = "http://127.0.0.1:1/api/"
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -49,12 +50,32 @@ async def test_a_change_is_planned_confirmed_seen_and_told_to_slack_when_it_is_b
     assert after.serves_customers
 
 
-async def test_reads_answer_and_what_needs_slack_says_so(away: Installation) -> None:
+async def test_reads_answer_and_what_stands_in_slack_alone_says_so(away: Installation) -> None:
     code, said = await away.do("status")
-    declared, what = await away.do("incident open sev1 all is down")
+    private, what = await away.do("incident open private sev1 keys are gone")
 
     assert (code, "2 of 2 online" in said) == (0, True)
-    assert (declared, "Could not create a channel: Type this in Slack." in what) == (0, True)
+    assert (private, "stands in Slack alone" in what) == (2, True)
+
+
+@pytest.mark.timeout(240)
+async def test_an_incident_is_declared_and_slack_has_all_of_it_when_it_is_back(away: Installation) -> None:
+    declared, what = await away.do('incident open sev1 all is down --impact "everybody"')
+    noted, _ = await away.do("incident note the provider is down")
+    stands, card = await away.do("incident status")
+
+    away.settings["slack"]["api_url"] = away.workspace.api_url
+    await away.start()
+    channels = away.workspace.core.store.channels
+    await until(lambda: any(each.name.startswith("inc-1-") for each in channels.values()), within=60)
+    own = next(each for each in channels.values() if each.name.startswith("inc-1-"))
+    seen = await away.ana.wait_for(own, "Impact: everybody", 60)
+
+    assert (declared, noted, stands) == (0, 0, 0)
+    assert "Incident 1 (Critical): all is down" in what
+    assert "comes by itself as soon as Slack takes it" in what
+    assert "everybody" in card
+    assert f"@{away.ana.name}" in seen.plain()
 
 
 async def test_a_user_of_the_host_whom_nobody_named_is_refused(away: Installation) -> None:

@@ -10,17 +10,21 @@ import pytest
 from bot.core.command import Command, Filling, Root, needs
 from bot.core.errors import OpsbotError
 from bot.core.fleet import Service
-from bot.core.incidents import Message
+from bot.core.incidents import UNTOLD, Message
 from bot.core.oncall import OnCall
 from bot.core.pager import Pager
 from bot.core.parameters import Parameter, parameters
 from bot.core.people import Actor, Role
+from bot.core.plan import Call, Risk
+from bot.core.records import Lease
 from bot.core.reports import Task
+from bot.core.results import OperationState, PlanState
 from bot.incidents.similar import similar
 from bot.slack.home import home
 from tests.fakes import FakeChat
-from tests.incidents.desk import ANA, BEN, OWN, Desk
+from tests.incidents.desk import ANA, BEN, OWN, Desk, shown
 from tests.incidents.test_calls import FakePager
+from tests.store.test_operations import operation as an_operation
 
 WORD = "zebra"
 """Stands in everything that is said of the incident."""
@@ -53,6 +57,18 @@ async def secret(desk: Desk, chat: FakeChat) -> Desk:
         said = Message(OWN, "1.1", desk.clock(), "U0ANA", "", f"the {WORD} runs")
         await tx.messages.record([said], [])
         await tx.tasks.add(Task("t1", 1, 0, f"Fence the {WORD}", "U0ANA", (), "U0ANA", desk.clock()))
+        runs = replace(an_operation(), channel=OWN, reason=f"the {WORD}", plan_state=PlanState.ACCEPTED)
+        glass = Call(("restart",), {"reason": f"the {WORD}", "break_glass": f"{WORD}, and alone", "override": WORD})
+        done = replace(runs, id="op2", call=glass, state=OperationState.DONE)
+        await tx.operations.propose(runs)
+        await tx.operations.propose(replace(done, plan=replace(runs.plan, risk=Risk.RISKY)))
+        lease = Lease(
+            *("l1", "maintenance", "gateway", "gateway", "team", "U0ANA", f"the {WORD}", OWN, "op2"),
+            inverse=Call(("maintenance", "off"), {}),
+            since=desk.clock(),
+            until=None,
+        )
+        await tx.leases.open(lease)
     await desk.type("open high Stolen keys of the gateway --services gateway")
     await desk.work()
     return desk
@@ -112,6 +128,19 @@ async def test_no_word_of_a_private_incident_is_read_outside_its_channel(secret:
 
     assert any(WORD in repr(posted.result) for posted in chat.messages.values())  # in its own channel there is
     assert [each for each in (*map(repr, answers), *outside(chat), repr(pager.paged)) if WORD in each] == []
+
+
+async def test_reasons_that_were_typed_there_are_in_no_list_and_say_so(secret: Desk) -> None:
+    lists = {each: shown(await secret.type_ops(each)) for each in ("changes", "active", "history", "reviews")}
+
+    assert {each: UNTOLD in told for each, told in lists.items()} == {
+        "changes": True,
+        "active": True,
+        "history": False,  # it has no reasons
+        "reviews": True,
+    }
+    async with secret.store.transaction() as tx:
+        assert (await tx.operations.get("op2")).reason == f"the {WORD}"  # its own card has it
 
 
 async def tried(step: object) -> list[object]:

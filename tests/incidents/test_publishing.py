@@ -179,7 +179,7 @@ async def test_what_slack_does_not_let_the_bot_take_back_is_said_in_the_channel_
     await redact(room, slip)
 
     (said,) = [each.plain() for each in room.ben.sees(room.channel) if "still stands in Slack" in each.plain()]
-    for name in ("incident-1-report.md in #", "incident-1-report.html", "Incident Report 1: Card payments fail"):
+    for name in ("incident-1-report-v5.md in #", "incident-1-report.html", "Incident Report 1: Card payments fail"):
         assert f"Could not take it out of {name}" in said
     assert said.count("missing_scope") == 6
     assert "blue vase" not in said

@@ -35,7 +35,7 @@ async def test_an_incident_is_found_by_number_and_channel(store: Postgres) -> No
     await declare(store)
 
     async with store.transaction() as tx:
-        await tx.incidents.set_channel(1, "C9")
+        await tx.incidents.set_channel(1, "C9", own=True)
         await tx.incidents.set_card(1, MessageRef("C9", "1.1"))
         incident = await tx.incidents.get(1)
         assert incident == await tx.incidents.in_channel("C9")
