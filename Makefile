@@ -4,6 +4,8 @@ BIN := .venv/bin
 ARGS ?=
 ONLY ?=
 TIMES ?= 10
+# Or each of the many processes that tests and the demo start compiles the whole bot for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test lint check bench soak docs lock clean

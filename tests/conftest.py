@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import structlog
 from hypothesis import settings
 from psycopg import AsyncConnection
 from pydantic import JsonValue
@@ -31,7 +32,10 @@ from tests.skips import SkipRule
 
 AUDIT_KEY = b"a key that only the tests have"
 
-settings.register_profile("thorough")
+# How long an example takes says how busy the machine is; how fast the bot is, `make bench` measures.
+settings.register_profile("usual", deadline=None)
+settings.register_profile("thorough", deadline=None)
+settings.load_profile("usual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell that runs us in the background has it so, and every process that a test starts would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Unasked, structlog draws each traceback with its sources in colours, which takes seconds.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure([*structlog.get_config()["processors"][:-1], plain])
     worker = getattr(config, "workerinput", None)
     config.stash[_FOLDER] = Path(worker["cluster"]) if worker else run_folder()
     if not worker:
@@ -93,8 +100,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mind the rows that tests name."""
+    """Mind the rows that tests name; count no coverage of properties.
+
+    What the other tests do not cover is not covered: tracing hundreds of examples costs as much as running them.
+    """
     refuse_unknown(items)
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
 
 
 @pytest.hookimpl(optionalhook=True)

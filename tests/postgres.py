@@ -25,9 +25,16 @@ TEMPLATE = "opsbot_template"
 _PREFIX = "opsbot-tests-"
 
 
+_MEMORY, _ENOUGH = Path("/dev/shm"), 2 << 30
+
+
 def run_folder() -> Path:
-    """Where the cluster of the run that this process began is; not below pytest's own folder, which others lock."""
-    return Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
+    """Where the cluster of the run that this process began is; not below pytest's own folder, which others lock.
+
+    In memory where there is enough of it: a database for each test is a copy of hundreds of files.
+    """
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH
+    return (_MEMORY if roomy else Path(tempfile.gettempdir())) / f"{_PREFIX}{os.getpid()}"
 
 
 @contextmanager
@@ -63,7 +70,7 @@ def stop_cluster(folder: Path) -> None:
 
 def stop_left_behind() -> None:
     """End clusters of runs that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in (*_MEMORY.glob(f"{_PREFIX}*"), *Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")):
         if not psutil.pid_exists(int(folder.name.removeprefix(_PREFIX))):
             stop_cluster(folder)
 

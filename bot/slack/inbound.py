@@ -20,10 +20,24 @@ class Inbound(BaseModel):
         return payload
 
 
+class WalkedView(Inbound):
+    """A view as far as Bolt walks through it."""
+
+    type: str
+    callback_id: str = ""
+
+
+class WalkedAction(Inbound):
+    """A click as far as Bolt walks through it."""
+
+    action_id: str
+
+
 class Walked(Inbound):
     """What Bolt walks through before a listener sees the payload, and trips over when it has another shape."""
 
     type: str = ""
+    callback_id: str = ""
     team: dict[str, Any] | str = ""
     user: dict[str, Any] | str = ""
     channel: dict[str, Any] | str = ""
@@ -32,9 +46,9 @@ class Walked(Inbound):
     message: Walked | None = None
     previous_message: Walked | None = None
     item: Walked | None = None
-    view: dict[str, Any] | None = None
+    view: WalkedView | None = None
     authorizations: tuple[Walked, ...] = ()
-    actions: tuple[dict[str, Any], ...] | None = Field(None, min_length=1)
+    actions: tuple[WalkedAction, ...] | None = Field(None, min_length=1)
     response_urls: tuple[dict[str, Any], ...] = ()
 
 

@@ -245,6 +245,24 @@ async def test_no_signed_payload_of_any_shape_makes_the_bot_stumble(
     assert status in {200, 400, 404}
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param({"type": "shortcut", "callback_id": []}, id="a shortcut's name is a list"),
+        pytest.param({"type": "message_action", "callback_id": 7}, id="a shortcut's name is a number"),
+        pytest.param({"type": "view_submission", "view": {"type": "modal", "callback_id": {}}}, id="a form's name"),
+        pytest.param({"type": "view_closed", "view": {"callback_id": []}}, id="a closed form's name"),
+        pytest.param({"type": "view_submission", "view": {"callback_id": "form:x"}}, id="a form of no type"),
+        pytest.param({"type": "block_actions", "actions": [{"action_id": 7}]}, id="a button's name is a number"),
+        pytest.param({"type": "block_actions", "actions": [{}]}, id="a button without a name"),
+    ],
+)
+async def test_a_name_of_another_shape_is_refused(live: tuple[Workspace, SlackBot], payload: dict[str, Any]) -> None:
+    workspace, bot = live
+
+    assert await bot.door.receive(payload | {"api_app_id": workspace.app_id}, {}) == (400, {})
+
+
 async def test_hostile_requests_leave_no_stack_in_the_log(
     live: tuple[Workspace, SlackBot], caplog: pytest.LogCaptureFixture
 ) -> None:
