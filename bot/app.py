@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from bot.alerts.intake import Intake
 from bot.alerts.messages import GroupMessages
-from bot.alerts.rules import AlertRules
+from bot.automation.automations import Automations
+from bot.automation.policy import Policies
 from bot.core.alerts import Alert
 from bot.core.clock import Clock, now
 from bot.core.contacts import Contact, Contacts
@@ -136,6 +137,7 @@ def build_engine(
             registry=registry,
         ),
         WatchPlans: WatchPlans(settings.watch_plans()),
+        Policies: Policies(settings.policies()),
         Contacts: contacts,
         OnCall: on_call,
         Reach: Reach(on_call, contacts, fleet, chat),
@@ -219,8 +221,13 @@ async def run(
             trail=engine.trail,
             commanders=link.commanders,
         )
-        intake = Intake(_alert_rules(settings), clock)
-        watches = Watches(cast("WatchPlans", ports[WatchPlans]), store, fleet, clock, intake.take, redactor.redact)
+        intake = Intake(settings.alert_rules(), clock)
+        policies = cast("Policies", ports[Policies])
+        automations = Automations.on(
+            engine, policies, store=store, chat=link.chat, clock=clock, commanders=link.commanders
+        )
+        plans = cast("WatchPlans", ports[WatchPlans])
+        watches = Watches(plans, store, fleet, clock, intake.take, redactor.redact, automations.after)
         housekeeping = Housekeeping(store, clock)
         await housekeeping.plan()
         samples = Samples(store, fleet, clock)
@@ -235,6 +242,7 @@ async def run(
             **GroupMessages(store, link.chat, clock).handlers,
             **IncidentEvents(event_hook(settings), store, http, clock, redactor.redact).handlers,
             **watches.handlers,
+            **automations.handlers,
             **bind(incident_jobs, ports)(clock),
             DIGEST: digests.post,
         }
@@ -348,13 +356,6 @@ def event_hook(settings: Settings) -> EventHook | None:
     """Where events of incidents go, if anywhere."""
     hook = settings.incident_webhook
     return EventHook(hook.url, hook.secret.get_secret_value(), hook.private) if hook.url else None
-
-
-def _alert_rules(settings: Settings) -> AlertRules:
-    """Where alerts go: those of other systems, and those of the bot's own watches."""
-    alerts = settings.alerts
-    watches = {plan.service: plan.channel for plan in settings.watch_plans()}
-    return AlertRules(alerts.channel, alerts.routes, alerts.group_by, watches)
 
 
 def private_folder(path: Path) -> Path:

@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from bot.automation.policy import Policy
+from bot.automation.rules import rules
 from bot.core.duration import Duration
 from bot.core.errors import UsageError
 from bot.core.faults import unknown_key
@@ -29,6 +31,7 @@ from bot.core.schedules import Template
 from bot.digests.cron import parse_when
 from bot.digests.holidays import Holidays
 from bot.digests.limits import LIMITS
+from bot.digests.pulse import Patience
 from bot.digests.schedules import Schedule, parse_quiet
 
 _SHORTEST_SECRET = 16
@@ -154,6 +157,26 @@ class WatchSettings(Section):
         if self.bad > self.of:
             raise ValueError(f"asks for {self.bad} bad looks of the last {self.of}, which never happens")
         return self
+
+
+class AutomationSettings(Section):
+    """What the bot may do by itself about what a watch finds; docs/automation.md tells what each automation does."""
+
+    allow: tuple[str, ...] = Field((), description="Automations that act by themselves; the others only propose.")
+    budget: int = Field(6, ge=1, le=100, description="Acts in 24 hours, of all of them together.")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        names = [rule.name for rule in rules()]
+        if wrong := [name for name in self.allow if name not in names]:
+            raise ValueError(f"allow names {wrong[0]}; there are {', '.join(names)}")
+        return self
+
+    def policy(self, service: str, watches: WatchSettings) -> Policy:
+        """The same, for the service whose watches these are."""
+        settings = {rule.name: getattr(self, rule.name, rule.settings()) for rule in rules()}
+        patience = Patience(watches.bad, watches.of, watches.good)
+        return Policy(service, watches.channel, settings, frozenset(self.allow), self.budget, patience)
 
 
 class SlackSettings(Section):
@@ -287,7 +310,14 @@ class ServiceSettings(Section):
         "LOG_LEVEL", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Key of the env file with the log level."
     )
     watches: WatchSettings = Field(WatchSettings(), description="What is watched all the time.")
+    automation: AutomationSettings = Field(AutomationSettings(), description="What is done by itself.")
     limits: Mapping[LimitName, float] = Field({}, description="Thresholds of checks by name, as below.")
+
+    @model_validator(mode="after")
+    def _sees(self) -> Self:
+        if self.automation.allow and not self.watches.channel:
+            raise ValueError("allows automation and watches nothing: set watches.channel")
+        return self
 
     def parts(self) -> Mapping[str, IntegrationConfig]:
         """The integrations that are configured, by name."""

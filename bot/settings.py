@@ -32,6 +32,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bot.alerts.rules import AlertRules
+from bot.automation.policy import Policy
+from bot.automation.rules import rules
 from bot.core.errors import OpsbotError
 from bot.core.faults import Fault, faults, models, unknown_key
 from bot.core.integration import Integration
@@ -40,6 +43,7 @@ from bot.digests.watches import WatchPlan
 from bot.incidents.configured import IncidentSettings
 from bot.sections import (
     AlertSettings,
+    AutomationSettings,
     ContactSettings,
     DeadManSettings,
     HolidaySettings,
@@ -101,6 +105,16 @@ class Settings(BaseSettings):
             if each.channel
         )
 
+    def alert_rules(self) -> AlertRules:
+        """Where alerts go: those of other systems, and those of the bot's own watches."""
+        watches = {plan.service: plan.channel for plan in self.watch_plans()}
+        return AlertRules(self.alerts.channel, self.alerts.routes, self.alerts.group_by, watches)
+
+    def policies(self) -> tuple[Policy, ...]:
+        """What is done by itself, for each service that is watched."""
+        watched = ((name, section) for name, section in self.services.items() if section.watches.channel)
+        return tuple(section.automation.policy(name, section.watches) for name, section in watched)
+
     def secrets(self) -> dict[str, str]:
         """The secrets of the configuration by name, as far as they are set."""
         named = {name: getattr(self.slack, name) for name in ("bot_token", "app_token", "signing_secret")}
@@ -136,6 +150,13 @@ def model(known: Mapping[str, Integration]) -> type[Settings]:
         name: (each.config | None, Field(None, description=(each.config.__doc__ or "").split("\n")[0]))
         for name, each in known.items()
     }
+    own: dict[str, Any] = {
+        rule.name: (rule.settings, Field(rule.settings(), description=rule.summary)) for rule in rules()
+    }
+    automation: Any = create_model(
+        "AutomationSettings", __base__=AutomationSettings, __doc__=AutomationSettings.__doc__, **own
+    )
+    parts["automation"] = (automation, Field(automation(), description="What is done by itself."))
     service: Any = create_model("ServiceSettings", __base__=ServiceSettings, __doc__=ServiceSettings.__doc__, **parts)
     services: Any = (Mapping[str, service], Settings.model_fields["services"])
     return create_model("Settings", __base__=Settings, __doc__=Settings.__doc__, services=services)

@@ -36,7 +36,14 @@ async def changes(ctx: Context, args: Since, *, store: Store) -> Table:
 def _row(operation: Operation) -> tuple[Line, ...]:
     by: Line = "by itself" if operation.requester == AUTOMATIC.user_id else (Person(operation.requester),)
     at = operation.started_at or operation.proposed_at
-    return ((When(at),), operation.plan.title, operation.service, by, operation.state.value, operation.reason)
+    return (
+        (When(at),),
+        operation.plan.title,
+        operation.service,
+        by,
+        operation.state.value,
+        operation.reason or operation.automatic,
+    )
 
 
 COMMANDS = (Command(("changes",), Since, run=changes, examples=("", "2h")),)

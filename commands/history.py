@@ -49,7 +49,7 @@ def _ended(operation: Operation) -> Line:
         return operation.plan_state.value
     approved = (" (approved by ", Person(operation.approver), ")") if operation.approver else ()
     why = f": {operation.why}" if operation.why else ""
-    return (operation.state.value, *approved, why)
+    return (operation.state.value, *approved, why, f" {operation.automatic}" if operation.automatic else "")
 
 
 COMMANDS = (Command(("history",), Last, run=history, examples=("", "50")),)

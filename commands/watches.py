@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import Field as Arg
 
-from bot.alerts.intake import look
+from bot.alerts.intake import look_for
 from bot.core.alerts import NEXT, OR_ELSE, WATCH, Silence
 from bot.core.command import Click, Command, Context, Filling, ServiceArgs
 from bot.core.duration import format_duration
@@ -18,7 +18,7 @@ from bot.core.parse import by_prefix, option, parse, words
 from bot.core.people import Role
 from bot.core.plan import Call
 from bot.core.prose import Bold, Channel, Line, When
-from bot.core.records import Store, Unit
+from bot.core.records import Store
 from bot.core.registry import Registry
 from bot.core.results import Table, Text
 from bot.core.watches import Pulse
@@ -72,7 +72,7 @@ async def snooze(ctx: Context, args: Snooze, *, service: Service, store: Store, 
     async with store.transaction() as tx:
         why = await tellable(tx.incidents, ctx.channel_id, args.reason)
         await tx.alerts.silence(Silence(WATCH, key, until, ctx.actor.user_id, why))
-        await _show(ctx, key, tx)
+        await look_for(tx, key, now=ctx.now)
     return Text(((f"{name} of {service.name} is snoozed until ", When(until, date=True), "."),))
 
 
@@ -83,7 +83,7 @@ async def resume(ctx: Context, args: Which, *, service: Service, store: Store, p
     async with store.transaction() as tx:
         if not await tx.alerts.unsilence(WATCH, key):
             raise Conflict(f"{name} of {service.name} is not snoozed.")
-        await _show(ctx, key, tx)
+        await look_for(tx, key, now=ctx.now)
     return Text((f"{name} of {service.name} is watched and told of again.",))
 
 
@@ -123,12 +123,6 @@ def _typed(text: str, registry: Registry) -> tuple[Command, str]:
         if command := registry.commands.get(tuple(said[:length])):
             return command, " ".join(said[length:])
     raise NotFound(f"There is no {text} any more.", hint="Type help.")
-
-
-async def _show(ctx: Context, key: str, tx: Unit) -> None:
-    """Have the message of the problem say it, if there is one."""
-    shown = [view.group.id for view in await tx.alerts.firing(now=ctx.now) if view.group.key == key]
-    await look(tx, shown, now=ctx.now)
 
 
 def _plan_of(service: Service, plans: WatchPlans) -> WatchPlan:

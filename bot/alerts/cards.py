@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from bot.core.alerts import NEXT, OR_ELSE, UNWATCHED, WATCH, AlertRow, GroupView, Level
+from bot.core.automation import NOT_ALLOWED, Case
 from bot.core.parts import Button, State, Style
 from bot.core.prose import Bold, Inline, Line, Link, Person, When
 from bot.core.results import Text
@@ -25,6 +28,7 @@ def group_card(view: GroupView) -> Text:
         until = When(silence.until, date=True)
         lines.append(("Silenced until ", until, " by ", Person(silence.by), reason))
     lines += [_alert(row) for row in view.worst]
+    lines += [line for case in view.cases for line in _case(case)]
     if (more := view.firing - len(view.worst)) > 0:
         lines.append(f"… and {more:,} more that fire, in alerts show {group.id[:8]}.")
     return Text(tuple(lines), title=group.title, state=state_of(view), buttons=_buttons(view))
@@ -73,6 +77,23 @@ def _alert(row: AlertRow) -> Line:
     return tuple(parts)
 
 
+def _case(case: Case) -> tuple[Line, ...]:
+    """What was done by itself, or why it was not; what nobody allowed is only a button."""
+    if case.operation_id:
+        told = f"{case.does}, {case.outcome or 'under way'}. Automation {case.rule} is allowed by the configuration. "
+        return ((Bold("By itself: "), told, f"{case.why}."),)
+    if case.held == NOT_ALLOWED:
+        return ()
+    return ((Bold(f"Not done by itself: {case.does}. "), f"Automation {case.rule} holds back: {case.held}."),)
+
+
+def _plans(view: GroupView, helps: Mapping[str, str]) -> Iterator[Button]:
+    """What an automation would do and may not, one tap away; what helps by the check's own word has its button."""
+    for case in view.cases:
+        if not case.operation_id and not case.over_at and case.does not in helps.values():
+            yield Button(f"Plan: {case.does}", "automation.plan", case.id)
+
+
 def _buttons(view: GroupView) -> tuple[Button, ...]:
     group = view.group
     if group.resolved_at:
@@ -84,6 +105,7 @@ def _buttons(view: GroupView) -> tuple[Button, ...]:
     return (
         *acknowledge,
         *(Button(f"{word}: {helps[label]}", verb, group.id) for label, word, verb in _HELPS if label in helps),
+        *_plans(view, helps),
         Button("Silence", "alert.silence", group.id),
         Button("Open incident", "alert.incident", group.id, Style.DANGER),
     )

@@ -100,6 +100,11 @@ async def look(tx: Unit, group_ids: Sequence[str], *, now: datetime) -> None:
         await tx.due.put(Due(SHOW, group.id, group.show_at or now, {"group_id": group.id}))
 
 
+async def look_for(tx: Unit, key: str, *, now: datetime) -> None:
+    """The same for the groups with that key of which something fires."""
+    await look(tx, [view.group.id for view in await tx.alerts.firing(now=now) if view.group.key == key], now=now)
+
+
 def _rounds(alerts: Iterator[Alert]) -> Iterator[list[Alert]]:
     """The alerts in order, cut so that no round has one alert twice."""
     held: dict[tuple[str, str], Alert] = {}

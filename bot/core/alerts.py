@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from bot.core.automation import Case
 from bot.core.ports import MessageRef
 
 WATCH = "watch"
@@ -109,7 +110,8 @@ class Silence:
 class GroupView:
     """A group with what is to be shown of it: how many fire and have ended, and the worst that fire, worst first.
 
-    `last` is the one that ended last, of a group that is resolved.
+    `last` is the one that ended last, of a group that is resolved. `cases` are what the bot did about it by itself, or
+    would do.
     """
 
     group: AlertGroup
@@ -118,6 +120,7 @@ class GroupView:
     worst: tuple[AlertRow, ...]
     last: AlertRow | None = None
     silence: Silence | None = None
+    cases: tuple[Case, ...] = ()
 
 
 class Alerts(Protocol):

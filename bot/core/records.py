@@ -14,6 +14,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from bot.core.alerts import Alerts
+from bot.core.automation import Automation
 from bot.core.backfills import Backfills
 from bot.core.checklists import Checklists
 from bot.core.incident_acts import IncidentActs
@@ -368,6 +369,8 @@ class Unit(Protocol):
     def watches(self) -> Watches: ...
     @property
     def alerts(self) -> Alerts: ...
+    @property
+    def automation(self) -> Automation: ...
     @property
     def reports(self) -> Reports: ...
     @property

@@ -43,6 +43,14 @@ Take = Callable[[Unit, Sequence[Sequence[Alert]]], Awaitable[None]]
 """Takes alerts in, in the transaction that is given."""
 
 
+After = Callable[[Unit, str], Awaitable[None]]
+"""What follows a look at a service, in its transaction."""
+
+
+async def _nothing(_tx: Unit, _service: str) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class WatchPlan:
     """What is watched on `service`: every check but `off`, each at least `every` so often; told to `channel`."""
@@ -81,6 +89,7 @@ class Watches:
     clock: Clock
     take: Take
     redact: Callable[[str], str]
+    after: After = _nothing
 
     @property
     def handlers(self) -> Mapping[str, Callable[..., Awaitable[None]]]:
@@ -143,6 +152,7 @@ class Watches:
             await tx.watches.save(service, pulses)
             if alerts:
                 await self.take(tx, [alerts])
+            await self.after(tx, service)
             soonest = min((_due_at(check, pulses, plan, now) for check in checks), default=now + _LOST)
             ahead = max(soonest, self.clock() + _SHORTEST)
             await tx.due.put(Due(TASK, service, ahead, {"service": service}))

@@ -16,7 +16,7 @@ KEEP = timedelta(days=7)
 hours. The audit chain is never shortened by itself."""
 
 KEEP_ALERTS = timedelta(days=90)
-"""How long alerts that are over are kept."""
+"""How long alerts that are over are kept, and what was done about them by itself."""
 
 _FIRST, _EVERY = timedelta(hours=1), timedelta(days=1)
 
@@ -47,4 +47,5 @@ class Housekeeping:
             await tx.pending.prune(before=before)
             await tx.readings.prune(now=now)
             await tx.alerts.prune(before=now - KEEP_ALERTS)
+            await tx.automation.prune(before=now - KEEP_ALERTS)
             await tx.due.put(Due(TASK, "daily", now + _EVERY, {}))

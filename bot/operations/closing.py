@@ -118,6 +118,7 @@ class Closing:
         parts = (
             f"{operation.plan.title} on {operation.service} ({operation.environment}): {state.value}.",
             f"Asked for: {operation.reason}." if operation.reason else "",
+            operation.automatic,
             f"Approved by <@{operation.approver}>." if operation.approver else "",
             f"Nobody approved it: {glass_broken(operation)}." if glass_broken(operation) else "",
             why,

@@ -29,6 +29,7 @@ from bot.operations.showing import Showing
 from bot.operations.steps import Steps
 from bot.operations.tasks import END_LEASE, EXPIRE, REMIND, RUN, SHOW, TELL, WINDOW
 from bot.operations.trail import Redact, Trail
+from bot.operations.unattended import Unattended
 from bot.operations.windows import WindowTimes
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,7 @@ class Engine:
         self._proposals = Proposals(
             store=store, planner=planner, clock=clock, trail=trail, permit=self.break_glass.permit
         )
+        self.unattended = Unattended(planner=planner, proposals=self._proposals, trail=trail)
         self.approval = Approval(
             store=store, planner=planner, proposals=self._proposals, closing=closing, clock=clock, trail=trail
         )

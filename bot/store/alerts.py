@@ -8,9 +8,11 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
-from bot.core.alerts import Alert, AlertGroup, AlertRow, GroupView, Silence
+from bot.core.alerts import WATCH, Alert, AlertGroup, AlertRow, GroupView, Silence
+from bot.core.automation import Case
 from bot.core.errors import NotFound
 from bot.core.ports import MessageRef
+from bot.store.automation import Automation
 from bot.store.rows import dump, row_of
 
 SHOW_EVERY = timedelta(seconds=3)
@@ -225,6 +227,8 @@ class Alerts:
         async with self._connection.cursor(row_factory=row_of(Silence)) as cursor:
             await cursor.execute("select * from alert_silences where until > %s", [now])
             silences = {(each.source, each.key): each for each in await cursor.fetchall()}
+        watched = [group.key for group in groups if group.source == WATCH]
+        cases = await Automation(self._connection).of_alerts(watched) if watched else ()
         return tuple(
             GroupView(
                 group,
@@ -232,6 +236,7 @@ class Alerts:
                 tuple(row for row in rows if row.group_id == group.id),
                 last.get(group.id),
                 silences.get((group.source, group.key)),
+                tuple(case for case in cases if _concerns(case, group)),
             )
             for group in groups
         )
@@ -240,3 +245,9 @@ class Alerts:
         async with self._connection.cursor(row_factory=row_of(AlertGroup)) as cursor:
             await cursor.execute(query, values)
             return await cursor.fetchall()
+
+
+def _concerns(case: Case, group: AlertGroup) -> bool:
+    """Whether it is about this time that the group fires, and no act of a time before."""
+    is_now = case.acted_at is None or case.acted_at >= group.opened_at
+    return is_now and (group.source, group.key) == (WATCH, case.alert)

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 
 from bot.store.alerts import Alerts
 from bot.store.audit import Audit
+from bot.store.automation import Automation
 from bot.store.backfills import Backfills
 from bot.store.chain import Chain
 from bot.store.checklists import Checklists
@@ -56,6 +57,7 @@ class PostgresUnit:
         self.readings = Readings(connection)
         self.watches = Watches(connection)
         self.alerts = Alerts(connection)
+        self.automation = Automation(connection)
         self.reports = Reports(connection)
         self.tasks = Tasks(connection)
         self.schedules = Schedules(connection)

@@ -34,7 +34,10 @@ CHANNEL = "C0OPS"
 
 @dataclass(slots=True)
 class Bench:
-    """The engine on a real service; `ports` are more of the service's than the gateway's own, `limits` its limits."""
+    """The engine on a real service; `ports` are more of the service's than the gateway's own, `limits` its limits.
+
+    `given` are more ports of the program's.
+    """
 
     live: Live
     store: Store
@@ -42,6 +45,7 @@ class Bench:
     clock: SetClock
     ports: dict[type, object] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
+    given: dict[type, object] = field(default_factory=dict)
     chat: FakeChat = field(default_factory=FakeChat)
     registry: Registry = field(default_factory=lambda: Registry.discover(clicks=CLICKS, steps=STEPS))
 
@@ -54,6 +58,7 @@ class Bench:
             Documents: Templates(),
             Zone: Zone("Europe/Berlin"),
             Scrub: Scrub(str),
+            **self.given,
         }
 
     @property

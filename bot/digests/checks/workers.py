@@ -16,6 +16,7 @@ LATENCY_WARN = Limit("health_seconds_warn_above", 1, "Seconds that the slowest w
 LATENCY_FAIL = Limit("health_seconds_fail_above", 3, "The same, beyond which customers wait for everything.")
 WORKER_MEMORY_WARN = Limit("worker_memory_percent_warn_above", 80, "Percentage of the memory at which it is replaced.")
 WORKER_MEMORY_FAIL = Limit("worker_memory_percent_fail_above", 95, "The same, right before the worker is replaced.")
+WORKERS_CPU_WARN = Limit("workers_cpu_percent_warn_above", 85, "Percentage of a core that workers take on average.")
 
 _LATELY = timedelta(hours=1)
 
@@ -88,6 +89,18 @@ async def find_worker_memory(terms: Terms, *, processes: Processes, supervisor: 
     return Finding(state, value, f"replaced at {format_size(limit)}", measure=percent)
 
 
+async def find_worker_cpu(terms: Terms, *, processes: Processes) -> Finding:
+    """How busy the workers are, each by itself: one takes a core at most."""
+    told = [worker.cpu for worker in await online_of(processes)]
+    known = [cpu for cpu in told if cpu is not None]
+    if len(known) < len(told):
+        raise IntegrationError("The process manager does not tell of every worker how busy it is.")
+    mean = sum(known) / len(known)
+    value = f"{mean:.0f} % of a core each, in {len(known)} workers"
+    state = State.WARN if mean > terms[WORKERS_CPU_WARN] else State.OK
+    return Finding(state, value, f"at most {terms[WORKERS_CPU_WARN]:g} %", f"at most {max(known):.0f} %", mean)
+
+
 async def find_monitor(_terms: Terms, *, monitor: Monitor) -> Finding:
     """What the service's own health script says."""
     done = await monitor.run()
@@ -143,6 +156,15 @@ WORKERS = (
         every=timedelta(minutes=2),
         follows=("Workers",),
         then=("reload", "heap-snapshot", "why memory"),
+    ),
+    Declaration(
+        "Worker CPU",
+        find_worker_cpu,
+        rows=("W",),
+        limits=(WORKERS_CPU_WARN,),
+        unit="%",
+        follows=("Workers",),
+        then=("why slow", "processes"),
     ),
     Declaration(
         "Monitor script",

@@ -1,0 +1,35 @@
+"""Bring dead workers back."""
+
+from __future__ import annotations
+
+from bot.automation.rule import Rule, RuleSettings, Seen, Want
+from bot.core.plan import Call
+from bot.core.ports import Processes
+from bot.operations.workers import online
+
+_DEAD = frozenset({"errored", "failed", "exited", "dead"})
+"""What the process managers call a worker that they have given up; one that is stopped was stopped by somebody."""
+
+
+async def want(seen: Seen, _settings: RuleSettings, *, processes: Processes) -> Want | None:
+    """Bring back workers that the process manager has given up: `reset`, or `restart` where none is left."""
+    check = seen.failing("Workers", "Worker restarts")
+    if check is None:
+        return None
+    workers = await processes.workers()
+    up = online(workers)
+    away = [worker for worker in workers if worker not in up]
+    if not away:
+        return None
+    others = [worker for worker in away if worker.status not in _DEAD]
+    told = ", ".join(f"worker {worker.id} is {worker.status}" for worker in away)
+    return Want(
+        problem=f"{check} since {seen.begun(check).isoformat()}",
+        check=check,
+        call=Call(("reset",) if up else ("restart",)),
+        why=f"{len(up)} of {len(workers)} workers are online, {told}; {seen.looks(check)}",
+        held=f"worker {others[0].id} is {others[0].status}, which is not what a crash leaves behind" if others else "",
+    )
+
+
+RULE = Rule("heal", RuleSettings, want)
