@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -53,6 +54,7 @@ class Attended:
     off: frozenset[str]
     rivals: list[Bench] = field(default_factory=list)
     runs: bool = True
+    every: timedelta = timedelta(seconds=SECONDS - 1)
 
     @property
     def channel(self) -> str:
@@ -77,7 +79,7 @@ class Attended:
 
     def watches(self, bench: Bench) -> Watches:
         name = bench.service.name
-        plan = WatchPlan(name, CHANNEL, timedelta(seconds=SECONDS - 1), self.off, PATIENCE)
+        plan = WatchPlan(name, CHANNEL, self.every, self.off, PATIENCE)
         take = Intake(AlertRules("", watches={name: CHANNEL}), bench.clock).take
         after = self.automations(bench).after
         return Watches(WatchPlans((plan,)), bench.store, Fleet((bench.service,)), bench.clock, take, str, after)
@@ -90,12 +92,20 @@ class Attended:
             if work:
                 await self.work()
 
-    async def work(self) -> None:
-        """Take what is due, and run jobs until there are none."""
+    async def look_now(self) -> None:
+        """One look by the real clock, as what the service writes itself is dated by it."""
+        self.every = timedelta(seconds=1)
+        await asyncio.sleep(1.1)
+        self.bench.clock.at = max(datetime.now(UTC), self.bench.clock.at)
+        await self.watches(self.bench).look(self.bench.service.name)
+        await self.work(step=timedelta())
+
+    async def work(self, *, step: timedelta = timedelta(seconds=3)) -> None:
+        """Take what is due, and run jobs until there are none, a few times with some time between."""
         for _ in range(3):
             await sweep(self.bench.store, now=self.bench.clock())
             await self.run_jobs(self.bench)
-            self.bench.clock.advance(timedelta(seconds=3))
+            self.bench.clock.advance(step)
 
     async def run_jobs(self, bench: Bench) -> None:
         handlers = {
