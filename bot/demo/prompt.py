@@ -32,6 +32,7 @@ A line that begins with / is a slash command, anything else is said in the chann
   :react NAME          react to the last message
   :byhand RELEASE      a colleague deploys without the bot; v1.3.0-badstart crashes at its start
   :break WAY           crash, slow, errors, pool, backup or provider: see #payments-alerts;  :mend puts it back
+  :break worker        kills one of the workers for good; the bot may bring it back by itself here: /ops automation
   :screen  :home  :help  :quit"""
 _WAIT = 1.5
 """Seconds in which most answers come; later ones are shown as they come."""

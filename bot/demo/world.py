@@ -164,7 +164,8 @@ def configure(
         "heap": {"folder": str(gateway.heap_dir)},
     }
     watches = {"every": "5s", "bad": 2, "of": 3, "off": list(OF_THE_MACHINE)}
-    service |= {"watches": {"channel": alerts.id, **watches}} if alerts else {}
+    if alerts:
+        service |= {"watches": {"channel": alerts.id, **watches}, "automation": {"allow": ["heal"]}}
     service |= {"database": {}} if gateway.database_url else {}
     service |= {"redis": {}} if gateway.redis_url else {}
     service |= {"provider": _provider(gateway.provider_url)} if gateway.provider_url else {}

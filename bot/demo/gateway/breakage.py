@@ -1,4 +1,4 @@
-"""Six ways in which the gateway breaks, and the way back from each: what its watches are shown with."""
+"""Seven ways in which the gateway breaks, and the way back from each: what its watches are shown with."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import psycopg
 
 from bot.demo.gateway.commands import GatewayError, run
 from bot.demo.gateway.gateway import Gateway
+from bot.demo.gateway.killing import kill_for_good
 from bot.demo.gateway.wire import request
 
 _STALE = 40 * 3600
 _TRIES = 5
+_SOME = 2
 _MANY = 2000  # connections: more than any server of the demo takes
 
 
@@ -34,6 +36,7 @@ class Breakage:
             "pool": self._fill_pool,
             "backup": self._age_backups,
             "provider": lambda: self._provider("down"),
+            "worker": self._kill_worker,
         }
 
     async def break_(self, way: str) -> None:
@@ -74,6 +77,13 @@ class Breakage:
 
     async def _crash(self) -> None:
         await self._gateway.deploy_by_hand("v1.3.0-badstart")
+
+    async def _kill_worker(self) -> None:
+        """Kill one of them until PM2 gives it up; the others go on."""
+        up = [worker.pm_id for worker in await self._gateway.workers() if worker.pid]
+        if len(up) < _SOME:
+            raise GatewayError("There is no second worker that would go on.")
+        await kill_for_good(self._gateway, up[0])
 
     async def _provider(self, how: str) -> None:
         if not self._gateway.provider_url:
