@@ -78,6 +78,18 @@ async def test_an_incident_is_declared_and_slack_has_all_of_it_when_it_is_back(a
     assert f"@{away.ana.name}" in seen.plain()
 
 
+@pytest.mark.row("W")
+async def test_automation_is_turned_off_without_slack_and_stays_off(away: Installation) -> None:
+    code, said = await away.do("automation", "off", "it", "fights", "me")
+    _, state = await away.do("automation")
+    again, allowed = await away.do("automation on")
+
+    assert (code, "All automation is off." in said.replace("*", "")) == (0, True), said
+    assert "All automation is off since" in state.replace("*", "")
+    assert "it fights me" in state
+    assert (again != 0, "This needs the role commander" in allowed) == (True, True)
+
+
 async def test_a_user_of_the_host_whom_nobody_named_is_refused(away: Installation) -> None:
     away.settings["shell"]["users"] = {"somebody-else": away.ana.id}
 
