@@ -34,13 +34,13 @@ async def test_the_other_bot_finishes_what_one_began_by_itself(
             service["watches"] = {"channel": channel, "every": "3s", "bad": 2, "of": 3, "off": list(OF_THE_MACHINE)}
             service["automation"] = {"allow": ["heal"]}
             await asyncio.to_thread(pair.stage.reset)
-            await pair.complete()
+            await kill_for_good(demo, 0)
             before, moment = pair.stage.effects(), datetime.now(UTC)
             blow = Blow.drawn(random, ways=("before", "after", "inside"), places=7, begun=2, takes=1.5)
 
             with told(blow, request):
                 await pair.trap.set(blow)
-                await kill_for_good(demo, 0)
+                await pair.complete()
                 await pair.strike(blow)
 
                 async def has_acted() -> bool:
