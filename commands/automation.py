@@ -15,6 +15,7 @@ from bot.core.automation import Case, Off
 from bot.core.command import Args, Click, Command, Context
 from bot.core.errors import Conflict, NotFound, UsageError
 from bot.core.fleet import Fleet
+from bot.core.incidents import tellable
 from bot.core.parse import option, words
 from bot.core.people import AUTOMATIC, Role
 from bot.core.prose import Bold, Inline, Line, Person, When
@@ -71,6 +72,7 @@ async def turn_off(ctx: Context, args: TurnOff, *, store: Store, engine: Engine,
     """Have nothing be done by itself from now on, on any service; what is under way stops before its next step."""
     off = Off(_service(args.rule, args.service, fleet), args.rule, ctx.now, ctx.actor.user_id, args.reason)
     async with store.transaction() as tx:
+        off = replace(off, reason=await tellable(tx.incidents, ctx.channel_id, args.reason))
         await tx.automation.lock()
         if not await tx.automation.turn_off(off):
             found = await tx.automation.offs()
