@@ -14,6 +14,7 @@ from typing import cast
 import structlog
 from prometheus_client import CollectorRegistry
 
+from bot.alerts.answers import Answers
 from bot.alerts.intake import Intake
 from bot.alerts.messages import GroupMessages
 from bot.automation.automations import Automations
@@ -240,6 +241,7 @@ async def run(
             **housekeeping.handlers,
             **samples.handlers,
             **GroupMessages(store, link.chat, clock).handlers,
+            **Answers(store, fleet, clock, redactor.redact).handlers,
             **IncidentEvents(event_hook(settings), store, http, clock, redactor.redact).handlers,
             **watches.handlers,
             **automations.handlers,

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from bot.alerts.answers import ANSWER, ANSWERED
 from bot.alerts.cards import group_card, state_of
-from bot.alerts.intake import look
+from bot.core.alert_looks import look
 from bot.core.alerts import GroupView, Level, Silence
 from bot.core.command import Args, Click, Command, Context, Filling
 from bot.core.errors import Conflict, NotFound, UsageError
+from bot.core.fleet import Fleet
 from bot.core.incidents import tellable
 from bot.core.parse import by_prefix, option, words
 from bot.core.people import Role
@@ -66,7 +68,10 @@ async def show(ctx: Context, args: Which, *, store: Store) -> Text:
 
 
 async def acknowledge(ctx: Context, args: Which, *, store: Store) -> Text:
-    """Say that you are on it; its message says so. The source is not told."""
+    """Say that you are on it; its message says so, and so do PagerDuty and Jira Service Management.
+
+    Other sources know no acknowledgement: whom they notify, they go on notifying.
+    """
     async with store.transaction() as tx:
         view = await _chosen(args.id, ctx, tx)
     return await acknowledged(ctx, view.group.id, store=store)
@@ -103,6 +108,8 @@ async def acknowledged(ctx: Context, row_id: str, *, store: Store) -> Text:
     async with store.transaction() as tx:
         if not await tx.alerts.acknowledge(row_id, by=ctx.actor.user_id, at=ctx.now):
             raise Conflict("It was acknowledged before, or is over.", hint="See alerts for how it stands.")
+        if (await tx.alerts.view(row_id, now=ctx.now)).group.source in ANSWERED:
+            await tx.jobs.defer(ANSWER, args={"group_id": row_id})
         await look(tx, [row_id], now=ctx.now)
         return group_card(await tx.alerts.view(row_id, now=ctx.now))
 
@@ -112,18 +119,25 @@ async def ask_silence(_ctx: Context, row_id: str) -> Filling:
     return Filling(("alerts", "silence"), given={"lasts": "1h"}, kept={"id": row_id})
 
 
-async def ask_incident(ctx: Context, row_id: str, *, store: Store) -> Filling:
+async def ask_incident(ctx: Context, row_id: str, *, store: Store, fleet: Fleet) -> Filling:
     """The form of an incident, with what the alert says in it."""
     async with store.transaction() as tx:
         view = await tx.alerts.view(row_id, now=ctx.now)
-    worst = view.worst[0] if view.worst else None
-    told = f"{view.firing:,} alerts fire. {worst.text or worst.title}" if worst else ""
+    if view.group.incident:
+        raise Conflict(f"Incident {view.group.incident} was declared for it already.")
+    if not view.worst:
+        raise Conflict("It is over: nothing fires any more.", hint="Type incident open where it is one all the same.")
+    worst, one = view.worst[0], view.firing == 1
+    told = worst.text or worst.title
+    named = {row.labels.get("service") for row in view.worst}
+    services = [service.name for service in fleet.services if service.name in named]
     return Filling(
         ("incident", "open"),
         given={
-            "severity": _SEVERITIES[worst.level if worst else Level.INFO],
-            "title": view.group.title,
-            "impact": told[:500],
+            "severity": _SEVERITIES[worst.level],
+            "title": worst.title if one else view.group.title,
+            "impact": (told if one else f"{view.firing:,} alerts fire. {told}")[:500],
+            "services": ",".join(services),
         },
         kept={"alert": row_id},
     )

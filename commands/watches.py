@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import Field as Arg
 
-from bot.alerts.intake import look_for
+from bot.core.alert_looks import look_for
 from bot.core.alerts import NEXT, OR_ELSE, WATCH, Silence
 from bot.core.command import Click, Command, Context, Filling, ServiceArgs
 from bot.core.duration import format_duration

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from bot.core.duration import Duration
 from bot.core.errors import IntegrationError, NotFound, OutcomeUnknown
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.pager import Page, Pager, PageState, TargetName
+from bot.core.pager import AlertSource, Page, Pager, PageState, TargetName
 from bot.core.ports import Answer, Http
 
 M = TypeVar("M", bound=BaseModel)
@@ -84,6 +84,8 @@ class JiraServiceManagement:
     Other requests name the alert's own id, which is looked up by the alias first.
     """
 
+    source = "jira"
+
     def __init__(self, config: Config, *, http: Http) -> None:
         credentials = f"{config.email}:{config.api_token.get_secret_value()}"
         self._config = config
@@ -118,6 +120,11 @@ class JiraServiceManagement:
     async def acknowledge(self, key: str, *, to: str = "") -> str:
         """See `Pager`."""
         return await self._act(key, to, "acknowledge")
+
+    async def acknowledge_alert(self, alert_id: str) -> str:
+        """See `AlertSource`. Jira takes the request, and works on it later."""
+        await self._post(f"/{quote(alert_id, safe='')}/acknowledge", {})
+        return "Jira Service Management took it"
 
     async def resolve(self, key: str, *, to: str = "") -> str:
         """See `Pager`."""
@@ -178,6 +185,8 @@ class JiraServiceManagement:
             attempts=2,
             repeatable=True,
         )
+        if answer.status == HTTPStatus.NOT_FOUND and path:
+            raise NotFound(f"Jira Service Management has no alert {path.split('/')[1]}.")
         if answer.status != HTTPStatus.ACCEPTED:
             raise _refusal(answer)
         try:
@@ -219,4 +228,4 @@ def _said(body: str) -> str:
     return " ".join("; ".join(words).split())[:300] or "it does not say why."
 
 
-INTEGRATION = Integration("jira_service_management", Config, JiraServiceManagement, provides=(Pager,))
+INTEGRATION = Integration("jira_service_management", Config, JiraServiceManagement, provides=(Pager, AlertSource))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 from typing import Literal, Self
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from bot.core.duration import Duration
 from bot.core.errors import IntegrationError, NotConfigured, NotFound, OutcomeUnknown
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.pager import Page, Pager, PageState, TargetName
+from bot.core.pager import AlertSource, Page, Pager, PageState, TargetName
 from bot.core.ports import Answer, Http
 
 _SEVERITIES = {"Critical": "critical", "High": "error", "Medium": "warning", "Low": "info"}
@@ -39,8 +39,13 @@ class Config(IntegrationConfig):
     api_token: SecretStr = Field(
         SecretStr(""),
         title="API token",
-        description="A read-only REST key, from services__NAME__pagerduty__api_token; without one nobody can tell "
-        "whether a page was acknowledged.",
+        description="A REST key, from services__NAME__pagerduty__api_token; without one nobody can tell whether a page "
+        "was acknowledged. A read-only one will do for that; to acknowledge alerts it has to be a full one.",
+    )
+    email: str = Field(
+        "",
+        title="E-mail",
+        description="The PagerDuty user in whose name alerts are acknowledged there; a key of an account needs one.",
     )
     region: Literal["us", "eu"] = Field("us", title="Region", description="Service region of the account.")
     timeout: Duration = Field("5s", validate_default=True, title="Timeout", description="For each answer.")
@@ -58,9 +63,15 @@ class Config(IntegrationConfig):
 class _Taken(BaseModel):
     """The documented answer to an event: `message` describes the problem, or is `Event processed`."""
 
-    status: str
+    status: str = ""
     message: str = ""
     errors: tuple[str, ...] = ()
+
+
+class _Refused(BaseModel):
+    """The documented answer of the REST API that did not do it."""
+
+    error: _Taken
 
 
 class _Incident(BaseModel):
@@ -73,10 +84,12 @@ class _Incidents(BaseModel):
 
 class PagerDuty:
     """Events API v2 (https://developer.pagerduty.com/docs/events-api-v2-overview) and the list of incidents of the REST
-    API (https://developer.pagerduty.com/api-reference, `GET /incidents`).
+    API (https://developer.pagerduty.com/api-reference, `GET /incidents`, `PUT /incidents/{id}`).
 
     Events are taken for a later time (202). One that may have been lost is sent again once: the key tells doubles.
     """
+
+    source = "pagerduty"
 
     def __init__(self, config: Config, *, http: Http) -> None:
         region = "eu." if config.region == "eu" else ""
@@ -115,14 +128,8 @@ class PagerDuty:
     async def state(self, key: str, *, to: str = "") -> PageState | None:
         """See `Pager`. The worst of all incidents with that key: a key that is used again makes a new one."""
         self._target(to)
-        token = self._config.api_token.get_secret_value()
-        if not token:
-            raise NotConfigured(
-                "PagerDuty cannot be asked what became of a page: it has no api_token.",
-                hint="Put a read-only REST key into the secrets file services__NAME__pagerduty__api_token.",
-            )
         query = urlencode({"incident_key": key[:_KEY], "date_range": "all", "sort_by": "created_at:desc"})
-        headers = {"Authorization": f"Token token={token}", "Accept": "application/json"}
+        headers = self._headers("cannot be asked what became of a page")
         answer = await self._http.send(
             "GET", f"{self._api}/incidents?{query}", headers=headers, within=self._config.timeout, attempts=2
         )
@@ -133,6 +140,24 @@ class PagerDuty:
         except (ValidationError, KeyError) as error:
             raise IntegrationError("PagerDuty answered 200, and nothing that is a list of incidents.") from error
         return min(found, key=tuple(PageState).index, default=None)
+
+    async def acknowledge_alert(self, alert_id: str) -> str:
+        """See `AlertSource`; its alerts are PagerDuty's incidents (`PUT /incidents/{id}`)."""
+        sender = {"From": self._config.email} if self._config.email else {}
+        answer = await self._http.send(
+            "PUT",
+            f"{self._api}/incidents/{quote(alert_id, safe='')}",
+            headers={**self._headers("cannot be told"), "Content-Type": "application/json", **sender},
+            body=json.dumps({"incident": {"type": "incident_reference", "status": "acknowledged"}}),
+            within=self._config.timeout,
+            attempts=2,
+            repeatable=True,
+        )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise NotFound(f"PagerDuty has no incident {alert_id}.")
+        if answer.status != HTTPStatus.OK:
+            raise _refusal(answer)
+        return "PagerDuty knows it"
 
     async def ping(self) -> str:
         """That every integration key is known, by an event that PagerDuty drops: nothing is open under its key."""
@@ -163,6 +188,16 @@ class PagerDuty:
             raise IntegrationError(f"PagerDuty did not take the event: {_said(taken)}")
         return f"PagerDuty took it for {target}"
 
+    def _headers(self, else_: str) -> dict[str, str]:
+        """What the REST API takes us by; `NotConfigured` where it does not."""
+        token = self._config.api_token.get_secret_value()
+        if not token:
+            raise NotConfigured(
+                f"PagerDuty {else_}: it has no api_token.",
+                hint="Put a REST key into the secrets file services__NAME__pagerduty__api_token.",
+            )
+        return {"Authorization": f"Token token={token}", "Accept": "application/json"}
+
     def _target(self, name: str) -> str:
         if name and name not in self.targets:
             raise NotFound(f"PagerDuty has no target {name}.", hint=f"There are: {', '.join(self.targets)}.")
@@ -180,15 +215,16 @@ def _refusal(answer: Answer) -> IntegrationError:
             return OutcomeUnknown(f"PagerDuty failed ({status}), and may have taken it or not.", hint="Try again.")
         case status:
             try:
-                said = _said(_Taken.model_validate_json(answer.body))
+                said = _said(TypeAdapter(_Refused | _Taken).validate_json(answer.body))
             except ValidationError:
                 said = "it does not say why."
             return IntegrationError(f"PagerDuty refused it ({status}): {said}")
 
 
-def _said(taken: _Taken) -> str:
+def _said(answer: _Refused | _Taken) -> str:
     """The reasons in one line."""
+    taken = answer.error if isinstance(answer, _Refused) else answer
     return " ".join("; ".join((taken.message or taken.status, *taken.errors)).split())[:300]
 
 
-INTEGRATION = Integration("pagerduty", Config, PagerDuty, provides=(Pager,))
+INTEGRATION = Integration("pagerduty", Config, PagerDuty, provides=(Pager, AlertSource))

@@ -22,7 +22,10 @@ def group_card(view: GroupView) -> Text:
     if view.last and UNWATCHED not in view.last.labels:
         lines.append(_at_the_end(view.last))
     if group.acknowledged_by and group.acknowledged_at and not group.resolved_at:
-        lines.append(("Acknowledged by ", Person(group.acknowledged_by), " at ", When(group.acknowledged_at), "."))
+        said = f". {group.source_said}" if group.source_said else "."
+        lines.append(("Acknowledged by ", Person(group.acknowledged_by), " at ", When(group.acknowledged_at), said))
+    if group.incident:
+        lines.append(f"Incident {group.incident} was declared for it.")
     if silence := view.silence:
         reason = f": {silence.reason}" if silence.reason else ""
         until = When(silence.until, date=True)
@@ -107,5 +110,5 @@ def _buttons(view: GroupView) -> tuple[Button, ...]:
         *(Button(f"{word}: {helps[label]}", verb, group.id) for label, word, verb in _HELPS if label in helps),
         *_plans(view, helps),
         Button("Silence", "alert.silence", group.id),
-        Button("Open incident", "alert.incident", group.id, Style.DANGER),
+        *(() if group.incident else (Button("Open incident", "alert.incident", group.id, Style.DANGER),)),
     )

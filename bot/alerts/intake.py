@@ -10,12 +10,10 @@ from itertools import chain
 from uuid import uuid4
 
 from bot.alerts.rules import AlertRules
+from bot.core.alert_looks import look
 from bot.core.alerts import Alert, AlertGroup, AlertRow
 from bot.core.clock import Clock
-from bot.core.records import Due, Unit
-
-SHOW = "alerts.show"
-"""The job that shows a group, with `group_id` as its argument."""
+from bot.core.records import Unit
 
 FLAPPING = timedelta(minutes=5)
 """A group that fires again within this time after its end goes on in its message; later it is a new one."""
@@ -92,17 +90,6 @@ class Intake:
             homes.append(ids[place])
         await tx.alerts.add_groups(made)
         return homes
-
-
-async def look(tx: Unit, group_ids: Sequence[str], *, now: datetime) -> None:
-    """Note that groups have changed, and have each shown once soon however often it changes until then."""
-    for group in await tx.alerts.touch(group_ids, at=now):
-        await tx.due.put(Due(SHOW, group.id, group.show_at or now, {"group_id": group.id}))
-
-
-async def look_for(tx: Unit, key: str, *, now: datetime) -> None:
-    """The same for the groups with that key of which something fires."""
-    await look(tx, [view.group.id for view in await tx.alerts.firing(now=now) if view.group.key == key], now=now)
 
 
 def _rounds(alerts: Iterator[Alert]) -> Iterator[list[Alert]]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from bot.alerts.cards import group_card
-from bot.alerts.intake import SHOW, look
+from bot.core.alert_looks import SHOW, look
 from bot.core.alerts import GroupView
 from bot.core.clock import Clock
 from bot.core.errors import IntegrationError, NotFound

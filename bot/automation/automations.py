@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import structlog
 
-from bot.alerts.intake import look_for
 from bot.automation.holds import why_held
 from bot.automation.outcomes import Outcomes
 from bot.automation.policy import Policies, Policy
 from bot.automation.rule import Rule, Seen, Want
 from bot.automation.rules import rules
+from bot.core.alert_looks import look_for
 from bot.core.automation import Case
 from bot.core.clock import Clock
 from bot.core.command import Context, needs

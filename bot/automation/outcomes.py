@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from bot.alerts.intake import look_for
+from bot.core.alert_looks import look_for
 from bot.core.automation import Case, Off
 from bot.core.clock import Clock
 from bot.core.errors import IntegrationError

@@ -77,7 +77,8 @@ class AlertRow:
 class AlertGroup:
     """Alerts that are one message; open until `resolved_at`. `message` is None until it is posted.
 
-    `version` rises with each change; `show_at` is when the next look at it is due, None when none is.
+    `version` rises with each change; `show_at` is when the next look at it is due, None when none is. `incident` is the
+    one that was declared for it; `source_said` is what came of telling the source that somebody is on it.
     """
 
     id: str
@@ -93,6 +94,8 @@ class AlertGroup:
     version: int = 0
     shown_at: datetime | None = None
     show_at: datetime | None = None
+    incident: int | None = None
+    source_said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,14 @@ class Alerts(Protocol):
 
     async def acknowledge(self, group_id: str, *, by: str, at: datetime) -> bool:
         """False when it was acknowledged before, or is over."""
+        ...
+
+    async def note_source(self, group_id: str, said: str) -> None:
+        """Note what came of telling the source of the acknowledgement."""
+        ...
+
+    async def note_incident(self, group_id: str, number: int) -> None:
+        """Note the incident that was declared for a group."""
         ...
 
     async def silence(self, silence: Silence) -> None:

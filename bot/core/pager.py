@@ -36,6 +36,20 @@ class Page:
     details: str = ""
 
 
+class AlertSource(Protocol):
+    """A system whose alerts come in, and that can be told that somebody is on one."""
+
+    source: str
+    """What its alerts are called here."""
+
+    async def acknowledge_alert(self, alert_id: str) -> str:
+        """Say so of the alert that it told with that id, and in a line what took it; safe to repeat.
+
+        Raises as `Pager` does; `NotConfigured` where it lacks what that takes.
+        """
+        ...
+
+
 class Pager(Protocol):
     """A paging system.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from bot.core.incident_acts import ToldMoment
 from bot.core.incident_results import IncidentCard
 from bot.core.incidents import Incident
 from bot.core.parts import Button, Style
+from bot.core.people import AUTOMATIC
 from bot.core.prose import Line, Person, When
 from bot.core.records import Unit
 from bot.incidents.acts import CLOSED, OPEN
@@ -20,11 +22,7 @@ async def read_card(tx: Unit, incident: Incident, *, notes: Sequence[Line] = ())
     told = await tx.acts.told_moments(incident.number)
     lines: list[Line] = [f"Impact: {incident.impact}"] if incident.impact else []
     lines += [f"Services: {', '.join(incident.services)}"] if incident.services else []
-    lines += [
-        (f"{moment.kind.capitalize()} ", When(moment.at, date=True), ", told by ", Person(moment.by))
-        for moment in told
-        if moment.cycle == incident.cycle or not moment.kind.of_cycle
-    ]
+    lines += moments_of(incident, told)
     for update in updates:
         lines.append(("Last update ", When(update.at), " by ", Person(update.by), ": ", *with_people(update.text)))
     if incident.update_due_at:
@@ -45,6 +43,19 @@ async def read_card(tx: Unit, incident: Incident, *, notes: Sequence[Line] = ())
         notes=(*lines, *notes),
         buttons=_buttons(incident),
     )
+
+
+def moments_of(incident: Incident, told: Iterable[ToldMoment]) -> list[Line]:
+    """A line on each moment that holds now, and who told it."""
+    return [
+        (f"{each.kind.capitalize()} ", When(each.at, date=True), *_teller(each))
+        for each in told
+        if each.cycle == incident.cycle or not each.kind.of_cycle
+    ]
+
+
+def _teller(moment: ToldMoment) -> Line:
+    return (", as its alert says",) if moment.by == AUTOMATIC.user_id else (", told by ", Person(moment.by))
 
 
 def _buttons(incident: Incident) -> tuple[Button, ...]:

@@ -14,6 +14,7 @@ from bot.core.prose import Bold, Channel, Line, Person, When
 from bot.core.records import Store, Unit
 from bot.core.results import Text
 from bot.incidents.acts import OPEN, change
+from bot.incidents.cards import moments_of
 from bot.incidents.duties import give
 from bot.incidents.people import mention, with_people
 from bot.incidents.posts import post_once
@@ -49,11 +50,7 @@ async def _summary(tx: Unit, ctx: Context, incident: Incident, *, text: str, to:
     lines.append(f"{incident.severity}, open for {lasts}." + (f" Impact: {incident.impact}" if incident.impact else ""))
     held = [f"{duty.capitalize()}: {mention(getattr(incident, duty))}" for duty in Duty]
     lines.append(with_people(". ".join(held) + "."))
-    lines += [
-        (f"{moment.kind.capitalize()} ", When(moment.at, date=True), ", told by ", Person(moment.by))
-        for moment in await tx.acts.told_moments(incident.number)
-        if moment.cycle == incident.cycle or not moment.kind.of_cycle
-    ]
+    lines += moments_of(incident, await tx.acts.told_moments(incident.number))
     if updates := await tx.acts.updates(incident.number, limit=3):
         lines.append((Bold("Last updates"),))
         lines += [(When(each.at), " ", Person(each.by), ": ", *with_people(each.text)) for each in updates]

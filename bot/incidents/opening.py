@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.core.alert_looks import look
 from bot.core.clock import Clock
 from bot.core.command import Context
 from bot.core.contacts import Contact, Contacts
 from bot.core.errors import Busy, Conflict, IntegrationError, OutcomeUnknown, Unreachable, UsageError
-from bot.core.incident_acts import Cycle
+from bot.core.incident_acts import Cycle, MomentKind, ToldMoment
 from bot.core.incidents import Entry, Incident
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
@@ -120,7 +121,7 @@ async def declare(
         if incident.update_due_at:
             await put_reminder(tx, number, Remind.UPDATE, incident.update_due_at)
         if said.alert:
-            await _begin_with(tx, said.alert, number, now=ctx.now)
+            await _begin_with(tx, said.alert, incident, now=ctx.now)
         if incident.recorded_from:
             await begin_record(tx, place, since=incident.recorded_from, now=ctx.now)
         if alarm:
@@ -153,12 +154,28 @@ def _set_up_at(number: int, at: datetime, *, attempt: int) -> Due:
     return Due(SET_UP, str(number), at, {"number": number, "attempt": attempt})
 
 
-async def _begin_with(tx: Unit, alert: str, number: int, *, now: datetime) -> None:
-    """Put into the timeline what the alert has told, at the time when it began."""
+async def _begin_with(tx: Unit, alert: str, incident: Incident, *, now: datetime) -> None:
+    """Have the incident begin when its alert says that it began, and be detected when the alert was told of.
+
+    `Conflict` where one was declared for it already: two people do not need two incidents.
+    """
     view = await tx.alerts.view(alert, now=now)
-    for row in view.worst:
+    if view.group.incident:
+        raise Conflict(f"Incident {view.group.incident} was declared for this alert already.")
+    number, rows = incident.number, view.worst or ((view.last,) if view.last else ())
+    for row in rows:
         text = f"{view.group.title} began, as its alert says: {row.title}"
-        await tx.entries.add(Entry(f"{NOTE}:{row.id}:{number}", number, row.started_at, AUTOMATIC.user_id, NOTE, text))
+        at = min(row.started_at, now)  # another system's clock may be ahead
+        await tx.entries.add(Entry(f"{NOTE}:{row.id}:{number}", number, at, AUTOMATIC.user_id, NOTE, text))
+    detected = min(view.group.opened_at, now)
+    moments = {
+        MomentKind.STARTED: min((detected, *(row.started_at for row in rows))),
+        MomentKind.DETECTED: detected,
+    }
+    for kind, at in moments.items():
+        await tx.acts.tell_moment(ToldMoment(number, incident.cycle, kind, at, AUTOMATIC.user_id, now))
+    await tx.alerts.note_incident(alert, number)
+    await look(tx, [alert], now=now)
 
 
 class Opening:

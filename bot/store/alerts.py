@@ -114,7 +114,8 @@ class Alerts:
                update alert_groups set
                    resolved_at = case when fires.any then null else coalesce(resolved_at, %s) end,
                    acknowledged_by = case when fires.any and resolved_at is not null then '' else acknowledged_by end,
-                   acknowledged_at = case when not fires.any or resolved_at is null then acknowledged_at end
+                   acknowledged_at = case when not fires.any or resolved_at is null then acknowledged_at end,
+                   source_said = case when fires.any and resolved_at is not null then '' else source_said end
                from fires where fires.id = alert_groups.id""",
             [list(group_ids), at],
         )
@@ -129,7 +130,7 @@ class Alerts:
                        show_at = case when idle then greatest(%s, shown_at + %s) else show_at end
                    from before where before.id = alert_groups.id returning alert_groups.*, idle)
                select id, source, key, title, channel, opened_at, resolved_at, acknowledged_by, acknowledged_at,
-                   message, version, shown_at, show_at
+                   message, version, shown_at, show_at, incident, source_said
                from touched where idle""",
             [at - _LOST, list(group_ids), at, SHOW_EVERY],
         )
@@ -171,6 +172,14 @@ class Alerts:
             [by, at, group_id],
         )
         return done.rowcount == 1
+
+    async def note_source(self, group_id: str, said: str) -> None:
+        """Note what came of telling the source of the acknowledgement."""
+        await self._connection.execute("update alert_groups set source_said = %s where id = %s", [said, group_id])
+
+    async def note_incident(self, group_id: str, number: int) -> None:
+        """Note the incident that was declared for a group."""
+        await self._connection.execute("update alert_groups set incident = %s where id = %s", [number, group_id])
 
     async def silence(self, silence: Silence) -> None:
         """Silence, in place of one that is there."""

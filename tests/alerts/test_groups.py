@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.alerts.intake import OWN_MESSAGES, SHOW, Intake
+from bot.alerts.intake import OWN_MESSAGES, Intake
 from bot.alerts.rules import AlertRules
+from bot.core.alert_looks import SHOW
 from bot.core.alerts import Alert, Level, Silence
 from bot.core.parts import State
 from bot.core.results import Text

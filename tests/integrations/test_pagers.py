@@ -107,6 +107,7 @@ def pagerduty(vendor: Vendor, http: HttpClient, *, token: str = TOKEN) -> PagerD
         targets=("primary", "managers"),
         routing_keys={"primary": SecretStr(KEY), "managers": SecretStr(KEY[::-1])},
         api_token=SecretStr(token),
+        email="oncall@example.com",
         timeout="1s",
         events_url=vendor.url,
         api_url=vendor.url,
@@ -377,3 +378,40 @@ def test_integration_keys_come_from_secrets_files_are_redacted_and_may_not_stand
     file.write_text(f"services: {{gw: {{pagerduty: {{routing_keys: {{primary: {KEY}}}}}}}}}\n")
     with pytest.raises(SettingsFault, match="is a secret and must not stand in the file"):
         load(file, known=integrations())
+
+
+INCIDENT = "/incidents/PGR0VU2"
+
+
+async def test_pagerduty_is_told_who_is_on_an_incident_in_the_name_of_its_user(
+    vendor: Vendor, http: HttpClient
+) -> None:
+    vendor.says("PUT", INCIDENT, {"incident": {"id": "PGR0VU2", "status": "acknowledged"}})
+    said = await pagerduty(vendor, http).acknowledge_alert("PGR0VU2")
+
+    [(method, path, headers, body)] = vendor.asked
+    assert said == "PagerDuty knows it"
+    assert (method, path) == ("PUT", INCIDENT)
+    assert (headers["From"], headers["Authorization"]) == ("oncall@example.com", f"Token token={TOKEN}")
+    assert json.loads(body) == {"incident": {"type": "incident_reference", "status": "acknowledged"}}
+
+
+async def test_pagerduty_that_does_not_take_an_acknowledgement_says_why(vendor: Vendor, http: HttpClient) -> None:
+    error = {"message": "Invalid Input Provided", "code": 2001, "errors": ["Incident Already Resolved"]}
+    vendor.says("PUT", INCIDENT, {"error": error}, status=400)
+    with pytest.raises(IntegrationError, match="Invalid Input Provided; Incident Already Resolved"):
+        await pagerduty(vendor, http).acknowledge_alert("PGR0VU2")
+    with pytest.raises(NotFound, match="no incident PXXXXX"):
+        await pagerduty(vendor, http).acknowledge_alert("PXXXXX")
+    with pytest.raises(NotConfigured, match="cannot be told: it has no api_token"):
+        await pagerduty(vendor, http, token="").acknowledge_alert("PGR0VU2")
+
+
+async def test_jira_is_told_who_is_on_an_alert_by_the_alerts_own_id(vendor: Vendor, http: HttpClient) -> None:
+    path = f"{ALERTS}/{ALERT['id']}/acknowledge"
+    vendor.says("POST", path, PROCESSED_LATER, status=202)
+
+    assert await jira(vendor, http).acknowledge_alert(str(ALERT["id"])) == "Jira Service Management took it"
+    assert [asked[:2] for asked in vendor.asked] == [("POST", path)]
+    with pytest.raises(NotFound, match="no alert other"):
+        await jira(vendor, http).acknowledge_alert("other")

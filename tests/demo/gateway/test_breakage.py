@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.alerts.intake import SHOW, Intake
+from bot.alerts.intake import Intake
 from bot.alerts.messages import GroupMessages
 from bot.alerts.rules import AlertRules
 from bot.core.access_log import AccessLog
+from bot.core.alert_looks import SHOW
 from bot.core.database import Database
 from bot.core.fleet import Fleet
 from bot.core.ports import Backups
