@@ -100,14 +100,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mind the rows that tests name; count no coverage of properties.
-
-    What the other tests do not cover is not covered: tracing hundreds of examples costs as much as running them.
-    """
+    """Mind the rows that tests name."""
     refuse_unknown(items)
-    for item in items:
-        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-            item.add_marker("no_cover")
 
 
 @pytest.hookimpl(optionalhook=True)
