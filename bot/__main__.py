@@ -240,7 +240,10 @@ def draft(file: Path, *, as_json: bool) -> None:
 @click.option("--format", "as_what", type=click.Choice(["md", "json", "html"]), default="md", help="md if not given.")
 @click.pass_obj
 def export_report(config: Path | None, *, number: int, as_what: str) -> None:
-    """Print the report of incident NUMBER as it stands in the store; Slack is not asked."""
+    """Print the report of incident NUMBER as it stands in the store; Slack is not asked.
+
+    One that has no report gets its first draft from the record.
+    """
     from bot.core.redact import Redactor
 
     settings, _ = _load(config)
@@ -249,9 +252,12 @@ def export_report(config: Path | None, *, number: int, as_what: str) -> None:
     async def read() -> str:
         from bot.app import audit_key, database, private_folder
         from bot.core.clock import now
+        from bot.core.command import Context
+        from bot.core.people import AUTOMATIC
         from bot.incidents.exports import Exporter, Format
-        from bot.incidents.report import stand
+        from bot.incidents.report import draft, stand
         from bot.jobs.queue import defer
+        from bot.shell import no_slack
         from bot.store.postgres import Postgres
         from bot.views.templates import Templates
 
@@ -259,9 +265,15 @@ def export_report(config: Path | None, *, number: int, as_what: str) -> None:
         async with database(settings) as conninfo, Postgres.open(conninfo, defer=defer, audit_key=key) as store:
             async with store.transaction() as tx:
                 found = await tx.incidents.get(number)
+                is_drafted = await tx.reports.get(number) is not None
+            services = found.services or tuple(settings.services)
+            if not is_drafted:
+                rules = settings.incidents
+                ctx, chat = Context(AUTOMATIC, found.channel, now()), no_slack()
+                await draft(ctx, found, store=store, chat=chat, zone=settings.zone, mark=rules.mark, services=services)
             standing = await stand(found, store=store)
             exporter = Exporter(store, Templates(settings.templates), settings.zone, redact)
-            chart = await exporter.chart(standing, services=tuple(settings.services), now=now())
+            chart = await exporter.chart(standing, services=services, now=now())
             return redact((await exporter.document(standing, Format(as_what), chart)).content)
 
     click.echo(asyncio.run(read()))

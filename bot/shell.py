@@ -52,6 +52,11 @@ class NoSlack:
         return refuse
 
 
+def no_slack() -> Chat:
+    """What stands for Slack where there is none."""
+    return cast("Chat", NoSlack())
+
+
 @dataclass(frozen=True, slots=True)
 class Shell:
     """One person at the host; `say` is given redacted lines."""
@@ -150,7 +155,7 @@ async def open_shell(
             store=store,
             fleet=fleet,
             registry=registry,
-            chat=cast("Chat", NoSlack()),
+            chat=no_slack(),
             documents=Templates(settings.templates),
             clock=clock,
             redact=redactor.redact,

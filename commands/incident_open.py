@@ -29,12 +29,16 @@ class Described(Args):
     services: str = option("", "Services that it is about, with commas between them.")
 
 
-class Open(Described):
-    """The same, and where it is run."""
+class Placed(Args):
+    """Where it is run, and what it is declared for."""
 
     here: bool = option(default=False, description="Adopt the channel where this is typed, with what was said in it.")
-    alert: str = option("", "Id of the alert that it is declared for: when that began goes into the timeline.")
     since: str = option("", "With --here: from when on its messages belong to the incident, as 30m or 14:05.")
+    alert: str = option("", "Id of the alert that it is declared for: when that began goes into the timeline.")
+
+
+class Open(Placed, Described):
+    """What it is comes before where, in its form as well."""
 
 
 async def open_incident(

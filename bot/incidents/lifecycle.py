@@ -12,6 +12,7 @@ from bot.core.incident_acts import Cycle, MomentKind, ToldMoment
 from bot.core.incidents import Incident
 from bot.core.records import Store, Unit
 from bot.incidents.acts import CLOSED, EDITED, OPEN, RESOLVED, SEVERITY, change
+from bot.incidents.measured import measure_at_once
 from bot.incidents.missing import missing
 from bot.incidents.paging import Alarm, raise_alarm, stand_down
 from bot.incidents.reminders import Remind, drop_reminders, put_reminder
@@ -99,6 +100,7 @@ async def resolve(
         await drop_reminders(tx, incident.number, Remind.UPDATE, Remind.ROLES)
         await put_reminder(tx, incident.number, Remind.REPORT, ctx.now + rules.report_within)
         await stand_down(tx, saved)
+        await measure_at_once(tx, ctx.now)
     return saved
 
 
@@ -133,7 +135,7 @@ async def close(ctx: Context, incident: Incident, *, store: Store, tell: bool | 
         raise Conflict(f"Incident {incident.number} is closed already.")
     async with store.transaction() as tx:
         if lacks := await missing(tx, incident):
-            raise Conflict(f"Incident {incident.number} cannot be closed yet.", hint=" ".join(lacks))
+            raise Conflict(f"Incident {incident.number} cannot be closed yet.", hint="\n".join(lacks))
         closed = replace(incident, state=CLOSED, closed_at=ctx.now, closed_by=ctx.actor.user_id)
         saved = await change(tx, ctx, closed, CLOSED, "Closed: nothing is missing.", tell=tell)
         await drop_reminders(tx, incident.number, Remind.REPORT)

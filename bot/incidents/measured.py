@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.core.charts import Chart, Mark, Panel, Point
 from bot.core.fleet import Fleet
 from bot.core.incidents import Incident
 from bot.core.passage import cited, parse, said
-from bot.core.records import Store, Unit
+from bot.core.readings import Reading
+from bot.core.records import Due, Store, Unit
+
+SAMPLE = "incident.samples"
+"""The job that measures the services of incidents, each minute, and at once where one begins or ends."""
 
 DRAWN = ("Error rate", "Success rate")
 """Checks of a service whose past is drawn, by their names: the first of them that was measured."""
@@ -38,9 +43,15 @@ def services_of(incident: Incident, fleet: Fleet) -> tuple[str, ...]:
     return incident.services or tuple(service.name for service in fleet.services)
 
 
-async def figures_of(tx: Unit, incident: Incident, services: Sequence[str]) -> tuple[str, ...]:
+async def measure_at_once(tx: Unit, now: datetime) -> None:
+    """Have the next round come now, which is durable as the moment that it belongs to is."""
+    await tx.due.put(Due(SAMPLE, "minute", now, {}))
+
+
+async def figures_of(tx: Unit, incident: Incident, services: Sequence[str], *, zone: str) -> tuple[str, ...]:
     """A line on each figure when the incident was declared and when it was resolved, as `bot.core.passage` has texts.
 
+    Each has the time at which it was measured, in `zone`.
     What was measured at one of them and not at the other is unknown there; what was never measured is not told.
     """
     moments = [("declared", incident.opened_at)]
@@ -51,11 +62,15 @@ async def figures_of(tx: Unit, incident: Incident, services: Sequence[str]) -> t
         for check in TOLD:
             found = near.get(check, {})
             if found:
-                ends = ", ".join(
-                    f"{said(found[at].said) if at in found else 'unknown'} when {word}" for word, at in moments
-                )
+                ends = ", ".join(f"{_told(found.get(at), zone)} when {word}" for word, at in moments)
                 lines.append(f"{check} of {said(service)}: {ends}")
     return tuple(lines)
+
+
+def _told(reading: Reading | None, zone: str) -> str:
+    if reading is None:
+        return "unknown"
+    return f"{said(reading.said)} (measured {reading.at.astimezone(ZoneInfo(zone)):%H:%M:%S %Z})"
 
 
 async def chart_of(

@@ -27,6 +27,7 @@ from bot.incidents.backfills import begin_record
 from bot.incidents.cards import read_card
 from bot.incidents.channel import create_channel, topic
 from bot.incidents.lifecycle import next_update
+from bot.incidents.measured import measure_at_once
 from bot.incidents.paging import Alarm, raise_alarm
 from bot.incidents.posts import post_once
 from bot.incidents.recent import recent_changes
@@ -117,6 +118,7 @@ async def declare(
         await audit(tx, ctx, incident, DECLARED)
         await tx.acts.put_cycle(Cycle(number, 1, ctx.now, who))
         await tx.due.put(_set_up_at(number, ctx.now + _WITHIN, attempt=0))
+        await measure_at_once(tx, ctx.now)
         await put_reminder(tx, number, Remind.ROLES, ctx.now + rules.roles_within)
         if incident.update_due_at:
             await put_reminder(tx, number, Remind.UPDATE, incident.update_due_at)

@@ -90,7 +90,7 @@ async def draft(
     read = await _read(ctx, incident, store=store, chat=chat, zone=zone, mark=mark)
     async with store.transaction() as tx:
         changes = [await _changed(tx, operation) for operation in read.record.operations]
-        figures = await figures_of(tx, incident, services)
+        figures = await figures_of(tx, incident, services, zone=zone)
     facts = await asyncio.to_thread(_facts, read, changes, figures, zone=zone)
     texts = await asyncio.to_thread(write, facts)
     keys = frozenset().union(*(cited(text) for _, text in texts))
@@ -135,7 +135,7 @@ async def finish(ctx: Context, incident: Incident, *, store: Store) -> Version:
     """Make the report final; `Conflict` says what has to be put right first."""
     standing = await stand(incident, store=store)
     if standing.faults:
-        raise Conflict("The report cannot be final yet.", hint=" ".join(standing.faults))
+        raise Conflict("The report cannot be final yet.", hint="\n".join(standing.faults))
     async with store.transaction() as tx:
         last = await _last(tx, incident)
         if last.number != standing.version.number:

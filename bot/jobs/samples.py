@@ -1,4 +1,4 @@
-"""Figures of the services each minute while an incident lasts, for its report and its chart."""
+"""Figures of the services at both ends of an incident and each minute between, for its report and its chart."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from bot.core.records import Due, Store
 from bot.digests.checks import checks_of
 from bot.digests.declaration import Family
 from bot.digests.rounds import take_round
-from bot.incidents.measured import services_of
-
-TASK = "incident.samples"
+from bot.incidents.measured import SAMPLE, measure_at_once, services_of
 
 EVERY = timedelta(minutes=1)
 
@@ -32,18 +30,18 @@ class Samples:
     @property
     def handlers(self) -> Mapping[str, Callable[..., Awaitable[None]]]:
         """The job by its name."""
-        return {TASK: self.sample}
+        return {SAMPLE: self.sample}
 
     async def plan(self) -> None:
         """Have the first round come at once, and then one each minute."""
         async with self.store.transaction() as tx:
-            await tx.due.put(Due(TASK, "minute", self.clock(), {}))
+            await measure_at_once(tx, self.clock())
 
     async def sample(self) -> None:
         """Take a round of the services that an incident is about, until a minute after it was resolved."""
         now = self.clock()
         async with self.store.transaction() as tx:
-            await tx.due.put(Due(TASK, "minute", now + EVERY, {}))
+            await tx.due.put(Due(SAMPLE, "minute", now + EVERY, {}))
             lasting = await tx.incidents.lasting(since=now - EVERY)
         names = {name for incident in lasting for name in services_of(incident, self.fleet)}
         for service in self.fleet.services:

@@ -58,8 +58,8 @@ def incident_update(result: IncidentUpdate, *, templates: Templates) -> Payload:
 def timeline(result: Timeline, *, templates: Templates) -> Payload:
     """What happened, in order of time."""
     text = templates.render("timeline.md.j2", timeline=result) if result.entries else "Nothing was recorded yet."
-    first = f"{escape(result.title)}: {count(len(result.entries), 'entry', 'entries')}, times in UTC"
-    return document(first, result.title, text, name="timeline.md")
+    first = f"{escape(result.title)}: {count(len(result.entries), 'entry', 'entries')}"
+    return document(first, result.title, text, name="timeline.md", note="Times are in UTC.")
 
 
 def digest_document(result: Document, *, templates: Templates) -> Payload:

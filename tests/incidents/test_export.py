@@ -55,3 +55,20 @@ async def test_a_report_is_printed_in_each_format_without_secrets(
         assert "the token is" in shown.stdout
         assert TOKEN not in shown.stdout
     assert (none.returncode, none.stderr) == (2, "There is no incident 2.\n")
+
+
+async def test_an_incident_without_a_report_is_drafted_from_the_record(
+    store: Postgres, database: str, tmp_path: Path
+) -> None:
+    async with store.transaction() as tx:
+        await tx.incidents.declare(Incident(0, "Payments fail", "High", "open", "C0INC", "U0ANA", "U0ANA", AT))
+        await tx.entries.add(Entry("note:1", 1, AT, "U0ANA", "note", f"the provider is down, token {TOKEN}"))
+
+    first = await exported(database, tmp_path, "1")
+    again = await exported(database, tmp_path, "1")
+
+    assert "the provider is down" in first.stdout, first.stderr
+    assert TOKEN not in first.stdout
+    assert first.stdout == again.stdout
+    async with store.transaction() as tx:
+        assert [each.what for each in await tx.reports.revisions(1)] == ["drafted"]

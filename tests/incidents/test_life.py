@@ -14,6 +14,7 @@ from bot.core.incident_results import IncidentCard
 from bot.core.people import AUTOMATIC
 from bot.core.reports import Version
 from bot.incidents.missing import missing
+from bot.jobs.due import sweep
 from tests.fakes import FakeChat
 from tests.incidents.desk import ANA, BEN, OWN, Desk, shown
 
@@ -220,8 +221,8 @@ async def test_closing_is_refused_with_all_that_is_missing(desk: Desk) -> None:
     with pytest.raises(Conflict) as refused:
         await desk.type("close", channel=OWN)
     assert refused.value.hint == (
-        "It is not resolved: resolve says what ended it. "
-        'Nobody said whom it affected: edit --impact "..." says so. '
+        "It is not resolved: resolve says what ended it.\n"
+        'Nobody said whom it affected: edit --impact "..." says so.\n'
         "Its report is not drafted: report drafts it."
     )
 
@@ -365,3 +366,19 @@ async def test_at_open_people_read_what_is_like_it(desk: Desk) -> None:
     assert "stolen" not in before
     assert "wiki" not in before
     assert AUTOMATIC.user_id not in before
+
+
+async def test_the_services_are_measured_at_once_where_an_incident_begins_and_where_it_ends(desk: Desk) -> None:
+    await desk.type("open high Card payments fail")
+    at_the_start = await sweep_for(desk, "incident.samples")
+    await desk.type("resolve The provider is back", channel=OWN)
+    at_the_end = await sweep_for(desk, "incident.samples")
+
+    assert (at_the_start, at_the_end) == (1, 1)
+
+
+async def sweep_for(desk: Desk, task: str) -> int:
+    """How many jobs of a task are due now; they are taken."""
+    desk.deferred.jobs.clear()
+    await sweep(desk.store, now=desk.clock())
+    return sum(job.task == task for job in desk.deferred.jobs)
