@@ -89,6 +89,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell that runs us in the background has it so, and every process that a test starts would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Hypothesis says this of a large example that fails, and as an error it would hide what failed.
+    config.addinivalue_line("filterwarnings", "default:Generating overly large repr")
     # Unasked, structlog draws each traceback with its sources in colours, which takes seconds.
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure([*structlog.get_config()["processors"][:-1], plain])
