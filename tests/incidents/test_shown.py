@@ -11,6 +11,7 @@ from bot.core.ports import Profile
 from bot.incidents.shown import read_chosen
 from bot.store.postgres import Postgres
 from tests.fakes import FakeChat
+from tests.fixtures_incident import Room
 from tests.incidents.talk import key, moment
 
 OWN = "C0INC"
@@ -63,3 +64,21 @@ async def test_a_mark_brings_a_message_in_and_a_person_can_change_what_it_says(s
 
     assert [entry.text for entry in timeline.entries] == ["Declared", "Ana asked for a pause (edited by Ben)"]
     assert not timeline.left_out
+
+
+async def test_a_pushpin_and_a_pin_put_a_message_into_the_timeline_until_they_are_taken_off(room: Room) -> None:
+    said = await room.hear(room.ben, "a remark about nothing")
+
+    async def stands() -> bool:
+        await room.workspace.settled()
+        return "a remark about nothing" in (await room.command("timeline")).plain()
+
+    assert not await stands()
+    await room.ana.react(said, "pushpin")
+    assert await stands()
+    await room.ana.unreact(said, "pushpin")
+    assert not await stands()
+    await room.ana.pin(said)
+    assert await stands()
+    await room.ben.unpin(said)
+    assert not await stands()

@@ -51,7 +51,9 @@ async def test_a_message_is_stored_as_it_was_typed(
 
     assert (message.ts, message.user, message.text) == (said.ts, ana.id, "a < b & c")
     assert message.at == datetime.fromtimestamp(float(said.ts), UTC)
-    assert [name for name, _ in message.files] == ["graph.png"]
+    [(name, link)] = message.files
+    assert name == "graph.png"
+    assert link.endswith("/graph.png")
 
 
 async def test_edits_and_deletions_are_stored_with_what_stood_there(
