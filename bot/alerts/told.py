@@ -93,34 +93,48 @@ def make(
     labels: Labels | None = None,
     acknowledged_by: str | None = None,
 ) -> Alert:
-    """An alert within our bounds: what is longer is cut, and a key that is longer becomes its hash."""
+    """An alert as its source tells it, with as many labels as are kept; `cleaned` brings it within our bounds."""
     kept = [(name, value) for name, value in (labels or {}).items() if value is not None]
     return Alert(
         source=source,
-        fingerprint=key(fingerprint),
-        group=key(group),
-        group_title=line(group_title),
-        title=line(title),
+        fingerprint=fingerprint,
+        group=group,
+        group_title=group_title,
+        title=title,
         level=level,
         firing=firing,
         started_at=started_at,
         told_at=told_at,
-        text=line(text, most=_TEXT),
-        url=_storable(url) if len(url) <= _URL else "",
-        labels={line(name, most=_LABEL): line(str(value), most=_LABEL) for name, value in kept[:_LABELS]},
-        acknowledged_by=acknowledged_by if acknowledged_by is None else line(acknowledged_by),
+        text=text,
+        url=url,
+        labels={name: str(value) for name, value in kept[:_LABELS]},
+        acknowledged_by=acknowledged_by,
     )
 
 
 def cleaned(alert: Alert, redact: Callable[[str], str]) -> Alert:
-    """The alert without secrets, before anything of it is stored."""
+    """The alert as it is stored: without secrets, and what is longer than there is room for is cut.
+
+    In that order: half a secret is not known for one. A key that is long, or holds a secret, becomes its hash.
+    """
+
+    def words(text: str, most: int = _TITLE) -> str:
+        return line(redact(_storable(text)), most=most)
+
+    def key(text: str) -> str:
+        text = _storable(text)
+        return text if len(text) <= _FINGERPRINT and redact(text) == text else hashlib.sha256(text.encode()).hexdigest()
+
     return replace(
         alert,
-        title=redact(alert.title),
-        group_title=redact(alert.group_title),
-        text=redact(alert.text),
-        url=redact(alert.url),
-        labels={name: redact(value) for name, value in alert.labels.items()},
+        fingerprint=key(alert.fingerprint),
+        group=key(alert.group),
+        group_title=words(alert.group_title),
+        title=words(alert.title),
+        text=words(alert.text, _TEXT),
+        url=redact(_storable(alert.url)) if len(alert.url) <= _URL else "",
+        labels={words(name, _LABEL): words(value, _LABEL) for name, value in alert.labels.items()},
+        acknowledged_by=alert.acknowledged_by and words(alert.acknowledged_by),
     )
 
 
@@ -128,12 +142,6 @@ def line(text: str, *, most: int = _TITLE) -> str:
     """Text in one line, cut."""
     text = re.sub(r"\s+", " ", _storable(text)).strip()
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def key(text: str) -> str:
-    """A key as it is stored and found again, or its hash where it is long."""
-    text = _storable(text)
-    return text if len(text) <= _FINGERPRINT else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _storable(text: str) -> str:

@@ -286,6 +286,17 @@ async def test_secrets_are_taken_out_before_anything_is_stored(hooks: Hooks) -> 
     assert view.worst[0].text == "login with [masked]"
 
 
+async def test_a_secret_is_no_key_and_is_not_cut_in_half_either(hooks: Hooks) -> None:
+    cut = {"title": "t" * 295 + "hunter22", "text": "x" * 1995 + "hunter22", "labels": {"l" * 295 + "hunter22": "v"}}
+    alert = {"id": "disk hunter22", "group": "of hunter22", **cut}
+    for state in ("firing", "firing", "resolved"):
+        await hooks.send("generic", {"alerts": [{**alert, "state": state}, {**alert, "id": "other hunter22"}]})
+
+    [view] = await hooks.firing()
+    assert "hunt" not in repr(view)
+    assert (view.firing, view.ended) == (1, 1)
+
+
 async def test_what_is_longer_than_there_is_room_for_is_cut_and_odd_characters_survive(hooks: Hooks) -> None:
     alert = {
         "id": "\0" + "i" * 5000,
