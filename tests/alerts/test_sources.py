@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from bot.alerts.told import Malformed, Told, cleaned
-from bot.web.webhooks import SOURCES
-from tests.alerts.payloads import PAYLOADS
+from bot.core.alerts import Alert
+from bot.web.server import build, serving
+from bot.web.webhooks import SOURCES, Webhooks
+from tests.alerts.payloads import PAYLOADS, SECRET, encoded, proof
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -36,7 +42,7 @@ def places(value: object, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, source: str) -> dict[str, Any]:
+def spoilt(draw: st.DrawFn, source: str, of: st.SearchStrategy[Any] = JSON) -> dict[str, Any]:
     """The documented payload with something else in up to three places."""
     payload: dict[str, Any] = copy.deepcopy(PAYLOADS[source])
     chosen = draw(st.lists(st.sampled_from(places(payload)), max_size=3, unique=True))
@@ -44,7 +50,7 @@ def spoilt(draw: st.DrawFn, source: str) -> dict[str, Any]:
         target: Any = payload
         for step in path:
             target = target[step]
-        target[last] = draw(JSON)
+        target[last] = draw(of)
     return payload
 
 
@@ -62,3 +68,45 @@ def test_a_payload_with_anything_in_it_is_read_or_refused(source: str, data: st.
             assert len(text) <= most
             assert b"\0" not in text.encode()
         assert alert.started_at.tzinfo
+
+
+PLANTED = "hunter22"
+
+
+@pytest.mark.parametrize("source", list(PAYLOADS))
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_no_payload_breaks_the_route_or_brings_a_secret_into_the_store(source: str, data: st.DataObject) -> None:
+    secret = st.text(max_size=400).map(lambda text: f"{text} {PLANTED}")
+    payloads = data.draw(st.lists(spoilt(source, JSON | secret), max_size=8))
+
+    taken, answers = asyncio.run(sent(source, payloads))
+
+    assert {status for status, _ in answers} <= {200, 422}
+    assert PLANTED not in repr(taken)
+    assert PLANTED not in repr(answers)
+
+
+async def sent(source: str, payloads: Sequence[object]) -> tuple[list[Alert], list[tuple[int, str]]]:
+    """What is stored of some requests, and how they are answered."""
+    taken: list[Alert] = []
+
+    async def take(alerts: Sequence[Alert]) -> None:
+        taken.extend(alerts)
+
+    webhooks = Webhooks(
+        take,
+        secrets={source: SECRET},
+        clock=lambda: NOW,
+        redact=lambda text: text.replace(PLANTED, "[masked]"),
+        metrics=CollectorRegistry(),
+    )
+    app = build(slack=None, checks={}, metrics=CollectorRegistry(), webhooks=webhooks)
+    answers = []
+    async with serving(app, host="127.0.0.1", port=0) as port, aiohttp.ClientSession() as session:
+        for payload in payloads:
+            body = encoded(payload)
+            headers = {"Content-Type": "application/json", **proof(source, body, at=NOW)}
+            async with session.post(f"http://127.0.0.1:{port}/webhooks/{source}", data=body, headers=headers) as answer:
+                answers.append((answer.status, await answer.text()))
+    return taken, answers
