@@ -149,7 +149,8 @@ class _Writer:
         lines = []
         if self._facts.impact:
             lines.append(f"{said(self._facts.impact)}{self._where(self._facts.declared)}")
-        lines += map(self._quoted, self._chosen.impact)
+        # What was recorded is chosen too, as nobody's words.
+        lines += (self._quoted(quote) for quote in self._chosen.impact if quote.source)
         first, *others = lines or [f"{TODO}number of affected users or transactions"]
         return "\n".join((first, *(f"- {line}" for line in (*others, *self._facts.figures))))
 

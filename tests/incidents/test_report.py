@@ -31,6 +31,7 @@ async def test_the_report_is_drafted_as_messages_whose_statements_name_what_they
         "Took part: ana, ben",
     ):
         assert line in head.plain()
+    assert head.plain().count("200 payments") == 1
     assert "ben: the provider is down @channel" in timeline.plain()
     assert "ana: Status page is red" in timeline.plain()
     assert "lunch" not in timeline.plain()
