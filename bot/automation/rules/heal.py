@@ -8,7 +8,10 @@ from bot.core.ports import Processes
 from bot.operations.workers import online
 
 _DEAD = frozenset({"errored", "failed", "exited", "dead"})
-"""What the process managers call a worker that they have given up; one that is stopped was stopped by somebody."""
+"""What the process managers call a worker that they have given up."""
+
+_STOPPED = frozenset({"stopped", "inactive", "paused", "created"})
+"""What they call one that somebody stopped. By every other name they are at it still."""
 
 
 async def want(seen: Seen, _settings: RuleSettings, *, processes: Processes) -> Want | None:
@@ -19,9 +22,9 @@ async def want(seen: Seen, _settings: RuleSettings, *, processes: Processes) -> 
     workers = await processes.workers()
     up = online(workers)
     away = [worker for worker in workers if worker not in up]
-    if not away:
+    if not away or any(worker.status not in _DEAD | _STOPPED for worker in away):
         return None
-    others = [worker for worker in away if worker.status not in _DEAD]
+    others = [worker for worker in away if worker.status in _STOPPED]
     told = ", ".join(f"worker {worker.id} is {worker.status}" for worker in away)
     return Want(
         problem=f"{check} since {seen.begun(check).isoformat()}",
