@@ -49,7 +49,8 @@ def _ended(operation: Operation) -> Line:
         return operation.plan_state.value
     approved = (" (approved by ", Person(operation.approver), ")") if operation.approver else ()
     why = f": {operation.why}" if operation.why else ""
-    return (operation.state.value, *approved, why, f" {operation.automatic}" if operation.automatic else "")
+    automatic = f"{'' if why else '.'} {operation.automatic}" if operation.automatic else ""
+    return (operation.state.value, *approved, why, automatic)
 
 
 COMMANDS = (Command(("history",), Last, run=history, examples=("", "50")),)

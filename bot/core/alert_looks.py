@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from bot.core.alerts import WATCH, Alert, Level
 from bot.core.records import Due, Unit
 
 SHOW = "alerts.show"
 """The job that shows a group, with `group_id` as its argument."""
+
+_JUST_OVER = timedelta(minutes=5)
 
 
 async def look(tx: Unit, group_ids: Sequence[str], *, now: datetime) -> None:
@@ -18,5 +21,7 @@ async def look(tx: Unit, group_ids: Sequence[str], *, now: datetime) -> None:
 
 
 async def look_for(tx: Unit, key: str, *, now: datetime) -> None:
-    """The same for the groups with that key of which something fires."""
-    await look(tx, [view.group.id for view in await tx.alerts.firing(now=now) if view.group.key == key], now=now)
+    """The same for the group of a watch's problem, also when that is just over and its message says so."""
+    wanted = Alert(WATCH, key, key, key, title="", level=Level.INFO, firing=False, started_at=now)
+    found = (await tx.alerts.groups([wanted], ended_after=now - _JUST_OVER)).values()
+    await look(tx, [group.id for group in found if group.message or not group.resolved_at], now=now)
