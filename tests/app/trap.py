@@ -32,6 +32,9 @@ _MADE = """
     create sequence trap_places;
     create function spring() returns trigger language plpgsql as $$
     begin
+        if current_setting('opsbot.bot', true) is null then
+            return null;  -- the test itself
+        end if;
         if (select way = tg_argv[0] from trap) and nextval('trap_places') = (select nth from trap) then
             perform pg_advisory_xact_lock_shared(4712, current_setting('opsbot.bot')::int);
             perform pg_advisory_xact_lock_shared(4711, 0);
