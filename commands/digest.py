@@ -185,7 +185,8 @@ async def act(
     if call is None:
         raise Conflict("Nothing can be planned for that any more.", hint="checks says how it is now.")
     service = fleet.pick(schedule.service).name
-    await engine.propose_call(replace(call, args={"service": service}), replace(ctx, service=service), show=True)
+    call = replace(call, args={**call.args, "service": service})
+    await engine.propose_call(call, replace(ctx, service=service), show=True)
 
 
 async def open_incident(_ctx: Context, row_id: str, *, store: Store, schedules: Schedules, fleet: Fleet) -> Filling:

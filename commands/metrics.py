@@ -12,18 +12,18 @@ from bot.core.errors import IntegrationError, NotFound
 from bot.core.fleet import Service
 from bot.core.ports import Gateway, Processes
 from bot.core.prose import Line
-from bot.core.records import Slot, Store
+from bot.core.readings import Reading
+from bot.core.records import Store
 from bot.core.results import Table
+from bot.digests.baselines import NEAR
 from bot.digests.checks.payments import judge_success
 from bot.digests.declaration import Terms
-from bot.digests.past import digests_of, said_about
-from bot.digests.schedules import Schedules
 from bot.operations.workers import online
 
 SUCCESS = "success_rate"
-CHECKED = {"daily_transactions": "Transaction volume", SUCCESS: "Success rate"}
-"""Metrics that the daily checks look at, with the check's name: only those have a past."""
-EXPECTED = (*CHECKED, "error_rate", "avg_response_time")
+CHECKED = {"daily_transactions": "Transaction volume", SUCCESS: "Success rate", "avg_response_time": "Response time"}
+"""Metrics that checks look at, with the check's name: only those have a past."""
+EXPECTED = (*CHECKED, "error_rate")
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 
 
@@ -41,9 +41,8 @@ async def metrics(
     gateway: Gateway,
     processes: Processes,
     store: Store,
-    schedules: Schedules,
 ) -> Table:
-    """Show the service's metrics over all its workers, with what the digests of a day and of a week ago said.
+    """Show the service's metrics over all its workers, with what the checks found a day and a week ago.
 
     What the service does not give is n/a with the reason, and never a zero.
     """
@@ -54,12 +53,14 @@ async def metrics(
     names = [name for name in dict.fromkeys((*EXPECTED, *sorted(now))) if args.name.lower() in name.lower()]
     if not names:
         raise NotFound(f"The service gives no {args.name}.", hint=f"There are: {', '.join(sorted(now))}.")
-    past = await digests_of(service, store=store, schedules=schedules)
+    moments = (ctx.now - _DAY, ctx.now - _WEEK)
+    async with store.transaction() as tx:
+        past = await tx.readings.near(service.name, tuple(CHECKED.values()), moments=moments, within=NEAR)
     terms = Terms(ctx.now, service.limits)
     return Table(
         title=f"Metrics of {service.name}, over {len(up)} workers",
         columns=("Metric", "Now", "A day ago", "A week ago"),
-        rows=tuple((name, _now(name, now, terms), *_before(name, past, ctx.now)) for name in names),
+        rows=tuple((name, _now(name, now, terms), *_before(name, past, moments)) for name in names),
         notes=_notes(now, names),
     )
 
@@ -82,12 +83,12 @@ def _figure(value: float) -> str:
     return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
 
 
-def _before(name: str, past: Sequence[Slot], now: datetime) -> tuple[str, str]:
-    """What was said a day and a week ago."""
+def _before(name: str, past: Mapping[str, Mapping[datetime, Reading]], moments: Sequence[datetime]) -> tuple[str, ...]:
+    """What was found at these moments."""
     if name not in CHECKED:
-        return "", ""
-    day, week = (said_about(CHECKED[name], past, at=now - ago) or "n/a" for ago in (_DAY, _WEEK))
-    return day, week
+        return tuple("" for _ in moments)
+    found = past.get(CHECKED[name], {})
+    return tuple(found[moment].said if moment in found else "n/a" for moment in moments)
 
 
 def _notes(now: Mapping[str, float], names: Sequence[str]) -> tuple[Line, ...]:
@@ -98,7 +99,7 @@ def _notes(now: Mapping[str, float], names: Sequence[str]) -> tuple[Line, ...]:
             f"n/a now: the service gives no {', '.join(missing)}; it has none as long as there was no payment."
         )
     if any(name in CHECKED for name in names):
-        notes.append("The past is what posted digests said; n/a where none was posted about that time.")
+        notes.append("The past is what the checks found; n/a where none looked about that time.")
     return tuple(notes)
 
 

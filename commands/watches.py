@@ -22,6 +22,7 @@ from bot.core.records import Store
 from bot.core.registry import Registry
 from bot.core.results import Table, Text
 from bot.core.watches import Pulse
+from bot.digests.next_steps import typed
 from bot.digests.watches import WatchPlan, WatchPlans, key_of
 from bot.operations.engine import Engine
 
@@ -106,7 +107,9 @@ async def _offered(
     helps = next((row.labels for row in view.worst if label in row.labels), None)
     if helps is None:
         raise Conflict("This is over: nothing is to be done about it any more.", hint="See alerts for what is not.")
-    command, rest = _typed(helps[label], registry)
+    command, rest = typed(helps[label], registry)
+    if command is None:
+        raise NotFound(f"There is no {helps[label]} any more.", hint="Type help.")
     args = parse(rest, command.args)
     if command.plan is None:
         given = {name: str(value) for name, value in args.model_dump(mode="json", exclude_defaults=True).items()}
@@ -114,15 +117,6 @@ async def _offered(
     call = Call(command.path, args.model_dump(mode="json", exclude={"dry_run"}))
     await engine.propose_call(call, replace(ctx, service=helps["service"]), show=True)
     return None
-
-
-def _typed(text: str, registry: Registry) -> tuple[Command, str]:
-    """The command that a check names as a help, and its arguments."""
-    said = text.split()
-    for length in range(len(said), 0, -1):
-        if command := registry.commands.get(tuple(said[:length])):
-            return command, " ".join(said[length:])
-    raise NotFound(f"There is no {text} any more.", hint="Type help.")
 
 
 def _plan_of(service: Service, plans: WatchPlans) -> WatchPlan:

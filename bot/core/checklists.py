@@ -52,6 +52,10 @@ class Checklists(Protocol):
         """Store it; `Conflict` when one is open already."""
         ...
 
+    async def add(self, item: ItemRow) -> None:
+        """Put one more into a checklist that is open."""
+        ...
+
     async def get(self, checklist_id: str) -> ChecklistRow:
         """One checklist; `NotFound` when there is none."""
         ...

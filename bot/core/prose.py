@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -60,6 +61,15 @@ class Link:
     kind: Literal["link"] = "link"
 
 
+_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
+
 Inline = str | Person | Channel | When | Code | Bold | Link
 Line = str | tuple[Inline, ...]
 """A line of prose: plain text, or text mixed with richer values."""
+
+
+def whom(owner: str) -> tuple[Inline, ...]:
+    """Whose something is, by a Slack id or a name; nobody's where that is empty."""
+    if not owner:
+        return ()
+    return (Person(owner) if _ID.fullmatch(owner) else owner,)

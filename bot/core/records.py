@@ -251,8 +251,6 @@ class Slots(Protocol):
         *,
         state: str,
         message: MessageRef | None,
-        checks: Sequence[Check] = (),
-        shown: Digest | None = None,
         epoch: int | None = None,
     ) -> None:
         """Write down what became of it; `Fenced` when its epoch is not `epoch` any more, where that is given."""
@@ -270,8 +268,8 @@ class Slots(Protocol):
         """The one with this id; `NotFound` when it is gone."""
         ...
 
-    async def show(self, slot_id: str, shown: Digest) -> None:
-        """Write down what its message says now."""
+    async def show(self, slot_id: str, shown: Digest, *, checks: Sequence[Check] | None = None) -> None:
+        """Write down what its message says now, and what was looked at for it, where that is new."""
         ...
 
     async def forget(self, schedule: str) -> None:

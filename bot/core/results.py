@@ -85,6 +85,11 @@ class Check:
     unit: str = ""
     trend: str = ""
 
+    @property
+    def needs_eyes(self) -> bool:
+        """Whether somebody has to look at it; unknown is among it."""
+        return self.state is not State.OK
+
 
 @dataclass(frozen=True, slots=True)
 class Checks:
@@ -106,7 +111,7 @@ class Checks:
 class Digest:
     """A digest in its channel: the verdict, what needs eyes, a small table; everything else stands in its thread.
 
-    `rows` stand under `columns`; `owner` is who said that they look at it.
+    `rows` stand under `columns`; `owner` is who said that they look at it; `handled` are snoozed rows and tasks.
     """
 
     title: str
@@ -114,6 +119,7 @@ class Digest:
     verdict: str
     at: datetime
     eyes: tuple[Check, ...] = ()
+    handled: tuple[Line, ...] = ()
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Line, ...], ...] = ()
     notes: tuple[Line, ...] = ()

@@ -68,10 +68,12 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(data: Path, *, keep: bool, port: int, sabotage: str, say: Say) -> AsyncIterator[World]:
+async def open_world(
+    data: Path, *, keep: bool, port: int, sabotage: str, say: Say, broken: bool = True
+) -> AsyncIterator[World]:
     """Bring everything up below `data`, and tear it all down when the block ends, also when this process is killed.
 
-    `data` goes with it unless it is to `keep`.
+    `data` goes with it unless it is to `keep`. Unless it is `broken` the gateway has no faults worth finding.
     """
     data = private_folder(data)
     async with AsyncExitStack() as stack:
@@ -83,7 +85,7 @@ async def open_world(data: Path, *, keep: bool, port: int, sabotage: str, say: S
         eve = workspace.person("eve", restricted=True)
         operations = workspace.channel("payments-ops", members=[ana, ben, eve])
         say("Starting a payment gateway under PM2, with its Postgres and Redis ...")
-        gateway = await stack.enter_async_context(Gateway.open(data / "gateway", say=say))
+        gateway = await stack.enter_async_context(Gateway.open(data / "gateway", broken=broken, say=say))
         helper = await stack.enter_async_context(packet_filter(data))
         if not helper:
             say("block-ip is left out: this machine has no nft, or allows no network namespace.")

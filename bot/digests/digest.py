@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,9 +15,10 @@ from bot.core.ports import Chat, Documents, MessageRef
 from bot.core.prose import Line
 from bot.core.records import Slot, Store, Unit
 from bot.core.registry import Registry
-from bot.digests.edition import Edition, Order
+from bot.core.results import Digest
+from bot.digests.edition import Order
 from bot.digests.editions import edition
-from bot.digests.next_steps import buttons
+from bot.digests.handling import handled
 from bot.digests.posting import Posting
 from bot.digests.schedules import Schedule, Schedules
 
@@ -106,7 +106,13 @@ class Digests:
                 notes.insert(0, f"Late: this was due at {_words(slot)} ({plan.zone}).")
             if head:
                 notes.append(f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.")
-            made = _addressed(await edition(order), row, notes, registry=self.registry)
+            made = await edition(order)
+            owner = row.shown.owner if row.shown else ""
+            shown = replace(made.message, notes=(*notes, *made.message.notes), owner=owner)
+            async with self.store.transaction() as tx:
+                shown = await self._handled(replace(row, checks=made.checks), shown, plan, tx)
+                await tx.slots.show(row.id, shown, checks=made.checks)
+            made = replace(made, message=shown)
         posting = Posting(
             chat=self.chat,
             documents=self.documents,
@@ -118,7 +124,7 @@ class Digests:
         )
         try:
             message = await posting.put(made, row.message) if made else await posting.find()
-            await self._settle(row, message, made, epoch=epoch)
+            await self._settle(row, message, epoch=epoch)
         except Fenced:
             return  # another replica posts it, or a later run
 
@@ -126,18 +132,45 @@ class Digests:
         async with self.store.transaction() as tx:
             await tx.slots.permit(slot_id, epoch)
 
-    async def _settle(self, row: Slot, message: MessageRef | None, made: Edition | None = None, *, epoch: int) -> None:
+    async def latest(self, tx: Unit, *, channel: str, service: str) -> tuple[Slot, ...]:
+        """The last posting of each schedule that tells a channel of a service."""
+        return tuple([slot for _, slot in await self._latest(tx, channel, service)])
+
+    async def retell(self, *, channel: str, service: str) -> None:
+        """Have the last digests of a service in a channel say what has been snoozed, assigned and done since."""
+        async with self.store.transaction() as tx:
+            told = []
+            for plan, slot in await self._latest(tx, channel, service):
+                if slot.shown and slot.message:
+                    shown = await self._handled(slot, slot.shown, plan, tx)
+                    await tx.slots.show(slot.id, shown)
+                    told.append((slot.message, shown))
+        for message, shown in told:
+            await self.chat.update(message, shown)
+
+    async def _latest(self, tx: Unit, channel: str, service: str) -> list[tuple[Schedule, Slot]]:
+        plans = [each for each in await self.schedules.known(tx) if each.channel == channel]
+        of_service = [each for each in plans if self.fleet.pick(each.service).name == service]
+        found = [(each, await tx.slots.recent(each.name)) for each in of_service]
+        posted = [(each, next((slot for slot in recent if slot.state == POSTED), None)) for each, recent in found]
+        return [(each, slot) for each, slot in posted if slot]
+
+    async def _handled(self, slot: Slot, shown: Digest, plan: Schedule, tx: Unit) -> Digest:
+        return await handled(
+            shown,
+            slot.checks,
+            slot_id=slot.id,
+            channel=plan.channel,
+            service=self.fleet.pick(plan.service).name,
+            tx=tx,
+            registry=self.registry,
+            now=self.clock(),
+        )
+
+    async def _settle(self, row: Slot, message: MessageRef | None, *, epoch: int) -> None:
         state = POSTED if message else SKIPPED
         async with self.store.transaction() as tx:
-            await tx.slots.settle(
-                row.schedule,
-                row.slot,
-                state=state,
-                message=message,
-                checks=made.checks if made else (),
-                shown=made.message if made else None,
-                epoch=epoch,
-            )
+            await tx.slots.settle(row.schedule, row.slot, state=state, message=message, epoch=epoch)
             await tx.audit.append(
                 at=self.clock(),
                 actor=AUTOMATIC.user_id,
@@ -163,13 +196,6 @@ class Digests:
             won = await tx.slots.claim(Slot(schedule.name, slot, due_at, CLAIMED if wanted else SKIPPED))
             if won and wanted:
                 await tx.jobs.defer(TASK, args={"schedule": schedule.name, "slot": slot})
-
-
-def _addressed(made: Edition, row: Slot, notes: Sequence[Line], *, registry: Registry) -> Edition:
-    """The edition of one slot: with its notes, whoever looks at it, and buttons for what comes next."""
-    owner = row.shown.owner if row.shown else ""
-    shown = replace(made.message, notes=(*notes, *made.message.notes), owner=owner)
-    return replace(made, message=replace(shown, buttons=buttons(shown, row.id, registry)))
 
 
 def _missed(recent: tuple[Slot, ...], row: Slot) -> list[Line]:

@@ -14,6 +14,7 @@ from bot.core.incident_results import ActionItems
 from bot.core.parts import State
 from bot.core.records import Store
 from bot.core.results import Check, Digest, Document, Part
+from bot.digests.checks import CHECKS
 from bot.digests.schedules import Schedule
 from bot.digests.trends import chart
 
@@ -77,8 +78,11 @@ def tally(checks: tuple[Check, ...]) -> str:
 
 
 def eyes(checks: tuple[Check, ...]) -> tuple[Check, ...]:
-    """What somebody has to look at, the worst first; unknown is among it."""
-    return tuple(check for check in worst_first(checks) if check.state is not State.OK)
+    """What somebody has to look at, the worst first, and causes before what follows from them; unknown is among it."""
+    bad = {check.name for check in checks if check.needs_eyes}
+    followers = {each.name for each in CHECKS if bad & {*each.follows}}
+    found = (check for check in worst_first(checks) if check.needs_eyes)
+    return tuple(sorted(found, key=lambda check: (_ORDER.index(check.state), check.name in followers)))
 
 
 def worst_first(checks: tuple[Check, ...]) -> tuple[Check, ...]:

@@ -13,7 +13,7 @@ from bot.core.errors import Conflict, NotFound
 from bot.core.incident_results import ActionItem, ActionItems
 from bot.core.parts import Button
 from bot.core.people import AUTOMATIC
-from bot.core.prose import Line, Person
+from bot.core.prose import whom
 from bot.core.records import Unit
 from bot.core.results import ChecklistState
 from bot.digests.edition import Order
@@ -113,15 +113,12 @@ def _fresh(row: ChecklistRow, number: int, name: str, before: tuple[str, ItemRow
 def _item(item: ItemRow) -> ActionItem:
     done = item.done_at is not None
     carried = f" ({item.evidence})" if item.evidence else ""
-    owner: Line = ""
-    if item.owner:
-        owner = (Person(item.owner),) if item.owner[:1] in "UW" and item.owner.isalnum() else item.owner
     take = [] if item.owner else [Button("I take it", TAKE, item.id)]
     buttons = () if done else (Button("Done", TICK, item.id), *take, Button("Assign", ASSIGN, item.id))
     return ActionItem(
         item.number,
         f"{TITLES[item.name]}{carried}",
-        owner,
+        whom(item.owner),
         done=done,
         by=item.done_by,
         at=item.done_at,

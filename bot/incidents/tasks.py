@@ -15,7 +15,7 @@ from bot.core.incidents import Incident
 from bot.core.parts import Button
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat
-from bot.core.prose import Line, Person
+from bot.core.prose import whom
 from bot.core.records import Store
 from bot.core.reports import OPEN, Task
 from bot.incidents.chosen import Selection
@@ -25,7 +25,6 @@ TICK, ASSIGN, REWORD, ADD = (f"incident.action.{verb}" for verb in ("done", "ass
 """Verbs of the buttons of action items."""
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
-_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
 
 
 def tasks_of(incident: int, selection: Selection, *, at: datetime) -> tuple[Task, ...]:
@@ -117,7 +116,6 @@ def listed(title: str, tasks: Sequence[Task], *, links: Mapping[str, str], incid
 
 
 def _item(task: Task, links: Mapping[str, str], *, named: bool) -> ActionItem:
-    owner: Line = (Person(task.owner),) if _ID.fullmatch(task.owner) else task.owner
     is_open = task.state == OPEN
     buttons = (
         Button("Done", TICK, task.id),
@@ -127,7 +125,7 @@ def _item(task: Task, links: Mapping[str, str], *, named: bool) -> ActionItem:
     return ActionItem(
         number=task.number,
         text=task.text,
-        owner=owner,
+        owner=whom(task.owner),
         done=not is_open,
         incident=task.incident if named else 0,
         by=task.ended_by,

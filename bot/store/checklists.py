@@ -33,12 +33,17 @@ class Checklists:
                 *(r.channel, r.opened_by, r.opened_at, r.ended_by, r.ended_at),
             ],
         )
-        for i in items:
-            await self._connection.execute(
-                """insert into checklist_items (id, checklist_id, number, name, done_by, done_at, evidence, owner)
-                   values (%s, %s, %s, %s, %s, %s, %s, %s)""",
-                [i.id, i.checklist_id, i.number, i.name, i.done_by, i.done_at, i.evidence, i.owner],
-            )
+        for item in items:
+            await self.add(item)
+
+    async def add(self, item: ItemRow) -> None:
+        """Put one more into a checklist that is open."""
+        i = item
+        await self._connection.execute(
+            """insert into checklist_items (id, checklist_id, number, name, done_by, done_at, evidence, owner)
+               values (%s, %s, %s, %s, %s, %s, %s, %s)""",
+            [i.id, i.checklist_id, i.number, i.name, i.done_by, i.done_at, clean(i.evidence), clean(i.owner)],
+        )
 
     async def get(self, checklist_id: str) -> ChecklistRow:
         """One checklist; `NotFound` when there is none."""

@@ -55,18 +55,13 @@ class Slots:
         *,
         state: str,
         message: MessageRef | None,
-        checks: Sequence[Check] = (),
-        shown: Digest | None = None,
         epoch: int | None = None,
     ) -> None:
         """Write down what became of it; `Fenced` when its epoch is not `epoch` any more, where that is given."""
         settled = await self._connection.execute(
-            """update slots set state = %s, message = %s, checks = %s, shown = %s
+            """update slots set state = %s, message = %s
                where schedule = %s and slot = %s and epoch = coalesce(%s, epoch)""",
-            [
-                *(state, dump(MessageRef, message) if message else None, dump(Sequence[Check], checks)),
-                *(dump(Digest, shown) if shown else None, schedule, slot, epoch),
-            ],
+            [state, dump(MessageRef, message) if message else None, schedule, slot, epoch],
         )
         if epoch is not None and not settled.rowcount:
             raise Fenced(_TAKEN)
@@ -95,9 +90,13 @@ class Slots:
             raise NotFound("This digest is not known any more.", hint="Its schedule was removed: digest list.")
         return slot
 
-    async def show(self, slot_id: str, shown: Digest) -> None:
-        """Write down what its message says now."""
-        await self._connection.execute("update slots set shown = %s where id = %s", [dump(Digest, shown), slot_id])
+    async def show(self, slot_id: str, shown: Digest, *, checks: Sequence[Check] | None = None) -> None:
+        """Write down what its message says now, and what was looked at for it, where that is new."""
+        looked = None if checks is None else dump(Sequence[Check], checks)
+        await self._connection.execute(
+            "update slots set shown = %s, checks = coalesce(%s, checks) where id = %s",
+            [dump(Digest, shown), looked, slot_id],
+        )
 
     async def forget(self, schedule: str) -> None:
         """Drop all of a schedule that was removed."""

@@ -37,15 +37,17 @@ def digest(result: Digest) -> Payload:
     first = f"{said(result.state)} · {escape(result.title)}: {escape(result.verdict)}"
     eyes = [_check(check) for check in sorted(result.eyes, key=lambda check: _WORST_FIRST.index(check.state))]
     owner = [mrkdwn((Person(result.owner), " looks at it."))] if result.owner else []
+    handled = [f"• {mrkdwn(line)}" for line in result.handled]
     notes = [mrkdwn(note) for note in result.notes]
     blocks = [
         *packed([bold(first), *eyes, *owner]),
+        *packed(handled),
         *grid(result.columns, result.rows),
         *small([" · ".join([*notes, mrkdwn((When(result.at, date=True),))])]),
         *actions(result.buttons),
     ]
     shown = [" | ".join(mrkdwn(cell) for cell in row) for row in result.rows]
-    return message([first, *eyes, *owner, *shown, *notes], blocks)
+    return message([first, *eyes, *owner, *handled, *shown, *notes], blocks)
 
 
 def status(result: Status) -> Payload:

@@ -12,6 +12,7 @@ from tests.bench.digests import digests
 from tests.bench.figures import say
 from tests.bench.ground import ground
 from tests.bench.groups import ack, commands, dispatch, events, memory, slow_slack, socket, start
+from tests.bench.quiet import quiet
 from tests.bench.record import backfill, capture
 from tests.bench.report import report
 from tests.bench.search import search
@@ -22,6 +23,9 @@ GROUPS = (
     *(ack, socket, slow_slack, dispatch, commands, events, memory, start),
     *(lost, blocked, engine, search, ssh, alerts, timeline, report, checks, digests, capture, backfill),
 )
+LONG = (quiet,)
+"""Groups that run only when they are asked for: they take minutes of real time."""
+
 _NAMES = {"socket": "ack", "slow_slack": "ack"}
 """Groups whose figures begin with another word than their own."""
 
@@ -29,9 +33,10 @@ _NAMES = {"socket": "ack", "slow_slack": "ack"}
 async def main(only: str) -> int:
     """Run the groups whose figures begin with `only`; all without it."""
     first = only.partition(".")[0]
-    groups = [group for group in GROUPS if not first or _NAMES.get(group.__name__, group.__name__) == first]
+    named = [group for group in (*GROUPS, *LONG) if first == _NAMES.get(group.__name__, group.__name__)]
+    groups = named if first else list(GROUPS)
     if not groups:
-        words = sorted({_NAMES.get(group.__name__, group.__name__) for group in GROUPS})
+        words = sorted({_NAMES.get(group.__name__, group.__name__) for group in (*GROUPS, *LONG)})
         sys.stderr.write(f"There is no group {only}; there are {', '.join(words)}.\n")
         return 2
     async with ground() as shared:

@@ -2,95 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.core.fleet import Fleet
-from bot.core.people import Role
-from bot.core.ports import Chat
-from bot.core.records import Store
-from bot.core.windows import Zone
-from bot.demo.workspace import Person, Workspace
-from bot.demo.workspace.records import Channel
-from bot.demo.workspace.seen import Seen
-from bot.digests.digest import Digests
-from bot.digests.holidays import Holidays
-from bot.digests.schedules import Schedule, Schedules
-from bot.incidents.rules import IncidentRules
-from bot.slack.link import Link
-from bot.slack.people import Roles
-from bot.store.postgres import Postgres
-from commands import digest, incident_open
-from tests.conftest import Deferred, SetClock
-from tests.editions import made
-from tests.fakes import FakeProcesses, service, worker
-from tests.fixtures_slack import running_bot
-
-HOLIDAYS = Holidays("DE", "BE", {date(2026, 3, 4): "Founders' Day"})
-
-
-class Team:
-    """Ana, who may respond, in a channel of the bot; jobs run when she says so."""
-
-    def __init__(self, workspace: Workspace, store: Postgres, clock: SetClock, deferred: Deferred) -> None:
-        self.workspace, self.store, self.clock, self.deferred = workspace, store, clock, deferred
-        self.ana: Person = workspace.person("ana")
-        self.ops: Channel = workspace.channel("ops", [self.ana])
-        self.processes = FakeProcesses((worker(0),))
-        self.gateway = service(processes=self.processes)
-        elsewhere = workspace.channel("elsewhere", [self.ana])
-        configured = Schedule(name="health", channel=elsewhere.id, service="gateway", when="daily 07:00")
-        self.schedules = Schedules((configured,), HOLIDAYS)
-        self.digests: Digests
-
-    def ports(self, link: Link) -> Mapping[type, object]:
-        self.digests = made(self.schedules, self.store, Fleet((self.gateway,)), link.chat, self.clock)
-        return {
-            Store: self.store,
-            Schedules: self.schedules,
-            Fleet: Fleet((self.gateway,)),
-            Digests: self.digests,
-            Zone: Zone("Europe/Berlin"),
-            Chat: link.chat,
-            IncidentRules: IncidentRules(),
-        }
-
-    async def says(self, line: str) -> str:
-        """What the bot answers."""
-        turn = await self.ana.command(self.ops, f"/ops {line}")
-        return (await turn.reply(timeout=10)).plain()
-
-    async def pass_time(self, by: timedelta) -> list[str]:
-        """Let time pass as a wake sees it, run what came due, and tell what stands in the channel then."""
-        await self.digests.tick(self.clock.advance(by))
-        jobs, self.deferred.jobs[:] = list(self.deferred.jobs), []
-        for job in jobs:
-            await self.digests.post(**job.args)  # type: ignore[arg-type]  # as the queue hands them over
-        return [seen.text for seen in self.messages()]
-
-    def messages(self) -> list[Seen]:
-        """The digests that stand in the channel, without their threads."""
-        posts = [seen for seen in self.ana.sees(self.ops) if seen.metadata]
-        return [seen for seen in posts if seen.thread_ts in {None, "", seen.ts}]
-
-
-@pytest.fixture
-async def team(workspace: Workspace, store: Postgres, clock: SetClock, deferred: Deferred) -> AsyncIterator[Team]:
-    """Monday 2026-03-02 09:00 UTC."""
-    team = Team(workspace, store, clock, deferred)
-    async with running_bot(
-        workspace,
-        store,
-        roles=Roles(default=Role.RESPONDER),
-        clock=clock,
-        commands=(*digest.COMMANDS, *(each for each in incident_open.COMMANDS if each.path == ("open",))),
-        clicks=digest.CLICKS,
-        services=(team.gateway,),
-        ports=team.ports,
-    ):
-        yield team
+from tests.commands.team import Team
+from tests.fakes import worker
 
 
 @pytest.mark.row("K5")

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.core.errors import NotFound
+from bot.core.errors import Fenced, NotFound
 from bot.core.parts import State
 from bot.core.ports import MessageRef
 from bot.core.records import Pending, Slot
-from bot.core.results import Check
+from bot.core.results import Check, Digest
 from bot.store.postgres import Postgres
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -27,16 +27,22 @@ async def test_of_two_replicas_at_once_one_claims_a_slot(store: Postgres) -> Non
 
 async def test_a_slot_is_settled_with_what_was_posted(store: Postgres) -> None:
     checks = (Check("error rate", State.UNKNOWN, "?", evidence="no answer"),)
+    shown = Digest("Health", State.UNKNOWN, "1 check: 1 unknown", NOW)
 
     async with store.transaction() as tx:
         assert await tx.slots.last("daily") is None
         await tx.slots.claim(replace(SLOT, slot="2026-03-01T09:00", due_at=NOW - timedelta(days=1)))
         await tx.slots.claim(SLOT)
-        await tx.slots.settle("daily", SLOT.slot, state="posted", message=MessageRef("C1", "1.1"), checks=checks)
+        await tx.slots.settle("daily", SLOT.slot, state="posted", message=MessageRef("C1", "1.1"))
+        claimed = await tx.slots.last("daily")
+        assert claimed
+        await tx.slots.show(claimed.id, shown, checks=checks)
         last = await tx.slots.last("daily")
 
     assert last
-    assert last == replace(SLOT, id=last.id, state="posted", message=MessageRef("C1", "1.1"), checks=checks)
+    assert last == replace(
+        SLOT, id=last.id, state="posted", message=MessageRef("C1", "1.1"), checks=checks, shown=shown
+    )
 
 
 async def test_of_two_at_once_the_first_has_the_claim(store: Postgres) -> None:
@@ -90,3 +96,20 @@ async def test_an_answer_is_remembered_for_as_long_as_is_asked(store: Postgres) 
 
     assert fresh == ["U1", "U2"]
     assert stale is None
+
+
+async def test_who_takes_a_slot_fences_whoever_took_it_before(store: Postgres) -> None:
+    async with store.transaction() as tx:
+        await tx.slots.claim(SLOT)
+        slot = await tx.slots.last("daily")
+        assert slot
+        first, second = await tx.slots.take(slot.id), await tx.slots.take(slot.id)
+        await tx.slots.permit(slot.id, second)
+
+    async with store.transaction() as tx:
+        with pytest.raises(Fenced):
+            await tx.slots.permit(slot.id, first)
+        with pytest.raises(Fenced):
+            await tx.slots.settle("daily", SLOT.slot, state="posted", message=None, epoch=first)
+        with pytest.raises(Fenced):
+            await tx.slots.take("gone")

@@ -21,16 +21,21 @@ from bot.core.database import Database
 from bot.core.fleet import Fleet
 from bot.core.ports import Backups
 from bot.core.provider import Provider
+from bot.core.registry import Registry
 from bot.core.rehearsal import Rehearsal
 from bot.demo.gateway import Gateway, Options
 from bot.demo.gateway.breakage import Breakage
 from bot.demo.workspace import Channel, Person, Seen, Workspace
 from bot.demo.world import LIMITS, OF_THE_MACHINE, TEST_PAYMENT
 from bot.digests.pulse import Patience
+from bot.digests.schedules import Schedule
 from bot.digests.watches import Watches, WatchPlan, WatchPlans
+from bot.operations.clicks import CLICKS
+from bot.operations.effects import STEPS
 from bot.store.postgres import Postgres
 from integrations import access_log, backups, gateway, postgres, provider
 from integrations.http import HttpClient
+from tests.editions import made
 from tests.fixtures_gateway import connect
 from tests.fixtures_slack import SlackBot
 
@@ -79,6 +84,7 @@ class Night:
     messages: GroupMessages
     ana: Person
     ops: Channel
+    mornings: Channel
 
     async def look(self) -> None:
         """One round, and what comes of it in Slack."""
@@ -100,6 +106,17 @@ class Night:
             await asyncio.sleep(BETWEEN)
         return None
 
+    async def digest(self) -> Seen:
+        """What the daily digest says now, in a channel of its own."""
+        store, registry = self.watches.store, Registry.discover(clicks=CLICKS, steps=STEPS)
+        plan = Schedule("health", self.mornings.id, self.watches.fleet.services[0].name, "daily 09:00")
+        digests = made(plan, store, self.watches.fleet, self.messages.chat, self.watches.clock, registry=registry)
+        async with store.transaction() as tx:
+            slot = await digests.run(plan, tx)
+        await digests.post(plan.name, slot.slot, again=True)
+        (seen,) = [each for each in self.ana.sees(self.mornings) if each.thread_ts in {None, "", each.ts}]
+        return seen
+
     def said(self) -> list[Seen]:
         return self.ana.sees(self.ops)
 
@@ -108,24 +125,25 @@ class Night:
 async def night(watches: Watches, workspace: Workspace, slack_bot: SlackBot) -> Night:
     ana = workspace.person("ana")
     ops = workspace.channel("ops", [ana])
+    mornings = workspace.channel("mornings", [ana])
     watches = replace(watches, take=Intake(AlertRules(ops.id), watches.clock).take)
-    return Night(watches, GroupMessages(watches.store, slack_bot.link.chat, watches.clock), ana, ops)
+    return Night(watches, GroupMessages(watches.store, slack_bot.link.chat, watches.clock), ana, ops, mornings)
 
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    ("way", "check", "step"),
+    ("way", "check", "step", "plan", "evidence"),
     [
-        ("crash", "Workers", "reset"),
-        ("slow", "Test payment", "why slow"),
-        ("errors", "Error rate", "rollback"),
-        ("pool", "Database", "db"),
-        ("backup", "Backups", "backup"),
-        ("provider", "Provider status", "maintenance on 30m provider down"),
+        ("crash", "Workers", "reset", "reset", "errored"),
+        ("slow", "Test payment", "why slow", "", "after"),
+        ("errors", "Error rate", "rollback", "rollback", "error lines for"),
+        ("pool", "Database", "db", "db restart", "too many"),
+        ("backup", "Backups", "backup", "backup", "40.0 h old"),
+        ("provider", "Provider status", "maintenance on 30m provider down", "maintenance on", "major"),
     ],
 )
-async def test_what_breaks_is_one_problem_with_the_step_that_helps_and_its_message_says_when_it_is_over(
-    night: Night, whole: Gateway, way: str, check: str, step: str
+async def test_what_breaks_is_one_problem_with_the_step_that_helps_in_its_message_and_the_digest(
+    night: Night, whole: Gateway, way: str, check: str, step: str, plan: str, evidence: str
 ) -> None:
     breakage = Breakage(whole)
     for _ in range(2):
@@ -134,6 +152,7 @@ async def test_what_breaks_is_one_problem_with_the_step_that_helps_and_its_messa
     try:
         await breakage.break_(way)
         problem = await night.told("1 firing", rounds=ROUNDS)
+        digest = await night.digest()
     finally:
         await breakage.mend()
     end = await night.told("Resolved", rounds=ROUNDS)
@@ -142,6 +161,12 @@ async def test_what_breaks_is_one_problem_with_the_step_that_helps_and_its_messa
     assert problem is not None
     assert problem.plain().startswith(f"{whole.name}: {check}")
     assert f"Next: {step}" in problem.buttons()
+    verdict, first, *_ = digest.text.splitlines()
+    assert verdict.startswith("✗ fail · Health of ")
+    assert first.startswith(f"✗ fail · *{check}*: ")
+    assert evidence in digest.plain()
+    assert [button for button in digest.buttons() if button.startswith("Plan: ")] == [f"Plan: {plan}"] * bool(plan)
+    assert {"I look at it", "Snooze", "Assign", "Open an incident"} <= {*digest.buttons()}
     assert end is not None
     assert (end.ts, end.buttons()) == (problem.ts, [])
     assert len(night.said()) == 1
