@@ -137,7 +137,7 @@ async def night(watches: Watches, workspace: Workspace, slack_bot: SlackBot) -> 
         ("crash", "Workers", "reset", "reset", "errored"),
         ("slow", "Test payment", "why slow", "", "after"),
         ("errors", "Error rate", "rollback", "rollback", "error lines for"),
-        ("pool", "Database", "db", "db restart", "too many"),
+        ("pool", "Database", "db", "db restart", "no connection"),
         ("backup", "Backups", "backup", "backup", "40.0 h old"),
         ("provider", "Provider status", "maintenance on 30m provider down", "maintenance on", "major"),
     ],
