@@ -143,7 +143,7 @@ async def night(watches: Watches, workspace: Workspace, slack_bot: SlackBot) -> 
     ],
 )
 async def test_what_breaks_is_one_problem_with_the_step_that_helps_in_its_message_and_the_digest(
-    night: Night, whole: Gateway, way: str, check: str, step: str, plan: str, evidence: str
+    night: Night, whole: Gateway, *, way: str, check: str, step: str, plan: str, evidence: str
 ) -> None:
     breakage = Breakage(whole)
     for _ in range(2):
