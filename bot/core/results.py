@@ -73,7 +73,8 @@ class LogLines:
 class Check:
     """One thing that was looked at: what was seen, against which limit; `evidence` says how or why not.
 
-    `measure` is the number behind `value`, in `unit`; `trend` says in words what it was before.
+    `measure` is the number behind `value`, in `unit`; `trend` says in words what it was before. `then` are the
+    commands that help with what was seen, where others do than those that its declaration names.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Check:
     measure: float | None = None
     unit: str = ""
     trend: str = ""
+    then: tuple[str, ...] = ()
 
     @property
     def needs_eyes(self) -> bool:

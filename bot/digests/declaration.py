@@ -41,7 +41,8 @@ class Terms:
 class Finding:
     """What a check saw, as it is shown, and against which limit; `evidence` says how.
 
-    `measure` is the number behind it in the declaration's unit, None where there is none.
+    `measure` is the number behind it in the declaration's unit, None where there is none. `then` are the commands that
+    help with what was seen, where others do than those of the declaration.
     """
 
     state: State
@@ -49,6 +50,7 @@ class Finding:
     limit: str = ""
     evidence: str = ""
     measure: float | None = None
+    then: tuple[str, ...] = ()
 
 
 class Unusual(Enum):

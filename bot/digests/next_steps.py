@@ -35,14 +35,14 @@ def worst_of(shown: Digest) -> Check | None:
 
 
 def remedy(check: Check, registry: Registry) -> Call | None:
-    """The first change that the check's declaration names, if it can be planned without being told more.
+    """The first change that the check or its declaration names, if it can be planned without being told more.
 
     What is unknown has none: nobody changes what nobody has seen.
     """
     if check.state is State.UNKNOWN:
         return None
     declared = next((each for each in CHECKS if each.name == check.name), None)
-    for text in declared.then if declared else ():
+    for text in check.then or (declared.then if declared else ()):
         command, rest = typed(text, registry)
         if command is None or command.plan is None:
             continue

@@ -135,7 +135,10 @@ async def _check(check: Declaration, service: Service, now: datetime, past: Past
     if past and found.measure is not None:
         found = _against_usual(check, found, past, terms)
     trend = _trend(found.measure, past, check.unit) if past and found.measure is not None else ""
-    return Check(check.name, found.state, found.value, found.limit, found.evidence, found.measure, check.unit, trend)
+    return Check(
+        *(check.name, found.state, found.value, found.limit, found.evidence, found.measure, check.unit, trend),
+        then=found.then,
+    )
 
 
 def _against_usual(check: Declaration, found: Finding, past: Past, terms: Terms) -> Finding:

@@ -100,7 +100,7 @@ async def test_a_crash_is_one_message_with_what_helps_and_says_when_it_is_over(b
 
     assert (crashed.title, crashed.state) == ("gateway: Workers", State.FAIL)
     assert "0 of 2 online" in str(crashed.lines)
-    assert [button.label for button in crashed.buttons][:3] == ["Acknowledge", "Next: reset", "Or: rollback"]
+    assert [button.label for button in crashed.buttons][:3] == ["Acknowledge", "Next: rollback", "Or: restart"]
     assert (over.title, over.state, over.buttons) == ("gateway: Workers", State.OK, ())
     assert len(chat.messages) == 1
 

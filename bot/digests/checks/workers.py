@@ -18,6 +18,9 @@ WORKER_MEMORY_WARN = Limit("worker_memory_percent_warn_above", 80, "Percentage o
 WORKER_MEMORY_FAIL = Limit("worker_memory_percent_fail_above", 95, "The same, right before the worker is replaced.")
 WORKERS_CPU_WARN = Limit("workers_cpu_percent_warn_above", 85, "Percentage of a core that workers take on average.")
 
+NOBODY_UP = ("rollback", "restart")
+"""What helps where no worker is online: without one there is nothing to reset."""
+
 _LATELY = timedelta(hours=1)
 
 
@@ -33,6 +36,7 @@ async def find_workers(terms: Terms, *, processes: Processes) -> Finding:
         f"at least {terms[WORKERS_FAIL]:g}",
         ", ".join(f"worker {worker.id} is {worker.status}" for worker in away),
         online,
+        then=() if online else NOBODY_UP,
     )
 
 

@@ -134,7 +134,7 @@ async def night(watches: Watches, workspace: Workspace, slack_bot: SlackBot) -> 
 @pytest.mark.parametrize(
     ("way", "check", "step", "plan", "evidence"),
     [
-        ("crash", "Workers", "reset", "reset", "errored"),
+        ("crash", "Workers", "rollback", "rollback", "errored"),
         ("slow", "Test payment", "why slow", "", "after"),
         ("errors", "Error rate", "rollback", "rollback", "error lines for"),
         ("pool", "Database", "db", "db restart", "no connection"),
