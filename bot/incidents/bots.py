@@ -16,12 +16,13 @@ _CLEARS = re.compile(
     r"|:(?:white_check_mark|large_green_circle|green_heart|heavy_check_mark|ok):|[✅🟢🟩✔]"
 )
 _DONE_BY = re.compile(
-    r"\((?:[^()]*\b)?(?:by|approved by|requested by|triggered by|via)\s[^()]+\)"
+    r"\((?:[^()]*\b)?(?:by|approved by|requested by|triggered by|via)\s(?!default|hand\b|mistake)[^()]+\)"
     r"|\b(?:started|done|run|executed|triggered) by\b",
     re.IGNORECASE,
 )
 _SHIPPED = re.compile(
-    r"\b(?:deploy(?:ed|ment|ing)?|released?|rollout|rolled (?:out|back)|rollback|promoted|published|shipped|synced)\b",
+    r"\b(?:deploy(?:ed|ment|ing)?|released?|rollout|rolled (?:out|back)|rollback|promoted|published|shipped|synced)\b"
+    r"|\d\.\d\S*\s*(?:→|->|=>)\s*\w",
     re.IGNORECASE,
 )
 _BUILD = re.compile(

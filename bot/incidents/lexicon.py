@@ -31,6 +31,7 @@ class Cue(IntEnum):
     DECIDES = auto()
     BETTER = auto()
     CLOSES = auto()
+    OVER = auto()
     NOT_YET = auto()
     REOPENS = auto()
     BEGAN = auto()
@@ -130,9 +131,11 @@ _TABLE: Mapping[Cue, str] = {
         its_over this_is_over were_over all_over were_done all_done now_done its_solved all_solved closing
         im_closing incident_over incident_is_over incident_closed incident_is_closed incident_done incident_resolved
         incident_is_resolved issue_closed issue_resolved all_clear stand_down standing_down wrap_up wrapping_up
-        wrap_this_up thats_a_wrap end_of_incident call_it_done erledigt gelöst entwarnung schliesse schließe
+        wrap_this_up thats_a_wrap end_of_incident call_it_done calling_it part_is_closed case_is_closed
+        matter_is_closed issue_is_closed erledigt gelöst entwarnung schliesse schließe
         schließen résolu* clôtur* on_ferme terminé resuelt* cerramos solucionad* resolvid* encerr*
     """,
+    Cue.OVER: "closed resolved geschlossen gelöst fermé clos résolu cerrado resuelto fechado resolvido",
     Cue.NOT_YET: """
         not_yet not_resolved not_closed not_closing not_over before until til till if when once can_i can_we then_i
         later dont nobody not will gonna going_to premature* too_early leaving noch_nicht erst wenn pas_encore quand

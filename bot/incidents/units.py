@@ -165,9 +165,15 @@ def _continues(each: Said, own: Unit, before: Unit) -> bool:
 
 
 def _stands_alone(said: Said) -> bool:
-    """Whether it changes the course of the incident: who leads, how bad it is, that it is over; or tells a bot to."""
+    """Whether it changes the course of the incident: who leads, how bad it is, that it is over; or tells a bot to.
+
+    What was told out of a thread to the channel too stands for itself.
+    """
     return (
-        is_command(said.text) or bool(severity_in(said.text)) or not {Cue.LEADS, Cue.CLOSES}.isdisjoint(hear(said.text))
+        said.broadcast
+        or is_command(said.text)
+        or bool(severity_in(said.text))
+        or not {Cue.LEADS, Cue.CLOSES}.isdisjoint(hear(said.text))
     )
 
 

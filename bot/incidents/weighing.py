@@ -102,7 +102,8 @@ class _Channel:
 
 def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
     """Points for each unit, in the same order."""
-    names = frozenset(person.name.lower() for person in conversation.people.values() if not person.bot)
+    people = (person.name.lower() for person in conversation.people.values() if not person.bot)
+    names = frozenset(word for name in people for word in _WORD.findall(name))
     leaders = find_leaders(units)
     channel = _Channel(
         units=units,
@@ -134,7 +135,8 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
 
 def _closers(units: Sequence[Unit]) -> Iterator[tuple[int, Unit]]:
     """Who says that it is over."""
-    return ((number, unit) for number, unit in enumerate(units) if unit.kind is None and Cue.CLOSES in unit.cues)
+    said = ((number, unit) for number, unit in enumerate(units) if unit.kind is None)
+    return ((number, unit) for number, unit in said if Cue.CLOSES in unit.cues or Cue.OVER in unit.cues)
 
 
 def _end(closing: Mapping[int, float], units: int) -> int:
@@ -250,6 +252,8 @@ def _deeds(weight: Weight, topic: float, closing: float) -> Iterator[tuple[str, 
         yield "corrected", 0.8
     if unit.answers:
         yield AGREED, 1.6 * _scale(topic)
+    if unit.main.broadcast:
+        yield "told the channel out of a thread", 1.2
     if unit.main.files:
         yield "shows a file", 0.5
 
@@ -279,7 +283,7 @@ def _roles(unit: Unit, channel: _Channel, *, lead: bool) -> Iterator[tuple[str, 
         yield "was asked for", 0.8
     if lead and unit.length > _AT_ONCE and Cue.YES in hear(" ".join(unit.text.split()[:2])):
         yield "says yes to something", 1.0
-    named = channel.names.intersection(_WORD.findall(unit.text.lower())) - {unit.main.name.lower()}
+    named = channel.names.intersection(_WORD.findall(unit.text.lower())) - {*_WORD.findall(unit.main.name.lower())}
     if len(named) > 1:
         yield "tells several people what to do", 1.2 if lead else 0.5
 
@@ -287,9 +291,10 @@ def _roles(unit: Unit, channel: _Channel, *, lead: bool) -> Iterator[tuple[str, 
 def _closing(unit: Unit, *, lead: bool) -> float:
     """Points for saying that it is over; few where that comes with an if or a not."""
     share = 1.0 if lead or unit.length >= _STATEMENT else 0.5
-    for sentence in forms.sentences(forms.unquoted(unit.main.text)):
+    for place, sentence in enumerate(forms.sentences(forms.unquoted(unit.main.text))):
         cues = hear(sentence)
-        if Cue.CLOSES in cues and not forms.asks(sentence):
+        alone = place > 0 and Cue.OVER in cues and len(sentence.split()) == 1
+        if (alone or Cue.CLOSES in cues) and not forms.asks(sentence):
             return share * (2.4 if Cue.NOT_YET not in cues else 0.6)
     return 0.0
 
