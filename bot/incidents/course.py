@@ -16,6 +16,7 @@ from bot.incidents.times import Time
 from bot.incidents.units import Unit
 from bot.incidents.weighing import (
     AFFECTED,
+    AFTER,
     AGREED,
     ALL_WELL,
     BETTER,
@@ -36,7 +37,10 @@ _ALIKE = timedelta(minutes=3)
 _HIDDEN = timedelta(hours=12)
 _LONGEST_HIDDEN = timedelta(days=7)
 _HEEDS = timedelta(minutes=30)
-_JUST = timedelta(hours=1)
+_ANSWERED = timedelta(minutes=10)
+"""How soon people take up an alert, and what one of them reports."""
+
+_REPORTED = timedelta(hours=4)
 _CHANGE_BEFORE = timedelta(hours=2)
 _LOOK_BACK = 6
 """Units before one that it may refer to."""
@@ -95,7 +99,7 @@ def _detected(weights: Weights, conversation: Conversation) -> Moment:
         unit = weight.unit
         if weight.total <= _MATTERS:
             continue
-        if unit.kind == Kind.ALARM and not _heeded(weights.units, number):
+        if not _heeded(weights.units, number):
             continue
         if unit.kind == Kind.ALARM:
             return Moment(unit.main.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
@@ -103,7 +107,7 @@ def _detected(weights: Weights, conversation: Conversation) -> Moment:
             since = [
                 time.at
                 for time in weight.times
-                if {Cue.BEGAN, Cue.NOTICED} <= time.cues and unit.main.at - time.at < _JUST
+                if Cue.NOTICED in time.cues and unit.main.at - time.at < _REPORTED
             ]
             if since:
                 return Moment(since[0], f"told by {unit.main.name}", (unit.main.ts,))
@@ -115,11 +119,11 @@ def _detected(weights: Weights, conversation: Conversation) -> Moment:
 
 
 def _heeded(units: Sequence[Unit], number: int) -> bool:
-    """Whether somebody speaks soon after an alert, or nobody ever does: at night it stands there for hours."""
-    at = units[number].main.at
-    later = (units[after] for after in range(number + 1, len(units)))
-    after = next((unit.main.at for unit in later if unit.kind is None), at)
-    return after - at <= _HEEDS
+    """Whether somebody else speaks soon after it, or nobody ever does: at night an alert stands there for hours."""
+    main = units[number].main
+    later = (units[after].main for after in range(number + 1, len(units)) if units[after].kind is None)
+    after = next((each.at for each in later if each.author != main.author), main.at)
+    return after - main.at <= (_HEEDS if units[number].kind else _ANSWERED)
 
 
 def _starts(weights: Weights, detected: datetime) -> Iterator[_Claim]:
@@ -146,7 +150,7 @@ def _strength(weights: Weights, number: int, time: Time, before: Sequence[int]) 
     unit = weights.units[number]
     if unit.kind is not None:
         return strength  # what a bot counts from is its own window
-    if Cue.STARTS in time.cues or (time.begins and weights[number].closes):
+    if Cue.STARTS in time.cues or (time.begins and _sums_up(weights[number])):
         strength = 3.0
     elif _asked_when([weights.units[each] for each in before], unit.main.author):
         strength = 2.5
@@ -155,6 +159,11 @@ def _strength(weights: Weights, number: int, time: Time, before: Sequence[int]) 
     if Cue.HEDGES in time.cues or forms.asks(unit.main.text):
         strength *= 0.5
     return strength + 0.5 * unit.corrected
+
+
+def _sums_up(weight: Weight) -> bool:
+    """Whether its author looks back on all of it."""
+    return weight.closes or AFTER in weight.points
 
 
 def _may_be_start(time: Time, detected: datetime) -> bool:
@@ -277,9 +286,11 @@ def _mitigations(weights: Weights, started: datetime | None) -> Iterator[_Claim]
         how = f"told by {unit.main.name}"
         if unit.kind is not None:
             continue
-        for time in weights.times.get(number, ()):
-            if time.ends and weights[number].closes:
-                yield _Claim(time.at, 4.0, how, (unit.main.ts,))
+        times = weights.times.get(number, ())
+        for before, time in zip((None, *times), times, strict=False):
+            if before and time.ends and _sums_up(weights[number]):
+                whole = started is not None and abs(before.at - started) <= _ALIKE
+                yield _Claim(time.at, 4.0 if whole else 3.5, how, (unit.main.ts,))
             elif started and time.at > started and _WELL_SINCE.search(time.clause):
                 yield _Claim(time.at, 2.5, how, (unit.main.ts,))
         if Cue.MITIGATED in unit.cues and Cue.NOT_YET not in unit.cues and not unit.asks:

@@ -114,13 +114,13 @@ class Told:
     end: int
 
 
-def told(text: str, *, at: datetime, zone: str) -> tuple[Told, ...]:
+def told(text: str, *, at: datetime, zone: str, plans: bool = True) -> tuple[Told, ...]:
     """The past times that `text`, written `at` by somebody in `zone` (may be empty), tells; those taken back are not.
 
-    A clock time without zone is of today or yesterday in the author's zone or in UTC, whichever is the later that has
+    One that comes within hours is of a plan, if somebody may have `plans`. A clock time without zone is of today or yesterday in the author's zone or in UTC, whichever is the later that has
     come: teams write UTC in their channels, and people what their wall shows.
     """
-    found = sorted([*_clocks(text, at, zone), *_ago(text, at)], key=lambda each: each.begin)
+    found = sorted([*_clocks(text, at, zone, _COMING if plans else _AHEAD), *_ago(text, at)], key=lambda each: each.begin)
     kept: list[Told] = []
     for each in found:
         between = text[kept[-1].end : each.begin] if kept else ""
@@ -132,7 +132,7 @@ def told(text: str, *, at: datetime, zone: str) -> tuple[Told, ...]:
     return tuple(kept)
 
 
-def _clocks(text: str, at: datetime, zone: str) -> Iterator[Told]:
+def _clocks(text: str, at: datetime, zone: str, coming: timedelta) -> Iterator[Told]:
     if not has_digits(text):
         return
     for match in (*_CLOCK.finditer(text), *_COMPACT.finditer(text)):
@@ -148,7 +148,7 @@ def _clocks(text: str, at: datetime, zone: str) -> Iterator[Told]:
             hour = hour % 12 + (12 if half[0] in "pP" else 0)
         clock = (hour, int(parts["minute"] or 0), int(parts.get("second") or 0))
         zones = _zones(named, offset, zone, compact=match.re is _COMPACT, dated=bool(parts.get("date")))
-        moment = _moment(clock, zones, at, date=parts.get("date") or "", around=_around(text, match))
+        moment = _moment(clock, zones, at, date=parts.get("date") or "", around=_around(text, match), coming=coming)
         if moment:
             yield Told(moment, match.start("hour"), match.end("minute") if parts["minute"] else match.end("half"))
 
@@ -186,7 +186,7 @@ def _zones(named: str, offset: str | None, zone: str, *, compact: bool, dated: b
 
 
 def _moment(
-    clock: tuple[int, int, int], zones: tuple[tzinfo, ...], at: datetime, *, date: str, around: str
+    clock: tuple[int, int, int], zones: tuple[tzinfo, ...], at: datetime, *, date: str, around: str, coming: timedelta
 ) -> datetime | None:
     """The latest moment not after `at` at which a clock of `zones` showed `clock` on the day that is told."""
     hour, minute, second = clock
@@ -204,7 +204,7 @@ def _moment(
             moment -= timedelta(days=1)
         elif (weekday := _weekday(around)) is not None:
             moment -= timedelta(days=(here.weekday() - weekday) % 7)
-        elif moment > here + _COMING:
+        elif moment > here + coming:
             moment -= timedelta(days=1)
         if moment <= here + _AHEAD:
             candidates.append(min(moment, here).astimezone(UTC))

@@ -117,7 +117,7 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
     fired: frozenset[tuple[str, ...]] = frozenset()
     weights = Weights(units)
     for number, unit in enumerate(units):
-        weight = Weight(unit, times=times_in(unit, conversation))
+        weight = Weight(unit, times=times_in(unit, conversation, over=number > end))
         if unit.kind:
             _weigh_bot(weight, channel, number)
         else:
