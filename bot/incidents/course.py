@@ -105,9 +105,7 @@ def _detected(weights: Weights, conversation: Conversation) -> Moment:
             return Moment(unit.main.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
         if unit.kind is None and ({FAILS, AFFECTED, CODE} & weight.points.keys() or not number):
             since = [
-                time.at
-                for time in weight.times
-                if Cue.NOTICED in time.cues and unit.main.at - time.at < _REPORTED
+                time.at for time in weight.times if Cue.NOTICED in time.cues and unit.main.at - time.at < _REPORTED
             ]
             if since:
                 return Moment(since[0], f"told by {unit.main.name}", (unit.main.ts,))

@@ -40,7 +40,7 @@ def times_in(unit: Unit, conversation: Conversation, *, over: bool = False) -> t
     person = conversation.people.get(unit.main.user)
     zone = (person.zone if person else "") or conversation.zone
     found = told(text, at=unit.main.at, zone=zone, plans=not over)
-    times = []
+    times: list[Time] = []
     for number, each in enumerate(found):
         begin = max((end.end() for end in _ENDS.finditer(text, 0, each.begin)), default=0)
         end = _ENDS.search(text, each.end)

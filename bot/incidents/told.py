@@ -117,10 +117,13 @@ class Told:
 def told(text: str, *, at: datetime, zone: str, plans: bool = True) -> tuple[Told, ...]:
     """The past times that `text`, written `at` by somebody in `zone` (may be empty), tells; those taken back are not.
 
-    One that comes within hours is of a plan, if somebody may have `plans`. A clock time without zone is of today or yesterday in the author's zone or in UTC, whichever is the later that has
-    come: teams write UTC in their channels, and people what their wall shows.
+    A clock time that comes within hours is of a plan, if somebody may have `plans`; else it is of today or yesterday.
+    Without zone it is in the author's zone or in UTC, whichever is the later that has come: teams write UTC in their
+    channels, and people what their wall shows.
     """
-    found = sorted([*_clocks(text, at, zone, _COMING if plans else _AHEAD), *_ago(text, at)], key=lambda each: each.begin)
+    found = sorted(
+        [*_clocks(text, at, zone, _COMING if plans else _AHEAD), *_ago(text, at)], key=lambda each: each.begin
+    )
     kept: list[Told] = []
     for each in found:
         between = text[kept[-1].end : each.begin] if kept else ""

@@ -74,6 +74,9 @@ _AT_ONCE = 4
 """Messages after one in which others answer at once."""
 
 _DISCUSSED = 3
+_LONG = 30
+"""Words of a message that has said something of everything by chance: what it has of more counts less."""
+
 _LITTLE = 2
 _SURE = 2.0
 """Points of somebody who says more than one word to close, or leads, more than."""
@@ -198,7 +201,7 @@ def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
     ):
         weight.add(reason, points)
     weight.add("brings up what others take up", min(1.2, 0.4 * channel.vocabulary.brought_up(number)))
-    weight.add("about what others talk of", min(1.6, 0.8 * topic))
+    weight.add("about what others talk of", min(1.2, 0.8 * topic * _brevity(unit)))
     weight.add("answered at once", _noticed(channel.units, number))
     weight.add("after a silence", _silence(channel.units, number))
     if (
@@ -208,13 +211,15 @@ def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
     ):
         weight.add("what came of it", 0.8)
         channel.acted_at = None
+    if weight.times and Cue.BEGAN not in unit.cues:
+        weight.add("tells when", 0.8)
     if channel.replies.get(unit.main.ts, 0) >= _DISCUSSED:
         weight.add("others discuss it", 0.6)
 
 
 def _hints(unit: Unit, topic: float, *, lead: bool) -> Iterator[tuple[float, str]]:
     """What its words and figures hint at; words count less the less it is about what others talk of."""
-    scale = _scale(topic)
+    scale = _scale(topic) * _brevity(unit)
     for reason, points, cue in _CUES:
         if cue in unit.cues:
             yield points * scale, reason
@@ -233,6 +238,11 @@ def _hints(unit: Unit, topic: float, *, lead: bool) -> Iterator[tuple[float, str
 def _scale(topic: float) -> float:
     """What words count for that are as much as `topic` about what others talk of."""
     return min(1.0, 0.4 + 0.6 * topic)
+
+
+def _brevity(unit: Unit) -> float:
+    """What words count for in a message of that length."""
+    return min(1.0, _LONG / max(1, unit.length))
 
 
 def _deeds(weight: Weight, topic: float, closing: float) -> Iterator[tuple[str, float]]:
