@@ -32,7 +32,8 @@ def draft(transcript: Transcript, *, redact: Callable[[str], str], documents: Do
 
     `UsageError` when nothing was said.
     """
-    if not any(not each.deleted for each in transcript.conversation.said):
+    at = min((each.at for each in transcript.conversation.said if not each.deleted), default=None)
+    if at is None:
         raise UsageError(f"Nobody said anything in {transcript.title or 'this channel'}.", hint="Is it the right one?")
     selection = _redacted(select(transcript.conversation), redact)
     names = {key: person.name for key, person in transcript.conversation.people.items()}
@@ -58,11 +59,13 @@ def draft(transcript: Transcript, *, redact: Callable[[str], str], documents: Do
             {"text": item.text, "owner": names.get(item.owner, item.owner) or None, "source": list(item.source)}
             for item in selection.action_items
         ],
-        "report": documents.render(TEMPLATE, report=_report(redact(transcript.title), selection, names).document),
+        "report": documents.render(
+            TEMPLATE, report=_report(redact(transcript.title), selection, names, at=at).document
+        ),
     }
 
 
-def _report(title: str, selection: Selection, names: Mapping[str, str]) -> IncidentReport:
+def _report(title: str, selection: Selection, names: Mapping[str, str], *, at: datetime) -> IncidentReport:
     """The report without links: a transcript does not tell where its messages stand."""
     facts = Facts(
         selection=selection,
@@ -70,7 +73,7 @@ def _report(title: str, selection: Selection, names: Mapping[str, str]) -> Incid
         title=title,
         names=names,
         people=tuple(dict.fromkeys(entry.author for entry in selection.entries if entry.author)),
-        tasks=tasks_of(0, selection, at=selection.entries[0].at),
+        tasks=tasks_of(0, selection, at=at),
     )
     return IncidentReport(0, title, tuple(SectionText(section, text) for section, text in write(facts)))
 

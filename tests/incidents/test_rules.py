@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.incidents.bots import Kind, kind_of
 from bot.incidents.chosen import Phase, Selection
 from bot.incidents.conversation import Said
 from bot.incidents.selection import budget, select
@@ -266,3 +267,43 @@ def test_conversations_of_other_kinds_are_told_as_a_person_would(name: str) -> N
     for told, expected in case.moments.items():
         at = getattr(selection, told).at
         assert abs((at - expected).total_seconds()) <= 120, told
+
+
+def test_a_range_that_looks_back_tells_when_it_began_and_ended_also_the_day_after() -> None:
+    selection = chosen(
+        said("10:10", "ana", "checkout fails with 503 for 40 customers"),
+        said("10:11", "bo", "same here"),
+        said("11:00", "ana", "half an hour clean, resolved"),
+        said("1 09:20", "ana", "for the report: 10:02-10:49 nothing worked"),
+    )
+
+    assert selection.started.at == moment("10:02")
+    assert selection.mitigated.at == moment("10:49")
+
+
+def test_what_nobody_takes_up_is_no_detection() -> None:
+    selection = chosen(
+        said("09:00", "bo", "the printer is broken again, 3 customers complain"),
+        said("10:10", "ana", "checkout fails with 503 for 40 customers"),
+        said("10:11", "bo", "same here"),
+    )
+
+    assert selection.detected.at == moment("10:10")
+
+
+@pytest.mark.parametrize(
+    ("words", "over"),
+    [
+        ("two hours and nothing left over. closed. thanks all", True),
+        ("clean for 20, calling it", True),
+        ("closed. the provider retries for a day", False),
+    ],
+)
+def test_a_word_by_itself_closes_only_after_another_sentence(words: str, *, over: bool) -> None:
+    found_at = chosen(said("10:10", "ana", "checkout fails with 503"), said("11:00", "ana", words)).resolved.at
+
+    assert (found_at == moment("11:00")) is over
+
+
+def test_a_bot_that_has_something_on_by_default_ran_no_command() -> None:
+    assert kind_of("deploys", "shop 3.18.0 → prod (compression on by default)", commanded=False) is Kind.SHIPPED

@@ -145,6 +145,13 @@ def test_a_deleted_message_is_in_no_part_of_the_draft(tmp_path: Path, *, late: b
     assert "sk_live" not in done.stdout
 
 
+def test_a_channel_in_which_nothing_is_worth_an_entry_is_drafted_all_the_same(tmp_path: Path) -> None:
+    found = drafted(written(tmp_path, message(0, "checkout down")))
+
+    assert found["timeline"] == []
+    assert found["detected"]["source"] == [ts(0)]
+
+
 def test_a_pushpin_that_was_taken_back_marks_nothing(tmp_path: Path) -> None:
     path = written(
         tmp_path,
