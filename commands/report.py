@@ -66,7 +66,7 @@ async def report(
     await _draft(ctx, incident, store=store, chat=chat, fleet=fleet, rules=rules)
     published = await publisher.publish(incident, at=ctx.now)
     standing = await stand(incident, store=store)
-    return _where(standing, *published.said) if published.head else standing.report
+    return _where(standing, *published.said) if published.shown else standing.report
 
 
 async def edit_report(ctx: Context, args: Edit, *, store: Store, chat: Chat) -> Text | IncidentReport:

@@ -40,9 +40,12 @@ _AGAIN = "`/incident report final` tries again."
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The first message of the report, None while Slack takes none, and what there is to say of the rest."""
+    """What there is to say of what was not shared; `shown` is False where Slack does not take the report's messages.
 
-    head: MessageRef | None
+    While another replica posts them they are on their way, and count as shown.
+    """
+
+    shown: bool
     said: tuple[Line, ...]
 
 
@@ -76,16 +79,17 @@ class Publisher:
         attempts = Attempts()
         head = await attempts.to("show the report", Pages(self.store, self.chat).show(incident, at=at))
         standing = await stand(incident, store=self.store)
-        is_all = bool(head or attempts.refused)
+        is_all, shown = bool(head or attempts.refused), not (attempts.refused or attempts.missed)
         if head:
             for part in await self._parts(standing, head, at=at):
                 is_all &= await self._once(standing, part, head, attempts, at=at)
         async with self.store.transaction() as tx:
             if (attempts.missed or not is_all) and attempt < len(WAITS):
                 await tx.due.put(publish_at(incident.number, at + WAITS[attempt], attempt=attempt + 1))
-                return Published(head, (*attempts.refused, *attempts.next_steps, _LATER))
+                later = () if shown and head is None else (_LATER,)  # who posts them goes on with the rest
+                return Published(shown, (*attempts.refused, *attempts.next_steps, *later))
             await tx.due.drop(PUBLISH, str(incident.number))
-        return Published(head, attempts.said)
+        return Published(shown, attempts.said)
 
     async def resume(self, number: int, attempt: int, *, at: datetime) -> None:
         """The job `PUBLISH`: go on, and say in the channel what does not work out in the end."""
