@@ -99,7 +99,7 @@ KINDS: Mapping[str, Kind] = {
         typed=MAINTENANCE, does=RELOADED, outside=lambda seen: seen.keeps_customers_out and len(seen.key) == 1, takes=2
     ),
     "maintenance plan": Kind(
-        typed="maintenance plan 22:00 for 1h Update", does={"mail": 1}, once=True, always={"told planned": 1}
+        typed='maintenance plan "tomorrow 22:00" for 1h Update', does={"mail": 1}, once=True, always={"told planned": 1}
     ),
     "maintenance window cancel": Kind(
         typed="maintenance window cancel w1 moved", does={"mail": 1}, once=True, always={"told cancelled": 1}
