@@ -54,7 +54,7 @@ from bot.operations.effects import STEPS
 from bot.operations.engine import Engine
 from bot.operations.spills import Spills
 from bot.operations.trail import Redact
-from bot.services import Systems, build_services, secrets_of
+from bot.services import Systems, build_services, learn
 from bot.settings import Settings, SettingsFault
 from bot.slack.link import Link
 from bot.slack.listeners import Door
@@ -380,14 +380,6 @@ def audit_key(data: Path) -> bytes:
             log.info("another process made the audit key")
         fresh.unlink()
     return file.read_bytes()
-
-
-async def learn(redactor: Redactor, fleet: Fleet) -> None:
-    """Have the secrets of the services taken out of everything from now on."""
-    try:
-        redactor.learn(await secrets_of(fleet))
-    except IntegrationError as error:
-        log.warning("secrets of a service are not known, and so not taken out by value", reason=str(error))
 
 
 async def _keep_learning(redactor: Redactor, fleet: Fleet) -> None:

@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
+import structlog
+
 from bot.core.command import needs
-from bot.core.errors import NotConfigured
+from bot.core.errors import IntegrationError, NotConfigured
 from bot.core.faults import unknown_key
 from bot.core.fleet import Fleet, Service
 from bot.core.integration import Integration, IntegrationConfig
 from bot.core.ports import EnvFile, Host, Http, Pingable
+from bot.core.redact import Redactor
 from bot.digests.checks import CHECKS, certificates_of
 from bot.sections import ServiceSettings
 from bot.settings import Settings, SettingsFault
+
+log = structlog.get_logger(__name__)
 
 
 @runtime_checkable
@@ -144,3 +149,11 @@ async def secrets_of(fleet: Fleet) -> tuple[str, ...]:
         if EnvFile in service.ports:
             values += await service.port(EnvFile).secrets()
     return tuple(values)
+
+
+async def learn(redactor: Redactor, fleet: Fleet) -> None:
+    """Have the secrets of the services taken out of everything from now on."""
+    try:
+        redactor.learn(await secrets_of(fleet))
+    except IntegrationError as error:
+        log.warning("secrets of a service are not known, and so not taken out by value", reason=str(error))

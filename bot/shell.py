@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pydantic import JsonValue
 
-from bot.app import audit_key, build_engine, database, learn, private_folder, registry_of
+from bot.app import audit_key, build_engine, database, private_folder, registry_of
 from bot.core.clock import Clock, now
 from bot.core.errors import NotAllowed, Unreachable
 from bot.core.integration import Integration
@@ -27,7 +27,7 @@ from bot.jobs.queue import defer
 from bot.jobs.worker import Worker
 from bot.operations.engine import Engine
 from bot.operations.tasks import RUN
-from bot.services import build_services
+from bot.services import build_services, learn
 from bot.settings import Settings
 from bot.slack.ask import Ask, Reply
 from bot.slack.dispatch import Dispatcher, Trace

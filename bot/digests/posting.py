@@ -14,8 +14,6 @@ from bot.core.results import Result, Text
 from bot.digests.edition import Edition
 
 _TWICE = "This came twice, for a replica of the bot slept in the middle of it. The later one is deleted."
-
-
 _GONE = "message_not_found"
 
 

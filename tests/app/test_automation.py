@@ -14,7 +14,7 @@ from bot.demo.gateway import Gateway
 from bot.demo.gateway.killing import kill_for_good
 from bot.demo.world import OF_THE_MACHINE
 from tests.app.pair import SLOWLY, Pair
-from tests.app.test_pairs import drawing, told
+from tests.app.soak import drawing, explained
 from tests.app.trap import Blow
 from tests.postgres import fresh_database
 from tests.waiting import until
@@ -38,7 +38,7 @@ async def test_the_other_bot_finishes_what_one_began_by_itself(
             before, moment = pair.stage.effects(), datetime.now(UTC)
             blow = Blow.drawn(random, ways=("before", "after", "inside"), places=7, begun=2, takes=1.5)
 
-            with told(blow, request):
+            with explained(blow, request):
                 await pair.trap.set(blow)
                 await pair.complete()
                 await pair.strike(blow)

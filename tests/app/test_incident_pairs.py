@@ -7,13 +7,11 @@ command that died before it was kept leaves nothing, and is typed again, as peop
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
 import pytest
 import pytest_asyncio
@@ -31,15 +29,13 @@ from bot.jobs.queue import defer
 from bot.store.postgres import Postgres
 from tests.app.conftest import Installation
 from tests.app.pair import RETRIES, Bots
+from tests.app.soak import EXAMPLES, drawing, explained
 from tests.app.trap import INCIDENTS, Blow, Trap
 from tests.postgres import fresh_database
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(360)
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
-
-EXAMPLES = int(os.environ.get("SOAK", "1"))
-"""How often each kind is hit."""
 
 SAID = 1_100
 """Messages of a channel that is adopted: more than are read without a word on how far it is."""
@@ -325,9 +321,8 @@ async def test_the_other_bot_tells_once_what_one_was_hit_in(
     room: Room, kind: str, example: int, request: pytest.FixtureRequest
 ) -> None:
     bots, how = room.bots, KINDS[kind]
-    seed = request.config.getoption("randomly_seed")
     blow = Blow.drawn(
-        Random(f"{seed} {kind} {example}"),  # noqa: S311 - no secret is drawn
+        drawing(request, f"{kind} {example}"),
         ways=("before", "after", "inside"),
         places=how.places,
         begun=how.jobs,
@@ -401,14 +396,3 @@ def doubled(bots: Bots) -> Counter[str]:
         found.update(f"{channel.name}: {file.name}" for file in store.files.values() if channel.id in file.channels)
         found.update(f"{channel.name}: canvas" for each in store.canvases.values() if channel.id in each.readers)
     return Counter({what: number for what, number in found.items() if number > 1})
-
-
-@contextmanager
-def explained(blow: Blow, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have a failure say where the bot was hit, and how that is had again."""
-    try:
-        yield
-    except Exception as error:
-        seed = request.config.getoption("randomly_seed")
-        error.add_note(f"{blow}\nAgain: SOAK={EXAMPLES} pytest --randomly-seed={seed} '{request.node.nodeid}'")
-        raise

@@ -7,13 +7,10 @@ places, all of them but in one process: tests/commands/test_killed_anywhere.py.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from random import Random
 
 import pytest
 import pytest_asyncio
@@ -26,6 +23,7 @@ from bot.demo.outside import Outside, look
 from bot.operations.tasks import END_LEASE, REMIND
 from bot.settings import Settings
 from tests.app.pair import Pair
+from tests.app.soak import EXAMPLES, drawing, explained
 from tests.app.stage import ADDRESS, WINDOWS_LIST
 from tests.app.trap import Blow, Way
 from tests.fixtures_gateway import pm2_cli
@@ -34,9 +32,6 @@ from tests.redis_server import PASSWORD
 
 pytestmark = pytest.mark.timeout(360)
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
-
-EXAMPLES = int(os.environ.get("SOAK", "1"))
-"""How often each kind is hit."""
 
 ANYWHERE: tuple[Way, ...] = ("before", "after", "inside")
 
@@ -171,7 +166,7 @@ async def test_the_other_bot_finishes_what_one_was_hit_in(
     steps = len(operation.plan.actions)
     blow = Blow.drawn(random, ways=how.ways, places=3 + 2 * steps, begun=steps, takes=how.takes)
 
-    with told(blow, request):
+    with explained(blow, request):
         await pair.trap.set(blow)
         await pair.agree(operation)
         await pair.strike(blow)
@@ -195,7 +190,7 @@ async def test_the_other_bot_ends_a_lease_whose_time_is_over(
     before, moment = pair.stage.effects(), datetime.now(UTC)
     blow = Blow.drawn(random, ways=("due before", "due after"), places=12)  # taken, planned, and 10 of the change
 
-    with told(blow, request):
+    with explained(blow, request):
         await pair.trap.set(blow)
         await pair.admin.execute("update leases set until = now()")
         await pair.admin.execute("update due set due_at = now() where kind = %s", [END_LEASE])
@@ -223,7 +218,7 @@ async def test_the_other_bot_reminds_of_a_lease_that_ends_soon(
         [lease] = await tx.leases.active()
     blow = Blow.drawn(random, ways=("due before", "due after", "due inside"), places=1, begun=1, takes=1)
 
-    with told(blow, request):
+    with explained(blow, request):
         pair.installation.workspace.faults.slow("chat.postMessage", 0.5)
         await pair.trap.set(blow)
         await pair.admin.execute("update due set due_at = now() where kind = %s", [REMIND])
@@ -232,22 +227,6 @@ async def test_the_other_bot_reminds_of_a_lease_that_ends_soon(
         pair.installation.workspace.faults.slow("chat.postMessage", 0)
 
         assert len(pair.posts(f"{REMIND}:{lease.id}")) == 1
-
-
-def drawing(request: pytest.FixtureRequest, what: str) -> Random:
-    """What is drawn for an example, the same for the same seed of the run."""
-    return Random(f"{request.config.getoption('randomly_seed')} {what}")  # noqa: S311 - no secret is drawn
-
-
-@contextmanager
-def told(blow: Blow, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have a failure say where the bot was hit, and how that is had again."""
-    try:
-        yield
-    except Exception as error:
-        seed = request.config.getoption("randomly_seed")
-        error.add_note(f"{blow}\nAgain: SOAK={EXAMPLES} pytest --randomly-seed={seed} '{request.node.nodeid}'")
-        raise
 
 
 async def prepare(pair: Pair, kind: str, demo: Gateway) -> None:

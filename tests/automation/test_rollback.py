@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from bot.demo.gateway import Gateway
 from bot.operations.deployments import SWITCH, Switch
 from integrations.access_log import AccessLogFiles, Config
 from tests.automation.conftest import PATIENCE, Attended
+from tests.automation.customers import customers
 from tests.commands.test_deploy import builds, git
 from tests.fixtures_gateway import releases_of
 
@@ -45,27 +45,17 @@ def commit_of_bad_fees(demo: Gateway) -> str:
     return sha
 
 
-@asynccontextmanager
-async def paying(demo: Gateway) -> AsyncIterator[None]:
+def paying(demo: Gateway) -> AbstractAsyncContextManager[None]:
     """Customers who pay all the time."""
 
     async def pay(session: aiohttp.ClientSession) -> None:
-        while True:
-            try:
-                async with session.post(f"{demo.url}/api/payments", json={"amount": 5, "currency": "USDC"}) as answer:
-                    await answer.read()
-            except aiohttp.ClientError:
-                pass
+        try:
+            async with session.post(f"{demo.url}/api/payments", json={"amount": 5, "currency": "USDC"}) as answer:
+                await answer.read()
+        finally:
             await asyncio.sleep(0.1)
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
-        tasks = [asyncio.create_task(pay(session)) for _ in range(3)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    return customers(pay, 3)
 
 
 async def test_a_release_that_answers_with_errors_is_rolled_back_by_itself(attended: Attended) -> None:

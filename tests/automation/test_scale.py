@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import aiohttp
@@ -14,29 +12,20 @@ from bot.automation.rules.scale import ScaleSettings
 from bot.core.results import OperationState
 from bot.demo.gateway import Gateway
 from tests.automation.conftest import Attended
+from tests.automation.customers import customers
 from tests.fixtures_gateway import pm2_list
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.row("W")]
 
 
-@asynccontextmanager
-async def busy(demo: Gateway) -> AsyncIterator[None]:
+def busy(demo: Gateway) -> AbstractAsyncContextManager[None]:
     """So many requests that the workers are never idle."""
 
     async def ask(session: aiohttp.ClientSession) -> None:
-        while True:
-            with suppress(aiohttp.ClientError):
-                async with session.get(f"{demo.url}/health/detailed") as answer:
-                    await answer.read()
+        async with session.get(f"{demo.url}/health/detailed") as answer:
+            await answer.read()
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as session:
-        tasks = [asyncio.create_task(ask(session)) for _ in range(16)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    return customers(ask, 16)
 
 
 async def look_until(attended: Attended, count: int, *, times: int) -> None:
