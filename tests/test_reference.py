@@ -12,7 +12,10 @@ import yaml
 
 from bot import reference
 from bot.app import registry_of
+from bot.core.people import Role
+from bot.core.registry import HelpAsked
 from bot.settings import Settings, integrations, load, model
+from bot.views import render
 
 ROOT = Path(__file__).resolve().parents[1]
 SLACK = ROOT.parent / "shared" / "slack"
@@ -55,3 +58,10 @@ def test_slack_takes_the_manifest() -> None:
     schema = json.loads((SLACK / "manifest.schema.2.0.0.json").read_text(encoding="utf-8"))
 
     jsonschema.validate(yaml.safe_load((ROOT / "manifest.yml").read_text(encoding="utf-8")), schema)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_one_message_holds_the_index_of_help_whatever_the_role(role: Role) -> None:
+    shown = render(registry_of(Settings.model_construct()).help(HelpAsked(()), role))
+
+    assert "left out: the message" not in str(shown.blocks)

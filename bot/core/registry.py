@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -28,6 +28,9 @@ Path = tuple[str, ...]
 
 _CHAPTERS = ("", "Look", "Change", "Incidents")
 """Of the index, in the order of its reader's needs; a single family has no chapters."""
+_FEW = 3
+"""Commands of one family, in a chapter of the index, that have a line each: one message has to hold all of it."""
+
 _HELP = {("help",), ("--help",)}
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 _ALIKE = 0.7
@@ -135,15 +138,23 @@ class Registry:
             return self._explain(asked.path)
         shown = [command for _, command in sorted(below.items()) if command.role <= role and command.listed]
         families: dict[str, list[tuple[str, str]]] = {}
-        for command in shown:
-            entry = (self.usage(command) if asked.path else self._short(command), command.summary)
-            families.setdefault("" if asked.path else _chapter(command), []).append(entry)
+        if asked.path and shown:
+            families[""] = [(self.usage(command), command.summary) for command in shown]
+        for (chapter, base), commands in () if asked.path else _by_family(shown).items():
+            families.setdefault(chapter, []).extend(self._entries(base, commands))
         hidden = sum(command.role > role for command in below.values())
         return HelpIndex(
             root=self.typed(asked.path),
             families=tuple((name, tuple(families[name])) for name in _CHAPTERS if name in families),
             note=f"Left out: {hidden} for which a role above {role.word} is needed." if hidden else "",
         )
+
+    def _entries(self, base: Path, commands: Sequence[Command]) -> list[tuple[str, str]]:
+        """What the index of everything says of a family in a chapter: one line where it is large."""
+        if len(commands) <= _FEW:
+            return [(self._short(command), command.summary) for command in commands]
+        words = dict.fromkeys(word for command in commands for word in _typed_path(command)[len(base) :][:1])
+        return [(f"{self.typed(base)} {' | '.join(words)}", self._about(base))]
 
     def usage(self, command: Command) -> str:
         """The line that shows how to type it: `/ops maintenance on [--for DURATION] [reason ...]`."""
@@ -242,6 +253,15 @@ def bind(function: Callable[..., T], ports: Mapping[type, object]) -> Callable[.
 def _typed_path(command: Command) -> Path:
     """The words after the main slash command, under which the whole incident family has a place too."""
     return (Root.INCIDENT.value, *command.path) if command.root is Root.INCIDENT else command.path
+
+
+def _by_family(commands: Iterable[Command]) -> Mapping[tuple[str, Path], Sequence[Command]]:
+    """The commands by chapter and by the word that leads them below their root."""
+    found: dict[tuple[str, Path], list[Command]] = {}
+    for command in commands:
+        base = _typed_path(command)[: 2 if command.root is Root.INCIDENT else 1]
+        found.setdefault((_chapter(command), base), []).append(command)
+    return found
 
 
 def _chapter(command: Command) -> str:

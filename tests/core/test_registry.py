@@ -196,6 +196,21 @@ def test_the_index_shows_no_more_of_a_command_than_it_needs_and_leaves_out_what_
     )
 
 
+def test_a_large_family_has_one_line_in_the_index_and_a_line_for_each_below_its_name() -> None:
+    many = [Command(("lamp", word), Nothing, run=show) for word in ("a", "b", "c", "d")]
+    registry = Registry([STATUS, *many])
+
+    index, below = (registry.help(HelpAsked(path), Role.ADMIN) for path in ((), ("lamp",)))
+
+    assert isinstance(index, HelpIndex)
+    assert isinstance(below, HelpIndex)
+    assert [usage for _, entries in index.families for usage, _ in entries] == [
+        "/ops lamp a | b | c | d",
+        "/ops status",
+    ]
+    assert len(below.families[0][1]) == 4
+
+
 def test_a_family_shows_its_own_commands() -> None:
     index = REGISTRY.help(HelpAsked(("lamp",)), Role.RESPONDER)
 
