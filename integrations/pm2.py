@@ -82,7 +82,7 @@ class _Environment(BaseModel):
     pm_err_log_path: str = ""
     listen_timeout: float = _LISTEN_TIMEOUT
     kill_timeout: float = _KILL_TIMEOUT
-    instances: int = 1
+    instances: int | None = None
     max_memory_restart: int | None = None
     node_args: tuple[str, ...] = ()
     pmx_module: bool = False
@@ -175,13 +175,16 @@ class Pm2:
                 return (*self._command, verb.value, self._app)
 
     async def declared(self) -> Declared | None:
-        """See `Supervisor`: what PM2 has stored from the ecosystem file; scaling does not change it."""
+        """See `Supervisor`: what PM2 has stored from the ecosystem file; scaling does not change it.
+
+        After a resurrect PM2 does not know it any more: then as many as it has, stopped ones too.
+        """
         rows = await self._rows()
         if not rows:
             return None
         modes = "/".join(sorted({row.pm2_env.exec_mode.removesuffix("_mode") for row in rows}))
         return Declared(
-            workers=rows[0].pm2_env.instances,
+            workers=rows[0].pm2_env.instances or len(rows),
             memory_limit=rows[0].pm2_env.max_memory_restart,
             arguments=rows[0].pm2_env.node_args,
             source="instances and max_memory_restart of the ecosystem file, which neither a restart nor a reload reads",

@@ -164,6 +164,19 @@ async def test_reset_takes_away_who_gave_up_and_brings_back_as_many_as_are_decla
     assert {status for *_, status in pm2_list(bench.live.demo)} == {"online"}
 
 
+@pytest.mark.row("H4")
+async def test_after_a_resurrect_as_many_are_brought_back_as_there_were(bench: Bench) -> None:
+    """PM2 has forgotten then how many the ecosystem file wants."""
+    for act in ("save", "kill", "resurrect"):
+        assert pm2_cli(bench.live.demo, act).returncode == 0
+    await _one_gives_up(bench)
+
+    operation = await bench.run("reset")
+
+    assert operation.state is OperationState.DONE, await bench.evidence(operation)
+    assert len(await pids(bench)) == 2
+
+
 async def _one_gives_up(bench: Bench) -> None:
     """One of two workers ends for good, as one that PM2 has restarted too often does."""
     pm2_cli(bench.live.demo, "stop", str(pm2_list(bench.live.demo)[0][0]))
