@@ -27,7 +27,7 @@ from bot.operations.proposals import Proposals
 from bot.operations.runner import Runner
 from bot.operations.showing import Showing
 from bot.operations.steps import Steps
-from bot.operations.tasks import END_LEASE, EXPIRE, REMIND, RUN, SHOW, TELL, WINDOW
+from bot.operations.tasks import END_LEASE, EXPIRE, REMIND, RUN, SHOW, TELL, WINDOW, queue_card
 from bot.operations.trail import Redact, Trail
 from bot.operations.unattended import Unattended
 from bot.operations.windows import WindowTimes
@@ -139,6 +139,8 @@ class Engine:
                 await self._runner.run(operation, changed=changed)
         except Fenced as fenced:
             log.warning("fenced", operation=operation_id, epoch=operation.epoch, reason=str(fenced))
+            async with self._store.transaction() as tx:
+                await queue_card(tx, operation_id)  # what this one showed last may stand over what the successor did
 
     async def end_lease(self, lease_id: str) -> None:
         """End a lease whose time has come."""

@@ -83,12 +83,14 @@ class Showing:
         return operation, progress_card(operation, rows, leases=leases, waits_for=waits_for)
 
     async def _show_progress(self, operation: Operation, progress: Progress) -> None:
-        if operation.card:
-            await self._chat.update(operation.card, progress)
-            return
-        card = await self._post(operation, progress)
-        async with self._store.transaction() as tx:
-            await tx.operations.set_card(operation.id, card)
+        """Show it, and look again: who slept in between has put what was over what is."""
+        card = operation.card
+        if card:
+            await self._chat.update(card, progress)
+        else:
+            card = await self._post(operation, progress)
+            async with self._store.transaction() as tx:
+                await tx.operations.set_card(operation.id, card)
         _, latest = await self._read(operation.id)
         if latest != progress:
             await self._chat.update(card, latest)

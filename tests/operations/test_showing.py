@@ -141,6 +141,40 @@ async def test_a_card_that_was_overtaken_while_it_was_posted_is_brought_up_to_da
     assert only_card(world).state is OperationState.DONE
 
 
+async def test_a_card_that_was_overtaken_while_it_was_updated_is_brought_up_to_date(world: World) -> None:
+    operation_id = await world.accepted("a")
+    await show(world, operation_id)
+    world.chat.during_update = lambda: world.engine.run(operation_id)
+
+    await show(world, operation_id)
+
+    assert only_card(world).state is OperationState.DONE
+
+
+async def test_what_a_replica_showed_that_was_taken_over_from_is_put_right(world: World) -> None:
+    operation_id = await world.accepted("a")
+    await show(world, operation_id)
+    overtaken = asyncio.Event()
+
+    async def overtake() -> None:
+        world.lamps.during.clear()
+        await world.another().run(operation_id)
+        await world.work()
+        overtaken.set()
+
+    async def wait() -> None:
+        await overtaken.wait()
+
+    world.lamps.during = {"a on": wait}
+    world.chat.during_update = overtake  # the card of the one that is overtaken gets there after it
+    await world.engine.run(operation_id)
+    stale = only_card(world).state
+    await world.work()
+
+    assert not stale.is_final
+    assert only_card(world).state is OperationState.DONE
+
+
 async def test_a_risky_plan_that_cannot_be_put_up_is_taken_back_and_the_requester_told(world: World) -> None:
     world.chat.shut = {CHANNEL}
     operation_id = await world.proposed("a", risky=True)

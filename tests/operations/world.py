@@ -135,10 +135,11 @@ LAMPS = Command(("lamps",), Turn, plan=turn, role=Role.RESPONDER, risk=Risk.CHAN
 
 @dataclass(slots=True)
 class Rooms(FakeChat):
-    """Slack with channels that the bot is not in (`shut`), and something that happens while a message is posted."""
+    """Slack with channels that the bot is not in (`shut`), and something that happens before a message is there."""
 
     shut: set[str] = field(default_factory=set)
     during_post: Callable[[], Awaitable[object]] | None = None
+    during_update: Callable[[], Awaitable[object]] | None = None
 
     async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
         if channel in self.shut:
@@ -147,6 +148,12 @@ class Rooms(FakeChat):
             during, self.during_post = self.during_post, None
             await during()
         return await FakeChat.post(self, channel, result, key=key, thread=thread)
+
+    async def update(self, message: MessageRef, result: Result, *, thread: str = "") -> None:
+        if self.during_update:
+            during, self.during_update = self.during_update, None
+            await during()
+        await FakeChat.update(self, message, result, thread=thread)
 
 
 @dataclass(slots=True)
