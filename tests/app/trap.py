@@ -130,13 +130,14 @@ class Trap:
         await self._connection.execute("insert into trap values (%s, %s)", [blow.way, blow.nth])
 
     async def caught(self, *, within: float) -> int:
-        """The number of the bot that stands there, once one does."""
+        """The number of the bot that stands there, once one does; other databases have traps of their own."""
         found: list[int] = []
 
         async def stands() -> bool:
             cursor = await self._connection.execute(
                 """select bot.objid::int from pg_locks bot join pg_locks waits using (pid)
-                   where bot.classid = %s and bot.granted and waits.classid = %s and not waits.granted""",
+                   where bot.classid = %s and bot.granted and waits.classid = %s and not waits.granted
+                     and bot.database = (select oid from pg_database where datname = current_database())""",
                 [_CAUGHT, _HELD],
             )
             found.extend(row[0] for row in await cursor.fetchall())
