@@ -153,13 +153,6 @@ class FakeChat:
             found += [Copy(MessageRef(channel, each), (each,)) for each in shared]
         return tuple(found)
 
-    async def twin(self, message: MessageRef, key: str, *, since: datetime) -> MessageRef | None:
-        self._ask("twin")
-        there = (
-            ref for ref, posted in self.messages.items() if posted.channel == message.channel and posted.key == key
-        )
-        return next((ref for ref in there if ref != message), None)
-
     async def permalink(self, message: MessageRef) -> str:
         self._ask("permalink")
         return f"https://example.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"

@@ -16,13 +16,13 @@ from bot.core.pager import Page, PageState
 from bot.core.parts import Button, Style
 from bot.core.people import AUTOMATIC
 from bot.core.plan import Json
+from bot.core.posts import post_once
 from bot.core.prose import Channel, Line, Person
 from bot.core.records import Due, Store
 from bot.core.results import Text
 from bot.incidents.acts import OPEN, change
 from bot.incidents.paging import CALL, PASS_ON, Reach, called_by, page_text, page_title
 from bot.incidents.people import mention
-from bot.incidents.posts import post_once
 from bot.incidents.rules import IncidentRules
 
 log = structlog.get_logger(__name__)

@@ -10,6 +10,7 @@ from bot.core.errors import Conflict
 from bot.core.incident_acts import Duty
 from bot.core.incidents import Incident
 from bot.core.ports import Chat
+from bot.core.posts import post_once
 from bot.core.prose import Bold, Channel, Line, Person, When
 from bot.core.records import Store, Unit
 from bot.core.results import Text
@@ -17,7 +18,6 @@ from bot.incidents.acts import OPEN, change
 from bot.incidents.cards import moments_of
 from bot.incidents.duties import give
 from bot.incidents.people import mention, with_people
-from bot.incidents.posts import post_once
 from bot.incidents.recent import recent_changes
 
 HANDOVER = "handover"

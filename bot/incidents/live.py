@@ -10,12 +10,12 @@ from bot.core.clock import Clock
 from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.incidents import Incident
 from bot.core.ports import Chat
+from bot.core.posts import post_once
 from bot.core.records import Store
 from bot.core.results import Text
 from bot.incidents.acts import said
 from bot.incidents.cards import read_card
 from bot.incidents.channel import topic as topic_of
-from bot.incidents.posts import post_once
 
 _OPENING = timedelta(minutes=2)
 """How long a new incident is left to whoever declared it, who posts its first card."""

@@ -18,6 +18,7 @@ from bot.core.incident_acts import Cycle, MomentKind, ToldMoment
 from bot.core.incidents import Entry, Incident
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
+from bot.core.posts import post_once
 from bot.core.prose import Channel, Line, Person
 from bot.core.records import Due, Store, Unit
 from bot.core.results import Text
@@ -29,7 +30,6 @@ from bot.incidents.channel import create_channel, topic
 from bot.incidents.lifecycle import next_update
 from bot.incidents.measured import measure_at_once
 from bot.incidents.paging import Alarm, raise_alarm
-from bot.incidents.posts import post_once
 from bot.incidents.recent import recent_changes
 from bot.incidents.reminders import Remind, put_reminder
 from bot.incidents.rules import IncidentRules

@@ -21,6 +21,7 @@ from bot.core.incident_results import IncidentReport
 from bot.core.incidents import Incident
 from bot.core.mail import Scrub
 from bot.core.ports import Chat, Documents, MessageRef
+from bot.core.posts import post_once
 from bot.core.prose import Channel, Inline, Line
 from bot.core.records import Store
 from bot.core.reports import Claim, Copy, Publication
@@ -29,7 +30,6 @@ from bot.incidents.attempts import WAITS, Attempts
 from bot.incidents.exports import Export, Exporter, Format
 from bot.incidents.measured import services_of
 from bot.incidents.pages import HEAD, LOST, Pages, page
-from bot.incidents.posts import post_once
 from bot.incidents.redaction import PUT_RIGHT, put_right
 from bot.incidents.report import PUBLISH, Standing, publish_at, stand
 from bot.incidents.rules import IncidentRules

@@ -15,12 +15,12 @@ from bot.core.incident_acts import Duty
 from bot.core.incidents import Incident
 from bot.core.parts import Button, Style
 from bot.core.ports import Chat
+from bot.core.posts import post_once
 from bot.core.prose import Line, Person, When
 from bot.core.records import Due, Store, Unit
 from bot.core.results import Text
 from bot.incidents.acts import OPEN, RESOLVED
 from bot.incidents.pages import ANEW
-from bot.incidents.posts import post_once
 from bot.incidents.severity import Severity
 
 REMIND = "incident.remind"

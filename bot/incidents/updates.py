@@ -19,12 +19,12 @@ from bot.core.incident_results import IncidentUpdate
 from bot.core.incidents import Incident
 from bot.core.parts import Button, Style
 from bot.core.ports import Chat
+from bot.core.posts import post_once
 from bot.core.prose import Channel, Line, When
 from bot.core.records import Pending, Store, Unit
 from bot.core.results import Text
 from bot.incidents.acts import OPEN, change
 from bot.incidents.lifecycle import next_update
-from bot.incidents.posts import post_once
 from bot.incidents.reminders import Remind, drop_reminders, put_reminder
 from bot.incidents.rules import IncidentRules
 

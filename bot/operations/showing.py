@@ -12,6 +12,7 @@ import structlog
 from bot.core.errors import IntegrationError
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
+from bot.core.posts import post_once
 from bot.core.records import Operation, Store
 from bot.core.results import Failure, OperationState, PlanCard, PlanState, Progress, Result
 from bot.operations.cards import plan_card, progress_card
@@ -112,10 +113,12 @@ class Showing:
 
     async def post_once(self, channel: str, result: Result, *, key: str, since: datetime) -> MessageRef:
         """Post under `key`; a second attempt first looks for the post whose record was lost, back to `since`."""
-        async with self._store.transaction() as tx:
-            is_first = await tx.claims.claim(key, at=since)
-        found = None if is_first else await self._chat.find(channel, key, since=since)
-        return found or await self._chat.post(channel, result, key=key)
+
+        async def is_first() -> bool:
+            async with self._store.transaction() as tx:
+                return await tx.claims.claim(key, at=since)
+
+        return await post_once(channel, result, key=key, since=since, chat=self._chat, is_first=is_first)
 
     async def _show_plan(self, operation: Operation) -> None:
         try:

@@ -240,13 +240,6 @@ class Deliverer:
                 found.append(Copy(MessageRef(channel, message["ts"]), tuple(file["id"] for file in files)))
         return tuple(sorted(found, key=lambda copy: float(copy.message.ts)))
 
-    async def twin(self, message: MessageRef, key: str, *, since: datetime) -> MessageRef | None:
-        """Another post in the channel of `message` that was made with the same key."""
-        async for other in self._pages(message.channel, since=since, metadata=True):
-            if other["ts"] != message.ts and other.get("metadata", {}).get("event_payload", {}).get("key") == key:
-                return MessageRef(message.channel, other["ts"])
-        return None
-
     async def history(self, channel: str, *, since: datetime) -> AsyncIterator[ChatMessage]:
         """What stands in a channel now, newest first, each thread after its first message."""
         async for message in self._pages(channel, since=since):

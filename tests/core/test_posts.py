@@ -6,11 +6,11 @@ from datetime import datetime
 
 import pytest
 
+from bot.core import posts
 from bot.core.errors import IntegrationError
 from bot.core.ports import MessageRef
+from bot.core.posts import post_once
 from bot.core.results import Result, Text
-from bot.incidents import posts
-from bot.incidents.posts import post_once
 from tests.conftest import SetClock
 from tests.fakes import FakeChat
 

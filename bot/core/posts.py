@@ -1,0 +1,62 @@
+"""Posting what may be asked for twice: a job that was interrupted, or two replicas."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from bot.core.errors import IntegrationError, OutcomeUnknown
+from bot.core.ports import Chat, MessageRef
+from bot.core.results import Result
+
+_CLOCKS_APART = timedelta(minutes=1)
+"""How far Slack's clock, which dates messages, may be behind ours."""
+
+_SLOW = 2.0
+"""Seconds; a replica that is not heard of for three may find that another one did its work meanwhile."""
+
+
+async def post_once(
+    channel: str,
+    result: Result,
+    *,
+    key: str,
+    since: datetime,
+    chat: Chat,
+    is_first: Callable[[], Awaitable[bool]] | None = None,
+) -> MessageRef:
+    """Post with `key`, unless that stands there since a moment; where Slack does not let us look, post all the same.
+
+    Whoever is told that they are the first (`is_first`) need not look before.
+
+    One that comes late, from a replica that was paused between its look and its post, is taken back when another stands
+    there. `OutcomeUnknown` when it is not known whether it stands there now: ask again.
+    """
+    began, since = time.monotonic(), since - _CLOCKS_APART
+    if (is_first is None or not await is_first()) and (there := await _there(channel, key, since, chat)):
+        return there[0]
+    posted = await chat.post(channel, result, key=key)
+    if time.monotonic() - began < _SLOW:
+        return posted
+    there = await _there(posted.channel, key, since, chat)
+    first, *others = sorted({posted, *there}, key=lambda message: message.ts)  # two who look keep the same one
+    for other in others:
+        try:
+            await chat.delete(other)
+        except OutcomeUnknown:
+            raise
+        except IntegrationError as error:
+            if error.hint != "message_not_found":
+                raise
+    return first
+
+
+async def _there(channel: str, key: str, since: datetime, chat: Chat) -> tuple[MessageRef, ...]:
+    """What was posted with the key, oldest first; nothing where Slack does not let us look, as in direct messages."""
+    try:
+        return tuple(copy.message for copy in await chat.copies(channel, key, since=since))
+    except OutcomeUnknown:
+        raise
+    except IntegrationError:
+        return ()
