@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -135,7 +136,8 @@ class ServiceDatabase:
 
     async def restart(self) -> str:
         """See `Database`."""
-        lock = "/tmp/opsbot-database.lock"  # noqa: S108 - a lock file, of every replica on the host
+        what = hashlib.sha256(shlex.join(self.restart_argv).encode()).hexdigest()[:12]
+        lock = f"/tmp/opsbot-database-{what}.lock"  # noqa: S108 - a lock file, of every replica that restarts this one
         done = await self._host.run(self.restart_argv, within=_RESTART, lock=lock)
         if done.code:
             last = next((line for line in reversed(done.err.splitlines()) if line.strip()), "nothing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +87,11 @@ def fresh_database(cluster: str) -> Iterator[str]:
         connection.execute(f"drop database {name} with (force)")
 
 
+_CLOSING = (sys.executable, "-I", "-S", "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))")
+"""What runs a command without the files that it inherits, as sudo does: a server that has the lock of the restart
+which started it keeps every later one out."""
+
+
 @contextmanager
 def restartable_server(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """A server that the test may restart: its conninfo, and what restarts it."""
@@ -97,4 +103,4 @@ def restartable_server(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
         other = Path(data).stat().st_uid != os.geteuid()  # as root the server runs as a user of its own
         prefix = (shutil.which("runuser", path=PATH) or "runuser", "-u", Path(data).owner(), "--") if other else ()
         log = str(Path(data) / "restarted.log")
-        yield conninfo, (*prefix, str(program), "restart", "-w", "-m", "fast", "-D", data, "-l", log)
+        yield conninfo, (*_CLOSING, *prefix, str(program), "restart", "-w", "-m", "fast", "-D", data, "-l", log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -110,7 +111,7 @@ class Stage:
                 "last_migration": ["tail", "-n", "1", str(self.folder / "applied")],
             },
             "redis": {},
-            "database": {"restart": [self._script("restart-database", f"exec {' '.join(self.restart)}")]},
+            "database": {"restart": [self._script("restart-database", f"exec {shlex.join(self.restart)}")]},
             "mail": {
                 "host": "127.0.0.1",
                 "port": self.mail.port,
