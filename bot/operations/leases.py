@@ -9,10 +9,11 @@ import structlog
 
 from bot.core.clock import Clock
 from bot.core.command import Context
-from bot.core.errors import IntegrationError, OpsbotError
+from bot.core.errors import IntegrationError, OpsbotError, OutcomeUnknown
 from bot.core.parts import Button
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat
+from bot.core.posts import post_once
 from bot.core.prose import Inline, Person, When
 from bot.core.records import Due, Lease, Store
 from bot.core.results import Failure, PlanState, Result, Text
@@ -61,12 +62,7 @@ class LeaseEnds:
         lease = await self._get(lease_id)
         if lease.ended_at or lease.until is None or lease.until <= self._clock():
             return
-        key = f"{REMIND}:{lease.id}"
-        try:
-            if await self._chat.find(lease.channel, key, since=lease.since) is None:
-                await self._chat.post(lease.channel, _reminder(lease, lease.until), key=key)
-        except IntegrationError as error:  # the end will be told by its own card
-            log.warning("reminder not posted", lease=lease.id, reason=str(error))
+        await self._tell(lease, f"{REMIND}:{lease.id}", _reminder(lease, lease.until))
 
     async def undo(self, ctx: Context, lease_id: str, *, show: bool) -> Result | None:
         """Put the inverse of a lease before the one who asks for it; None when `show` puts it in the channel."""
@@ -83,18 +79,25 @@ class LeaseEnds:
 
     async def _put_off(self, lease: Lease, error: OpsbotError) -> None:
         """Try again later, and say so once: what does not end by itself needs a person."""
-        again_at = self._clock() + TRY_END_AGAIN_AFTER
+        key, again_at = f"lease_not_ended:{lease.id}", self._clock() + TRY_END_AGAIN_AFTER
         async with self._store.transaction() as tx:
             await tx.due.put(Due(END_LEASE, lease.id, again_at, {"lease_id": lease.id}))
-            is_news = await tx.claims.claim(f"lease_not_ended:{lease.id}", at=self._clock())
-        if not is_news:
-            return
+            if await tx.claims.taken(key):
+                return
         why = f"The time of {lease.kind} on {lease.target} is over, and it could not be ended: {error}"
         minutes = f"{TRY_END_AGAIN_AFTER / timedelta(minutes=1):.0f} minutes"
+        await self._tell(lease, key, Failure(why, hint=f"I try again every {minutes}."))
+        async with self._store.transaction() as tx:
+            await tx.claims.claim(key, at=self._clock())
+
+    async def _tell(self, lease: Lease, key: str, result: Result) -> None:
+        """Post it once in the lease's channel; what Slack refuses is in the log, and the end has a card of its own."""
         try:
-            await self._chat.post(lease.channel, Failure(why, hint=f"I try again every {minutes}."))
-        except IntegrationError as unsaid:
-            log.warning("lease end not announced", lease=lease.id, error=str(unsaid))
+            await post_once(lease.channel, result, key=key, since=lease.since, chat=self._chat)
+        except OutcomeUnknown:
+            raise  # the queue tries again, and finds out whether it came through
+        except IntegrationError as error:
+            log.warning("lease not told of", lease=lease.id, key=key, reason=str(error))
 
 
 def _reminder(lease: Lease, until: datetime) -> Text:

@@ -11,6 +11,7 @@ from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.mail import Letter, Mail, Queued, Scrub
 from bot.core.plan import Attempt, Json, Observation, Step, Verdict
 from bot.core.ports import Chat
+from bot.core.posts import post_once
 from bot.core.prose import Line, When
 from bot.core.records import Store
 from bot.core.results import Text
@@ -52,10 +53,9 @@ async def remember_moment(_: Post) -> Json:
 async def post(attempt: Attempt[Post], *, chat: Chat) -> str:
     """Post it, unless it stands there already."""
     wanted = attempt.params
-    if await chat.find(wanted.channel, wanted.key, since=_since(attempt)) is None:
-        span: Line = ("In your time: ", When(wanted.start, date=True), " to ", When(wanted.ends, date=True))
-        text = Text((*(line for line in wanted.body.splitlines() if line), span), title=wanted.subject)
-        await chat.post(wanted.channel, text, key=wanted.key)
+    span: Line = ("In your time: ", When(wanted.start, date=True), " to ", When(wanted.ends, date=True))
+    text = Text((*(line for line in wanted.body.splitlines() if line), span), title=wanted.subject)
+    await post_once(wanted.channel, text, key=wanted.key, since=_since(attempt), chat=chat)
     return "posted it"
 
 

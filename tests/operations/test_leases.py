@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.errors import IntegrationError
+from bot.core.errors import IntegrationError, OutcomeUnknown
 from bot.core.incidents import Incident
 from bot.core.people import AUTOMATIC
 from bot.core.prose import Person, When
@@ -258,6 +258,15 @@ async def test_a_lease_is_reminded_of_once_when_four_fifths_of_it_are_over(world
     assert [(button.label, button.verb, button.row_id) for button in reminder.buttons] == [
         ("End now", "lease.undo", lease.id)
     ]
+
+
+@pytest.mark.row("G7")
+async def test_a_reminder_of_which_slack_said_nothing_in_time_is_asked_for_again(world: World) -> None:
+    await lit(world)
+    world.chat.away["post"] = OutcomeUnknown("Slack did not answer in time.")
+
+    with pytest.raises(OutcomeUnknown):
+        await later(world, HOUR * 0.81)
 
 
 @pytest.mark.row("G7")

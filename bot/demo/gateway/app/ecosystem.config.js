@@ -18,7 +18,7 @@ module.exports = {
       wait_ready: true,
       listen_timeout: 5000,
       kill_timeout: 3000,
-      min_uptime: 5000, // what ends sooner crashed at its start, also where a start takes long
+      min_uptime: 10000, // what ends sooner crashed at its start, also where a start takes long
       // SIGUSR2 has a worker write its heap there; without this it would end the worker.
       node_args: ['--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${path.join(__dirname, '..', '..', 'heap')}`],
       max_memory_restart: '512M',
