@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from operator import attrgetter
 
@@ -40,7 +42,8 @@ def select(conversation: Conversation) -> Selection:
     weights = weigh(units, conversation)
     picked = choose(weights, budget(len(said)))
     course = read_course(weights, conversation)
-    entries = [*map(_of_act, conversation.acted), *(_of_unit(weight, course) for weight in picked)]
+    alone = {weight.unit.main.ts for weight in picked}
+    entries = [*map(_of_act, conversation.acted), *(_of_unit(weight, course, alone) for weight in picked)]
     return Selection(
         entries=tuple(sorted(entries, key=lambda entry: (entry.at, entry.source))),
         started=course.started,
@@ -112,8 +115,9 @@ def _of_act(act: Acted) -> Chosen:
     return Chosen(act.at, act.name, act.text, phase, (act.message or act.key,), act.kind, "recorded")
 
 
-def _of_unit(weight: Weight, course: Course) -> Chosen:
-    unit = weight.unit
+def _of_unit(weight: Weight, course: Course, alone: Collection[str]) -> Chosen:
+    """The entry of a unit; of its answers those that are in the timeline `alone` are not told with it again."""
+    unit = replace(weight.unit, answers=tuple(each for each in weight.unit.answers if each.ts not in alone))
     reasons = sorted((-points, reason) for reason, points in weight.points.items() if points > 0)
     why = ["marked by people"] * bool(unit.main.marked) + [reason for _, reason in reasons[:3]]
     return Chosen(unit.main.at, unit.main.name, _words(unit), phase_of(weight, course), unit.keys, why=", ".join(why))

@@ -34,6 +34,17 @@ def test_what_a_message_tells_and_the_bot_recorded_is_told_once() -> None:
     assert [(entry.kind, entry.source) for entry in chosen.entries] == [("operation", (key("10:05"),))]
 
 
+def test_a_marked_yes_is_an_entry_of_its_own_and_not_told_again_with_its_question() -> None:
+    chosen = select(
+        talk(
+            said("10:05", "ana", "@bo shall I fail over to gw-2, 503 for 40% of checkouts?"),
+            said("10:06", "bo", "yes, do it", marked=("UANA",)),
+        )
+    )
+
+    assert [entry.source for entry in chosen.entries] == [(key("10:05"),), (key("10:06"),)]
+
+
 def test_a_pasted_log_of_forty_thousand_characters_costs_no_minutes() -> None:
     began = time.process_time()
 
