@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from bot.core.command import Args, Click, Command, Context, Filling, Root, Shortcut
-from bot.core.errors import IntegrationError, NotFound
+from bot.core.errors import NotFound
 from bot.core.incidents import EntryEdit, Incident
 from bot.core.parse import option, words
 from bot.core.parts import Button
@@ -19,7 +19,7 @@ from bot.core.records import Store
 from bot.core.results import Text
 from bot.incidents.edits import drop_entry, edit_entry, entry_of, mark, restore_entry, row_for
 from bot.incidents.lookup import find_incident
-from bot.incidents.notes import add_note, leading_time, moment_of
+from bot.incidents.notes import add_note, leading_time, moment_of, zone_of
 from bot.incidents.redaction import ask_redaction, keep, redact
 from bot.incidents.rules import IncidentRules
 from bot.incidents.sources import Told, find_told, message_of
@@ -65,7 +65,8 @@ async def note(ctx: Context, args: Note, *, store: Store, chat: Chat, rules: Inc
     typed, text = (args.at, args.text) if args.at else leading_time(args.text)
     at = await moment_of(ctx, typed, chat=chat, zone=rules.zone)
     source = await add_note(ctx, incident, text=text, at=at, store=store)
-    said = ("Noted for ", When(at, date=True), f" in incident {incident.number}: {text}")
+    clock = f" ({typed} in {await zone_of(ctx, chat=chat, zone=rules.zone)})" if ":" in typed else ""
+    said = ("Noted for ", When(at, date=True), f"{clock} in incident {incident.number}: {text}")
     return Text((said,), buttons=await _buttons(ctx, incident, source, store=store))
 
 
@@ -113,13 +114,13 @@ async def edit_message(ctx: Context, message: MessageRef, *, store: Store, chat:
     async with store.transaction() as tx:
         told = await find_told(tx, incident, message.ts)
         edits = {each.source: each for each in await tx.entries.edits(incident.number)}
-    return _filling(incident, told, edits.get(told.source), zone=await _zone(ctx, chat, rules))
+    return _filling(incident, told, edits.get(told.source), zone=await zone_of(ctx, chat=chat, zone=rules.zone))
 
 
 async def edit_row(ctx: Context, row_id: str, *, store: Store, chat: Chat, rules: IncidentRules) -> Filling:
     """Open the form of an entry."""
     incident, told, made = await entry_of(row_id, store=store)
-    return _filling(incident, told, made, zone=await _zone(ctx, chat, rules))
+    return _filling(incident, told, made, zone=await zone_of(ctx, chat=chat, zone=rules.zone))
 
 
 async def drop(ctx: Context, args: Entry, *, store: Store) -> Text:
@@ -189,13 +190,6 @@ def _filling(incident: Incident, told: Told, made: EntryEdit | None, *, zone: st
 
 def _typed(at: datetime, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
-
-
-async def _zone(ctx: Context, chat: Chat, rules: IncidentRules) -> str:
-    try:
-        return (await chat.profile(ctx.actor.user_id)).zone
-    except IntegrationError:
-        return rules.zone
 
 
 COMMANDS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Clock = Callable[[], datetime]
 """Answers the present moment as an aware datetime in UTC."""
@@ -22,3 +22,11 @@ def moment_of(clock: datetime, zone: str) -> datetime:
     while (moment := clock.replace(tzinfo=place).astimezone(UTC)).astimezone(place).replace(tzinfo=None) != clock:
         clock += timedelta(minutes=1)
     return moment
+
+
+def zone_named(name: str) -> str:
+    """`name` where it is a zone that is known here, else empty: Slack has others of people who set none."""
+    try:
+        return ZoneInfo(name).key if name else ""
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ""

@@ -312,13 +312,16 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What Slack says of a user; `trusted` is false for guests, bots, deactivated people and other teams."""
+    """What Slack says of a user; `trusted` is false for guests, bots, deactivated people and other teams.
+
+    `zone` is the IANA name of theirs, empty where Slack does not tell it.
+    """
 
     user_id: str
     name: str
     team_id: str
     trusted: bool
-    zone: str = "UTC"
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

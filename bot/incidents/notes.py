@@ -49,6 +49,11 @@ async def moment_of(ctx: Context, typed: str, *, chat: Chat, zone: str) -> datet
         return ctx.now
     if is_duration(typed):
         return ctx.now - parse_duration(typed)
+    return parse_moment(typed, zone=await zone_of(ctx, chat=chat, zone=zone), now=ctx.now)
+
+
+async def zone_of(ctx: Context, *, chat: Chat, zone: str) -> str:
+    """The zone of whoever asks, as Slack tells it; `zone` where it does not."""
     with suppress(IntegrationError):
-        zone = (await chat.profile(ctx.actor.user_id)).zone
-    return parse_moment(typed, zone=zone, now=ctx.now)
+        return (await chat.profile(ctx.actor.user_id)).zone or zone
+    return zone

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from bot.core.errors import IntegrationError
-from bot.core.ports import Chat
+from bot.core.ports import Chat, Profile
 from bot.core.prose import Inline, Person
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
@@ -20,8 +20,13 @@ _REFERENCE = re.compile(
 
 async def names_of(authors: Iterable[str], chat: Chat) -> Mapping[str, str]:
     """The name of every Slack id among `authors`; whom Slack does not tell keeps the id."""
+    return {user: profile.name for user, profile in (await profiles_of(authors, chat)).items()}
+
+
+async def profiles_of(authors: Iterable[str], chat: Chat) -> Mapping[str, Profile]:
+    """What Slack says of every id among `authors`; whom it does not tell has the id for a name, and no zone."""
     ids = sorted({author for author in authors if _USER.fullmatch(author)})
-    return dict(zip(ids, await asyncio.gather(*(_name(user, chat) for user in ids)), strict=True))
+    return dict(zip(ids, await asyncio.gather(*(_profile(user, chat) for user in ids)), strict=True))
 
 
 def mentioned(text: str) -> set[str]:
@@ -60,8 +65,8 @@ def _words(match: re.Match[str], names: Mapping[str, str]) -> str:
     return f"{label} ({url})" if label and label != url else url
 
 
-async def _name(user: str, chat: Chat) -> str:
+async def _profile(user: str, chat: Chat) -> Profile:
     try:
-        return (await chat.profile(user)).name
+        return await chat.profile(user)
     except IntegrationError:
-        return user
+        return Profile(user, user, team_id="", trusted=False)

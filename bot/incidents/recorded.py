@@ -7,19 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from bot.core.incidents import Entry, EntryEdit, Message
 from bot.core.marks import Mark, MarkKind
 from bot.core.people import AUTOMATIC
+from bot.core.ports import Profile
 from bot.incidents.conversation import Acted, Conversation, Person, Said
 from bot.incidents.people import readable
 from bot.incidents.timeline import BOT, Record
 
 
 def conversation_of(
-    record: Record, marks: Sequence[Mark], names: Mapping[str, str], *, zone: str, mark: str = "pushpin"
+    record: Record, marks: Sequence[Mark], people: Mapping[str, Profile], *, zone: str, mark: str = "pushpin"
 ) -> Conversation:
-    """What was said and done in an incident, with what stands on the messages and people's names by their Slack ids.
+    """What was said and done in an incident, with what stands on the messages and who people are by their Slack ids.
 
+    `zone` counts for those whose own is not known.
     The reaction `mark` is one by which people ask for a message in the timeline; whoever edits an entry does too.
     """
     incident = record.incident
+    names = {user: profile.name for user, profile in people.items()}
     edits = {edit.source: edit for edit in record.edits}
     put: dict[str, list[Mark]] = {}
     for each in marks:
@@ -31,7 +34,7 @@ def conversation_of(
             for message in record.messages
         ),
         acted=tuple(_acted(entry, names) for entry in record.entries),
-        people=_people(told, names),
+        people=_people(told, people),
         zone=zone,
         declared_at=incident.opened_at,
         resolved_at=incident.resolved_at,
@@ -40,9 +43,9 @@ def conversation_of(
     )
 
 
-def _people(ids: Iterable[str], names: Mapping[str, str]) -> dict[str, Person]:
-    known = {who: Person(names.get(who, who), bot=who == AUTOMATIC.user_id) for who in dict.fromkeys(ids) if who}
-    return known | {who: Person(name) for who, name in names.items() if who not in known}
+def _people(ids: Iterable[str], people: Mapping[str, Profile]) -> dict[str, Person]:
+    known = {who: Person(who, bot=who == AUTOMATIC.user_id) for who in dict.fromkeys(ids) if who}
+    return known | {who: Person(profile.name, profile.zone) for who, profile in people.items()}
 
 
 def _said(

@@ -14,9 +14,10 @@ from bot.incidents.chosen import Chosen, Phase, Selection
 from bot.incidents.conversation import Conversation
 from bot.incidents.edits import edited
 from bot.incidents.links import links_of
+from bot.incidents.people import profiles_of
 from bot.incidents.recorded import conversation_of
 from bot.incidents.selection import select
-from bot.incidents.timeline import Record, cut, name_everybody, read_record
+from bot.incidents.timeline import Record, cut, everybody, read_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ async def choose(incident: Incident, *, store: Store, chat: Chat, zone: str, mar
     record = await read_record(incident, store)
     async with store.transaction() as tx:
         marks = await tx.marks.standing(incident.channel)
-    names = await name_everybody(record, chat)
-    conversation = await asyncio.to_thread(conversation_of, record, marks, names, zone=zone, mark=mark)
+    people = await profiles_of(await asyncio.to_thread(everybody, record), chat)
+    conversation = await asyncio.to_thread(conversation_of, record, marks, people, zone=zone, mark=mark)
+    names = {user: profile.name for user, profile in people.items()}
     selection = await asyncio.to_thread(select, conversation)
     return Choice(record, names, conversation, selection, edited(selection.entries, record.edits, names))
 

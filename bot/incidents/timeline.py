@@ -73,12 +73,8 @@ async def _begins(tx: Unit, incident: Incident) -> datetime:
     return min(recorded or declared, declared) if first == incident.number else declared
 
 
-async def name_everybody(record: Record, chat: Chat) -> Mapping[str, str]:
-    """The names of all who took part, were mentioned, or asked for a change."""
-    return await names_of(await asyncio.to_thread(_everybody, record), chat)
-
-
-def _everybody(record: Record) -> set[str]:
+def everybody(record: Record) -> set[str]:
+    """The ids of all who took part, were mentioned, or asked for a change."""
     texts = (*(message.text for message in record.messages), *(entry.text for entry in record.entries))
     changers = {who for operation in record.operations for who in (operation.requester, operation.approver)}
     mentions = {who for text in texts for who in mentioned(text)}
@@ -102,7 +98,8 @@ async def entries_of(record: Record, names: Mapping[str, str], chat: Chat) -> tu
 async def read_timeline(incident: Incident, *, store: Store, chat: Chat) -> Timeline:
     """All that is known to have happened so far."""
     record = await read_record(incident, store)
-    entries = await entries_of(record, await name_everybody(record, chat), chat)
+    names = await names_of(await asyncio.to_thread(everybody, record), chat)
+    entries = await entries_of(record, names, chat)
     return Timeline(f"Incident {incident.number}: {incident.title}", entries)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from bot.incidents.dates import day_beside
 from bot.incidents.forms import has_digits
 
+_DAY = timedelta(days=1)
 _AHEAD = timedelta(minutes=2)
 """How far the clock that somebody read may be ahead of Slack's."""
 
@@ -87,6 +89,9 @@ _AGO_SIGNS = ("ago", "earlier", "back", "before", "last", "past", "vor", "hace",
 _COUNTS = {"half an": 0.5, "couple of": 2.0, "few": 3.0}
 _YESTERDAY = re.compile(r"\b(?:yesterday|yday|gestern|ayer|hier|ontem|last night)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+_GOES_ON = 60
+"""Characters between two clock times of one day that only the first tells."""
+
 _NEAR = 24
 """Characters before or after a clock time in which a day that belongs to it stands."""
 
@@ -138,7 +143,9 @@ def told(text: str, *, at: datetime, zone: str, plans: bool = True) -> tuple[Tol
 def _clocks(text: str, at: datetime, zone: str, coming: timedelta) -> Iterator[Told]:
     if not has_digits(text):
         return
-    for match in (*_CLOCK.finditer(text), *_COMPACT.finditer(text)):
+    last: Told | None = None
+    day: date | None = None
+    for match in sorted((*_CLOCK.finditer(text), *_COMPACT.finditer(text)), key=re.Match.start):
         parts = match.groupdict()
         half, offset = parts.get("half"), parts.get("offset")
         named = _named((parts.get("zone") or "").strip("()"), text[match.end("hour") + 3 : match.end() + _NEAR])
@@ -150,10 +157,23 @@ def _clocks(text: str, at: datetime, zone: str, coming: timedelta) -> Iterator[T
                 continue
             hour = hour % 12 + (12 if half[0] in "pP" else 0)
         clock = (hour, int(parts["minute"] or 0), int(parts.get("second") or 0))
-        zones = _zones(named, offset, zone, compact=match.re is _COMPACT, dated=bool(parts.get("date")))
-        moment = _moment(clock, zones, at, date=parts.get("date") or "", around=_around(text, match), coming=coming)
+        begin, end = match.start("hour"), match.end("minute" if parts["minute"] else "half")
+        iso = parts.get("date")
+        beside = _iso(iso) if iso else day_beside(text, begin, match.end(), today=at.date())
+        if iso and not beside:
+            continue
+        around = _around(text, match)
+        goes_on = last and begin - last.end < _GOES_ON and "\n" not in text[last.end : begin]
+        if not goes_on or _YESTERDAY.search(around) or _weekday(around) is not None:
+            day = None
+        day = beside or day
+        zones = _zones(named, offset, zone, compact=match.re is _COMPACT, machine=bool(iso), dated=day is not None)
+        moment = _moment(clock, zones, at, day=day, around=around, coming=coming)
+        if moment and last and day and not beside and moment < last.at <= at - _DAY:
+            moment += _DAY  # `29 June 23:50 to 00:40`
         if moment:
-            yield Told(moment, match.start("hour"), match.end("minute") if parts["minute"] else match.end("half"))
+            last = Told(moment, begin, end)
+            yield last
 
 
 def _named(zone: str, after: str) -> str:
@@ -170,14 +190,16 @@ def _around(text: str, match: re.Match[str]) -> str:
     return text[max(0, match.start() - _NEAR) : match.end() + _NEAR]
 
 
-def _zones(named: str, offset: str | None, zone: str, *, compact: bool, dated: bool) -> tuple[tzinfo, ...]:
-    """The zones that a clock time may be meant in; several where it says none."""
+def _zones(
+    named: str, offset: str | None, zone: str, *, compact: bool, machine: bool, dated: bool
+) -> tuple[tzinfo, ...]:
+    """The zones that a clock time may be meant in; several where it says none, and how near it is has to tell."""
     own: tuple[tzinfo, ...] = (ZoneInfo(zone),) if zone else ()
     if offset and (named in {"", "utc", "gmt", "z"}):
         hours, minutes = int(offset[1:3].rstrip(":")), int(offset[-2:]) if len(offset) > 3 else 0  # noqa: PLR2004
         sign = -1 if offset[0] == "-" else 1
         return (timezone(sign * timedelta(hours=min(hours, 14), minutes=min(minutes, 59))),)
-    if named in {"utc", "z", "gmt"} or compact or (dated and not named):
+    if named in {"utc", "z", "gmt"} or compact or (machine and not named):
         return (UTC,)
     if named.endswith(" time") or named == "here":
         return own or (UTC,)
@@ -185,11 +207,17 @@ def _zones(named: str, offset: str | None, zone: str, *, compact: bool, dated: b
         return own
     if named in _ZONES:
         return (ZoneInfo(_ZONES[named]),)
-    return (UTC, *own)
+    return own if dated and own else (UTC, *own)
 
 
 def _moment(
-    clock: tuple[int, int, int], zones: tuple[tzinfo, ...], at: datetime, *, date: str, around: str, coming: timedelta
+    clock: tuple[int, int, int],
+    zones: tuple[tzinfo, ...],
+    at: datetime,
+    *,
+    day: date | None,
+    around: str,
+    coming: timedelta,
 ) -> datetime | None:
     """The latest moment not after `at` at which a clock of `zones` showed `clock` on the day that is told."""
     hour, minute, second = clock
@@ -197,11 +225,7 @@ def _moment(
     for zone in zones:
         here = at.astimezone(zone)
         moment = here.replace(hour=hour, minute=minute, second=second, microsecond=0)
-        if date:
-            try:
-                day = datetime.fromisoformat(date)
-            except ValueError:
-                return None
+        if day:
             moment = moment.replace(year=day.year, month=day.month, day=day.day)
         elif _YESTERDAY.search(around):
             moment -= timedelta(days=1)
@@ -212,6 +236,13 @@ def _moment(
         if moment <= here + _AHEAD:
             candidates.append(min(moment, here).astimezone(UTC))
     return max(candidates, default=None)
+
+
+def _iso(day: str) -> date | None:
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        return None
 
 
 def _weekday(text: str) -> int | None:

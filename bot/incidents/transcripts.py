@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from bot.core.clock import zone_named
 from bot.core.errors import NotFound, UsageError
 from bot.core.mrkdwn import unescape
 from bot.incidents.conversation import Conversation, Person, Said
@@ -182,7 +182,7 @@ def _take_exported(raw: object, channel: dict[str, _Kept]) -> None:
 
 
 def _conversation(channel: Mapping[str, _Kept], users: Mapping[str, User]) -> Conversation:
-    people = {key: Person(user.shown or key, _zone(user.tz), user.is_bot) for key, user in users.items()}
+    people = {key: Person(user.shown or key, zone_named(user.tz), user.is_bot) for key, user in users.items()}
     brought = {kept.message.user: kept.message.name for kept in channel.values() if kept.message}
     people |= {key: Person(name) for key, name in brought.items() if key and name and key not in people}
     names = {key: person.name for key, person in people.items()}
@@ -212,14 +212,6 @@ def _said(message: Message, kept: _Kept, people: Mapping[str, Person], names: Ma
 
 def _readable(text: str, names: Mapping[str, str]) -> str:
     return unescape(readable(text, names))
-
-
-def _zone(name: str) -> str:
-    """`name` if it is a zone; what Slack writes for people who set none is not."""
-    try:
-        return ZoneInfo(name).key if name else ""
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ""
 
 
 def _load(path: Path) -> object:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import JsonValue, TypeAdapter
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core.clock import Clock
+from bot.core.clock import Clock, zone_named
 from bot.core.errors import IntegrationError
 from bot.core.ports import Profile
 from bot.core.records import Store
@@ -114,7 +114,7 @@ class Directory:
             name=profile.get("display_name") or user.get("real_name") or user.get("name") or user_id,
             team_id=user.get("team_id", ""),
             trusted=user.get("team_id") == self._team_id and not any(user.get(flag) for flag in untrusted),
-            zone=user.get("tz") or "UTC",
+            zone=zone_named(user.get("tz") or ""),
         )
 
     async def _ask_group(self, group: str) -> tuple[str, ...]:

@@ -207,6 +207,20 @@ async def test_an_incident_that_is_opened_again_keeps_its_cycles_and_is_mitigate
     assert "this is cycle 2" in shown(desk.card())
 
 
+async def test_a_note_on_an_earlier_time_is_read_in_its_authors_zone_and_says_in_which(desk: Desk) -> None:
+    await desk.type("open high Card payments fail")
+
+    ana = await desk.type("note at 03:50 first complaint by phone", channel=OWN)
+    ben = await desk.type("note at 09:55 provider called", channel=OWN, actor=BEN)
+
+    assert [each.at for each in await desk.entries("note")] == [
+        OPENED - timedelta(minutes=10),
+        OPENED - timedelta(minutes=5),
+    ]
+    assert "(03:50 in America/New_York)" in shown(ana)
+    assert "(09:55 in Europe/Berlin)" in shown(ben)  # Slack does not tell his zone: that of the incidents counts
+
+
 async def test_it_can_be_over_since_an_earlier_moment(desk: Desk) -> None:
     await desk.type("open high Card payments fail")
     await desk.later(timedelta(hours=1))

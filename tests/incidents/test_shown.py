@@ -8,7 +8,7 @@ from bot.core.incident_results import Timeline
 from bot.core.incidents import Entry, EntryEdit, Incident, Message
 from bot.core.marks import Mark, MarkKind
 from bot.core.ports import Profile
-from bot.incidents.shown import read_chosen
+from bot.incidents.shown import choose, read_chosen
 from bot.store.postgres import Postgres
 from tests.fakes import FakeChat
 from tests.fixtures_incident import Room
@@ -27,6 +27,14 @@ def said(clock: str, user: str, text: str) -> Message:
 async def shown(
     store: Postgres, messages: Sequence[Message], *, marks: Sequence[Mark] = (), edits: Sequence[EntryEdit] = ()
 ) -> Timeline:
+    return await read_chosen(
+        await recorded(store, messages, marks=marks, edits=edits), store=store, chat=CHAT, zone="UTC"
+    )
+
+
+async def recorded(
+    store: Postgres, messages: Sequence[Message], *, marks: Sequence[Mark] = (), edits: Sequence[EntryEdit] = ()
+) -> Incident:
     async with store.transaction() as tx:
         declared = Incident(0, "Card payments fail", "Critical", "open", OWN, "U0ANA", "U0ANA", moment("10:00"))
         incident = await tx.incidents.declare(declared)
@@ -35,7 +43,7 @@ async def shown(
         await tx.marks.add(marks)
         for edit in edits:
             await tx.entries.edit(edit)
-    return await read_chosen(incident, store=store, chat=CHAT, zone="UTC")
+    return incident
 
 
 async def test_what_matters_is_shown_with_links_and_the_rest_is_counted(store: Postgres) -> None:
@@ -54,6 +62,15 @@ async def test_what_matters_is_shown_with_links_and_the_rest_is_counted(store: P
     ]
     assert timeline.entries[1].permalink.endswith(key("10:03").replace(".", ""))
     assert timeline.left_out == "2 messages, which `timeline --all` shows."
+
+
+async def test_a_time_that_somebody_tells_is_read_in_their_zone_as_slack_tells_it(store: Postgres) -> None:
+    chat = FakeChat(people={"U0BEN": Profile("U0BEN", "Ben", "T0", trusted=True, zone="Asia/Kolkata")})
+    incident = await recorded(store, [said("10:03", "U0BEN", "orders fail with 503 since 15:11")])
+
+    choice = await choose(incident, store=store, chat=chat, zone="UTC")
+
+    assert choice.selection.started.at == moment("9:41")
 
 
 async def test_a_mark_brings_a_message_in_and_a_person_can_change_what_it_says(store: Postgres) -> None:

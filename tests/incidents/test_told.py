@@ -58,6 +58,28 @@ def test_a_time_is_of_the_day_that_is_told_else_of_the_last_that_had_it(text: st
     assert time.at.day == day
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("it began on 12 March at 17:05", ["12 16:05"], id="day and month"),
+        pytest.param("since March 12th, 17:05 already", ["12 16:05"], id="month and day"),
+        pytest.param("first seen Mar 12 2026 17:05", ["12 16:05"], id="with the year"),
+        pytest.param("seit dem 12.03. um 17:05", ["12 16:05"], id="German in figures"),
+        pytest.param("seit 12. März, 17.05 Uhr", ["12 16:05"], id="German in words"),
+        pytest.param("depuis le 12 mars à 17h05", ["12 16:05"], id="French"),
+        pytest.param("desde el 12 de marzo a las 17:05", ["12 16:05"], id="Spanish"),
+        pytest.param("at 16:05 UTC on 12 March", ["12 16:05"], id="the day behind the zone"),
+        pytest.param("12 March 17:05 to 17:20", ["12 16:05", "12 16:20"], id="a range of that day"),
+        pytest.param("12 March 23:50 - 00:40", ["12 22:50", "12 23:40"], id="a range past midnight"),
+        pytest.param("25 March at 17:05 we move", [], id="one that has not come"),
+        pytest.param("v1.12.03. 17:05 it broke", ["19 16:05"], id="a version"),
+        pytest.param("restarted 12 march-queue workers at 17:05", ["19 16:05"], id="a count of something"),
+    ],
+)
+def test_a_day_beside_a_clock_time_is_read_in_the_authors_zone(text: str, found: list[str]) -> None:
+    assert [f"{each.at:%d %H:%M}" for each in told(text, at=NOW, zone="Europe/Berlin")] == found
+
+
 @given(
     text=st.text(alphabet="0123456789:.hapmz UTCETnot-+ago inut", max_size=60),
     zone=st.sampled_from(sorted(available_timezones())),
