@@ -92,7 +92,7 @@ def _need_tokens(settings: Settings) -> None:
 
 
 @main.command("do", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--yes", is_flag=True, help="Run the plan without asking.")
+@click.option("--yes", is_flag=True, help="Answer yes to what it asks.")
 @click.argument("words", nargs=-1, required=True)
 @click.pass_obj
 def do(config: Path | None, *, words: tuple[str, ...], yes: bool) -> None:
@@ -110,8 +110,8 @@ def do(config: Path | None, *, words: tuple[str, ...], yes: bool) -> None:
     redactor = Redactor(settings.secrets())
     set_up(redactor.redact)
 
-    def agree() -> bool:
-        return yes or click.confirm("Run it?", default=False)
+    def agree(question: str) -> bool:
+        return yes or click.confirm(question, default=False)
 
     async def attend() -> bool:
         async with open_shell(settings, known=known, redactor=redactor, say=click.echo) as shell:

@@ -18,6 +18,7 @@ from bot.core.clock import Clock, now
 from bot.core.errors import NotAllowed, Unreachable
 from bot.core.integration import Integration
 from bot.core.mrkdwn import plain
+from bot.core.parts import Button
 from bot.core.people import Actor, Role
 from bot.core.ports import Chat
 from bot.core.records import StepRow, Store
@@ -40,6 +41,13 @@ LOOK_EVERY = 0.3
 """Seconds between two looks at an operation that runs."""
 
 Say = Callable[[str], None]
+
+_QUESTIONS = {
+    "operation.confirm": "operation.dismiss",
+    "incident.update_announce": "incident.update_drop",
+    "redact.confirm": "redact.dismiss",
+}
+"""The clicks that do what was typed once its author has looked at it, each with the one that drops it."""
 
 
 class NoSlack:
@@ -71,8 +79,8 @@ class Shell:
     clock: Clock
     say: Say
 
-    async def do(self, words: str, *, agree: Callable[[], bool]) -> bool:
-        """Do what is typed, if the person agrees to its plan; True when it answered, or was seen to be done."""
+    async def do(self, words: str, *, agree: Callable[[str], bool]) -> bool:
+        """Do what is typed, if the person says yes to what it asks; True when it answered, or was seen to be done."""
         reply = Reply(self.actor.user_id, self.channel)
         ask = Ask(self.root, words, self.actor.user_id, self.actor.team_id, f"shell:{uuid4().hex}", reply)
         trace, outcome = Trace(actor=self.actor), "failed"
@@ -86,16 +94,16 @@ class Shell:
             await self._record(trace, outcome)
         assert result is not None  # only a form has no answer, and a shell opens none
         self._show(result)
-        operation_id = _to_confirm(result)
-        if not operation_id:
+        question = _question(result)
+        if question is None:
             return True
-        if not agree():
-            self._show(await self.dispatcher.click("operation.dismiss", operation_id, ask, self.actor, trace))
-            return False
-        card = await self.dispatcher.click("operation.confirm", operation_id, ask, self.actor, trace)
-        self._show(card)
-        is_accepted = isinstance(card, PlanCard) and card.state is PlanState.ACCEPTED
-        return is_accepted and await self._follow(operation_id)
+        is_agreed = agree(f"{question.label}?")
+        verb = question.verb if is_agreed else _QUESTIONS[question.verb]
+        answer = await self.dispatcher.click(verb, question.row_id, ask, self.actor, trace)
+        self._show(answer)
+        if not is_agreed or not isinstance(answer, PlanCard):
+            return is_agreed
+        return answer.state is PlanState.ACCEPTED and await self._follow(question.row_id)
 
     async def _follow(self, operation_id: str) -> bool:
         """Say each step as it ends, and how the operation did."""
@@ -191,11 +199,10 @@ def _actor(users: Mapping[str, str], roles: Roles) -> Actor:
     return Actor(user_id, name, max(roles.users.get(user_id, Role.NOBODY), roles.default))
 
 
-def _to_confirm(result: Result) -> str:
-    """Id of the operation that `result` asks the reader to confirm, if it does."""
-    if not isinstance(result, PlanCard):
-        return ""
-    return next((button.row_id for button in result.buttons if button.verb == "operation.confirm"), "")
+def _question(result: Result) -> Button | None:
+    """The button that does what was typed, of a result that waits for it."""
+    buttons: tuple[Button, ...] = getattr(result, "buttons", ())
+    return next((button for button in buttons if button.verb in _QUESTIONS), None)
 
 
 def _step(row: StepRow) -> str:

@@ -13,6 +13,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from bot.core.registry import Registry
 from bot.demo.gateway import GatewayError
 from bot.demo.gateway.breakage import Breakage
 from bot.demo.teller import Teller
@@ -29,7 +30,7 @@ A line that begins with / is a slash command, anything else is said in the chann
   :click WORDS         click the newest button that says so;  :buttons lists them
   :fill NAME VALUE     fill in a field of the form in front of you;  :submit sends it,  :close drops it
   :reply WORDS         answer below the last message;  :edit WORDS and :delete change your own last one
-  :react NAME          react to the last message
+  :react NAME          react to the last message;  :menu WORDS chooses in its menu: add to timeline, edit, redact
   :byhand RELEASE      a colleague deploys without the bot; v1.3.0-badstart crashes at its start
   :break WAY           crash, slow, errors, pool, backup or provider: see #payments-alerts;  :mend puts it back
   :break worker        kills one of the workers for good; the bot may bring it back by itself here: /ops automation
@@ -62,6 +63,7 @@ class Prompt:
             "edit": self._edit,
             "delete": self._delete,
             "react": self._react,
+            "menu": self._menu,
             "byhand": self._byhand,
             "break": self._break,
             "mend": self._mend,
@@ -184,6 +186,14 @@ class Prompt:
 
     async def _react(self, name: str) -> None:
         await self._person.react(self._last(), name.strip(":"))
+
+    async def _menu(self, words: str) -> None:
+        shortcuts = Registry.discover().shortcuts.values()
+        for shortcut in shortcuts:
+            if words.lower() in shortcut.title.lower():
+                await self._person.shortcut(self._last(), shortcut.verb)
+                return
+        raise LookupError(f"There are {', '.join(shortcut.title for shortcut in shortcuts)}.")
 
     def _last(self, *, own: bool = False) -> Seen:
         seen = [each for each in self._person.sees(self._channel) if not each.ephemeral and not each.deleted]

@@ -78,6 +78,22 @@ async def test_an_incident_is_declared_and_slack_has_all_of_it_when_it_is_back(a
     assert f"@{away.ana.name}" in seen.plain()
 
 
+@pytest.mark.timeout(240)
+async def test_an_update_is_looked_at_and_then_told_or_dropped(away: Installation) -> None:
+    news = away.workspace.channel("news", [away.ana, away.ben])
+    away.settings["incidents"] = {"announce": [news.id]}
+    await away.do("incident open sev1 all is down")
+    dropped, no = await away.do("incident update it is worse", typed="n\n")
+    told, yes = await away.do("incident update it is better", typed="y\n")
+    away.settings["slack"]["api_url"] = away.workspace.api_url
+    await away.start()
+    await until(lambda: any("it is better" in seen.plain() for seen in away.ben.sees(news)), within=60)
+
+    assert (dropped, "Dropped: nobody has read it." in no) == (1, True)
+    assert (told, "It goes to" in yes) == (0, True)
+    assert not any("it is worse" in seen.plain() for seen in away.ben.sees(news))
+
+
 @pytest.mark.row("W")
 async def test_automation_is_turned_off_without_slack_and_stays_off(away: Installation) -> None:
     code, said = await away.do("automation", "off", "it", "fights", "me")
