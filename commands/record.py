@@ -24,9 +24,6 @@ from bot.incidents.redaction import ask_redaction, keep, redact
 from bot.incidents.rules import IncidentRules
 from bot.incidents.sources import Told, find_told, message_of
 
-LONGEST_IN_FORM = 3_000
-"""Characters that a field of a Slack form takes."""
-
 _EDIT = (Root.INCIDENT.value, "entry", "edit")
 _EARLIER = "When it happened, in your time zone: 14:05 or 2026-11-22 14:05."
 
@@ -182,8 +179,7 @@ def _filling(incident: Incident, told: Told, made: EntryEdit | None, *, zone: st
     at, text = (made and made.at) or told.at, (made and made.text) or told.text
     return Filling(
         _EDIT,
-        # A form would cut a longer text, and what is left of it would count as the edit.
-        given={"text": text if len(text) <= LONGEST_IN_FORM else "", "at": _typed(at, zone)},
+        given={"text": text, "at": _typed(at, zone)},
         kept={"entry": told.source, "incident": str(incident.number)},
     )
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from bot.core.command import Click, Command, Context, Filling, Root
 from bot.core.errors import IntegrationError, UsageError
 from bot.core.fleet import Fleet
+from bot.core.forms import LONGEST
 from bot.core.incident_results import IncidentReport, Section
 from bot.core.incidents import Incident
 from bot.core.parse import option, words
@@ -27,9 +28,6 @@ from bot.incidents.publishing import Publisher
 from bot.incidents.report import Standing, draft, edit, finish, stand
 from bot.incidents.rules import IncidentRules
 from bot.incidents.shown import choose
-
-LONGEST_IN_FORM = 3_000
-"""Characters that a field of a Slack form takes."""
 
 MOST_IN_FORM = 100
 """Values that a field of a Slack form offers."""
@@ -133,10 +131,10 @@ async def click_edit(ctx: Context, row_id: str, *, store: Store) -> Filling:
     section = Section(name)
     standing = await stand(await find_incident(store, channel=ctx.channel_id, number=int(number)), store=store)
     text = standing.texts[section]
-    if len(text) > LONGEST_IN_FORM:
+    if len(text) > LONGEST:
         raise UsageError(
-            f"{section.heading} is longer than the {LONGEST_IN_FORM} characters that a form takes.",
-            hint=f"Type it: /incident report edit {section} followed by all of its text.",
+            f"{section.heading} is longer than the {LONGEST} characters that a form takes.",
+            hint=f"On the host of the bot: opsbot do incident report edit {section} TEXT --incident {number}.",
         )
     kept = {"incident": number, "section": section.value, "version": str(standing.version.number)}
     return Filling(("incident", "report", "edit"), given={"text": text}, kept=kept)

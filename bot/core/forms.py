@@ -12,6 +12,9 @@ from bot.core.parameters import Parameter, parameters
 from bot.core.parse import user_id
 from bot.core.results import Form, FormField, FormKind
 
+LONGEST = 60_000
+"""Characters of a text that a form shows; Slack takes no form of any size."""
+
 
 def form(
     command: Command,

@@ -49,7 +49,6 @@ class Prompt:
         self._person: Person = world.ana
         self._channel: Channel = world.operations
         self._breakage = Breakage(world.gateway)
-        self._filled: dict[str, object] = {}
         self._verbs: dict[str, Callable[[str], Awaitable[None]]] = {
             "as": self._as,
             "go": self._go,
@@ -161,14 +160,15 @@ class Prompt:
                 self._say(f"  {'  '.join(f'[{label}]' for label in message.buttons())}")
 
     async def _fill(self, words: str) -> None:
+        if self._person.modal is None:
+            raise LookupError("No form is open.")
         name, _, value = words.partition(" ")
-        self._filled[name] = value
+        self._person.fill(self._person.modal, {name: value})
 
     async def _submit(self, _: str) -> None:
         if self._person.modal is None:
             raise LookupError("No form is open.")
-        filled, self._filled = self._filled, {}
-        await self._person.submit(self._person.modal, filled)
+        await self._person.submit(self._person.modal)
 
     async def _close(self, _: str) -> None:
         if self._person.modal is None:

@@ -14,13 +14,14 @@ class Teller:
     def __init__(self, say: Say) -> None:
         self._say = say
         self._told: dict[tuple[str, str], dict[str, str]] = {}
+        self._forms: dict[str, str] = {}
 
     def act(self, person: Person, channel: Channel, what: str) -> None:
         """Say what a person does."""
         self._say(f"\n{person.name} in #{channel.name or person.name}> {what}")
 
     def show(self, person: Person, channel: Channel) -> None:
-        """Print what is new to the person in the channel, and the modal in front of them."""
+        """Print what is new to the person in the channel, and the modal in front of them if that is."""
         told = self._told.setdefault((person.id, channel.id), {})
         seen = {message.ts: message for message in person.sees(channel)}
         for ts, message in seen.items():
@@ -30,8 +31,10 @@ class Teller:
                 told[ts] = lines
         for ts in told.keys() - seen.keys():
             del told[ts]
-        if person.modal is not None:
-            self._say("\n".join(view_lines(person.modal)))
+        form = "\n".join(view_lines(person.modal)) if person.modal else ""
+        if form and form != self._forms.get(person.id):
+            self._say(form)
+        self._forms[person.id] = form
 
     def skip(self, person: Person, channel: Channel) -> None:
         """Take as told what stands in the channel now."""

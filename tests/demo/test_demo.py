@@ -88,7 +88,10 @@ async def test_the_tour_notices_a_reload_that_was_skipped_and_so_does_the_bot(tm
 
 
 async def test_the_prompt_takes_lines_from_a_pipe_and_the_data_folder_can_be_used_again(tmp_path: Path) -> None:
-    for given in (b"/ops status\n", b"hello\n:as ben\n:channels\n:nonsense\n:click nothing\n:home\n:quit\n"):
+    for given in (
+        b"/ops status\n",
+        b"hello\n:as ben\n:channels\n:nonsense\n:click nothing\n:home\n/incident open\n:menu nothing\n:quit\n",
+    ):
         process = await demo(tmp_path / "demo", given=given)
         said = await finished(process)
 
@@ -97,6 +100,8 @@ async def test_the_prompt_takes_lines_from_a_pipe_and_the_data_folder_can_be_use
 
     assert "Your role: commander" in said
     assert 'No button here says "nothing"' in said
+    assert "There are Add to timeline" in said
+    assert said.count("| Title") == 1  # the form is shown once, though it stays open
     assert not left_of(tmp_path)
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from bot.core.incident_results import Section
 from bot.core.ports import MessageRef
 from tests.fixtures_incident import Room
 from tests.waiting import until
@@ -60,6 +61,18 @@ async def test_a_section_is_edited_in_a_form_and_the_edit_survives_drafting_anew
     assert "TODO" not in cause.partition("Resolution:")[0].partition("Root Cause:")[2]
     assert {name: page.ts for name, page in room.pages().items()} == before
     assert len([each for each in room.ben.sees(room.channel) if "Incident Report 1" in each.plain()]) == 4
+
+
+async def test_a_section_that_is_longer_than_an_input_takes_is_edited_in_several(room: Room) -> None:
+    await room.command("report")
+    lines = [f"- line {number} {'of what we found ' * 8}".strip() for number in range(60)]
+    await room.command('report edit root-cause "' + "\n".join(lines) + '"')
+    await room.ben.click(room.pages()["Root Cause"], "Edit root cause")
+    form = await room.ben.wait_for_modal()
+    await room.ben.submit(form, {"Text, more": "- and one line more"})
+    await room.shows("Root Cause", "edited by @ben")
+
+    assert (await room.version()).section(Section.ROOT_CAUSE).text.split("\n") == [*lines, "- and one line more"]
 
 
 async def test_what_two_people_edit_at_the_same_time_is_shown_side_by_side(room: Room) -> None:

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bot.core.results import Form, FormField, FormKind
 from bot.views import CALLBACK, answers, modal, render
 from bot.views.payload import Json
@@ -52,6 +55,31 @@ def test_answers_come_back_by_field_and_what_was_left_empty_is_not_there() -> No
     }
 
     assert answers(state) == {"severity": "Low", "title": "it's down", "private": "true"}
+
+
+@given(st.text(alphabet="ab \n", max_size=40), st.lists(st.integers(1, 2_000), max_size=8))
+def test_a_text_of_any_length_comes_back_as_it_was_shown(seed: str, lengths: list[int]) -> None:
+    words = [(seed or "x") * 40, *("word " * (length // 5) + "x" * (length % 700) for length in lengths)]
+    text = "\n".join(each.strip() or "x" for each in words)
+    blocks = modal(Form("Edit", "Continue", "row-1", (FormField("text", "Text", FormKind.PARAGRAPH, value=text),)))[
+        "blocks"
+    ]
+    shown = {block["block_id"]: block["element"].get("initial_value") for block in blocks}
+
+    assert answers({name: {"answer": {"value": value}} for name, value in sorted(shown.items())}) == {"text": text}
+    assert all(len(value or "") <= 3_000 for value in shown.values())
+
+
+def test_a_long_text_has_an_empty_input_for_more() -> None:
+    field = FormField("text", "Text", FormKind.PARAGRAPH, value=f"{'a' * 2_000}\n{'b' * 2_000}")
+    blocks = modal(Form("Edit", "Continue", "row-1", (field,)))["blocks"]
+
+    assert [(block["label"]["text"], block["optional"]) for block in blocks] == [
+        ("Text", False),
+        ("Text, part 2 of 2", True),
+        ("Text, more", True),
+    ]
+    assert "initial_value" not in blocks[2]["element"]
 
 
 def test_without_a_modal_the_questions_are_told() -> None:
