@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -43,6 +43,16 @@ class ToldMoment:
     at: datetime
     by: str
     told_at: datetime
+
+
+def holding(told: Iterable[ToldMoment], *, incident: int, cycle: int) -> tuple[ToldMoment, ...]:
+    """Those that hold in a cycle of an incident, one of a kind, in the order in which they happen."""
+    last = {
+        each.kind: each
+        for each in sorted(told, key=lambda each: each.cycle)
+        if each.incident == incident and each.cycle <= cycle and (each.cycle == cycle or not each.kind.of_cycle)
+    }
+    return tuple(last[kind] for kind in MomentKind if kind in last)
 
 
 @dataclass(frozen=True, slots=True)

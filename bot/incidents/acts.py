@@ -13,6 +13,12 @@ from bot.incidents.people import with_people
 OPEN, RESOLVED, CLOSED = "open", "resolved", "closed"
 """States of an incident."""
 
+REOPENED = "reopened"
+"""Kind of the entry that begins another cycle."""
+
+UPDATED = "update"
+"""Kind of the entry of a status update."""
+
 DECLARED = "declared"
 """Kind of the entry that begins the timeline; `RESOLVED` is the kind of the one that ends it."""
 
@@ -58,6 +64,12 @@ async def show(tx: Unit, number: int, *, entry: str = "", topic: bool = False) -
     """Have the card brought up to date, an entry told in the channel, and its topic set."""
     args: Json = {"number": number, "entry": entry, "topic": topic}
     await tx.jobs.defer(SHOW, lock=f"incident:{number}", args=args)
+
+
+def worded(kind: str, text: str) -> str:
+    """An entry in the words of a timeline, where its text alone does not tell what happened."""
+    name = {RESOLVED: "Resolved", REOPENED: "Opened again", UPDATED: "Update"}.get(kind, "")
+    return f"{name}: {text}" if name and text else text or name or kind
 
 
 def said(author: str, text: str) -> Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bot.core.incident_acts import ToldMoment
+from bot.core.incident_acts import ToldMoment, holding
 from bot.core.incident_results import IncidentCard
 from bot.core.incidents import Incident
 from bot.core.parts import Button, Style
@@ -49,8 +49,7 @@ def moments_of(incident: Incident, told: Iterable[ToldMoment]) -> list[Line]:
     """A line on each moment that holds now, and who told it."""
     return [
         (f"{each.kind.capitalize()} ", When(each.at, date=True), *_teller(each))
-        for each in told
-        if each.cycle == incident.cycle or not each.kind.of_cycle
+        for each in holding(told, incident=incident.number, cycle=incident.cycle)
     ]
 
 

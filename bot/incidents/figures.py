@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.charts import Chart, Panel, Point
-from bot.core.incident_acts import MomentKind, ToldMoment
+from bot.core.incident_acts import MomentKind, ToldMoment, holding
 from bot.core.incidents import Incident
 from bot.core.records import Unit
 
@@ -63,11 +63,8 @@ class Measured:
 
 def measure(incident: Incident, told: Iterable[ToldMoment]) -> Measured:
     """The moments of an incident: what people told wins over what the bot has seen itself."""
-    said = {
-        each.kind: Known(each.at, "told")
-        for each in told
-        if each.incident == incident.number and (each.cycle == incident.cycle or not each.kind.of_cycle)
-    }
+    held = holding(told, incident=incident.number, cycle=incident.cycle)
+    said = {each.kind: Known(each.at, "told") for each in held}
     return Measured(
         incident=incident,
         started=said.get(MomentKind.STARTED, Known(None, "nobody told")),

@@ -11,16 +11,13 @@ from bot.core.errors import Conflict, UsageError
 from bot.core.incident_acts import Cycle, MomentKind, ToldMoment
 from bot.core.incidents import Incident
 from bot.core.records import Store, Unit
-from bot.incidents.acts import CLOSED, EDITED, OPEN, RESOLVED, SEVERITY, change
+from bot.incidents.acts import CLOSED, EDITED, OPEN, REOPENED, RESOLVED, SEVERITY, change
 from bot.incidents.measured import measure_at_once
 from bot.incidents.missing import missing
 from bot.incidents.paging import Alarm, raise_alarm, stand_down
 from bot.incidents.reminders import Remind, drop_reminders, put_reminder
 from bot.incidents.rules import IncidentRules
 from bot.incidents.severity import Severity
-
-REOPENED = "reopened"
-"""Kind of the entry that begins another cycle."""
 
 
 async def change_severity(

@@ -23,7 +23,7 @@ from bot.core.prose import Line, Person, When
 from bot.core.records import Due, Store, Unit
 from bot.core.results import Text
 from bot.incidents.acts import change
-from bot.incidents.people import mention
+from bot.incidents.people import mention, names_of
 from bot.incidents.rules import IncidentRules
 
 CALL, PASS_ON, ANSWERED, STAND_DOWN = (
@@ -93,6 +93,7 @@ class Reach:
             first = ()
         elif whom[:1] in {"U", "W"} and whom.isupper():
             first = (whom,)
+            whom = (await names_of(first, self.chat))[whom]
         else:
             there = [
                 *duties,
@@ -172,7 +173,7 @@ async def answer(ctx: Context, page_id: str, *, store: Store) -> Text:
             raise NotAllowed("This call was for somebody else.")
         if not await tx.acts.answer_page(page_id, by=who, at=ctx.now):
             page = await tx.acts.get_page(page_id)
-            raise Conflict("This call is answered already.", hint=f"By {page.answered_by}." if page.answered_by else "")
+            raise Conflict("This call is answered already.", hint="Its message says who is on it.")
         await tx.due.drop(PASS_ON, page_id)
         await tx.jobs.defer(ANSWERED, args={"page_id": page_id})
         taken = replace(incident, acknowledged_at=incident.acknowledged_at or ctx.now)

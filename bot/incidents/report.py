@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.core.command import Context
 from bot.core.errors import Conflict, NotFound
+from bot.core.incident_acts import Cycle
 from bot.core.incident_results import IncidentReport, Section, SectionText
 from bot.core.incidents import Incident
 from bot.core.merge import merge
@@ -21,6 +22,7 @@ from bot.core.reports import Task, Version, Written
 from bot.core.results import StepState
 from bot.incidents.acts import DECLARED
 from bot.incidents.chosen import Selection
+from bot.incidents.cycles import reopened
 from bot.incidents.faults import faults
 from bot.incidents.links import links_of
 from bot.incidents.measured import figures_of
@@ -91,7 +93,8 @@ async def draft(
     async with store.transaction() as tx:
         changes = [await _changed(tx, operation) for operation in read.record.operations]
         figures = await figures_of(tx, incident, services, zone=zone)
-    facts = await asyncio.to_thread(_facts, read, changes, figures, zone=zone)
+        cycles = await tx.acts.cycles(incident.number)
+    facts = await asyncio.to_thread(_facts, read, changes, figures, cycles, zone=zone)
     texts = await asyncio.to_thread(write, facts)
     keys = frozenset().union(*(cited(text) for _, text in texts))
     links = await _links(read.record, keys, chat)
@@ -180,7 +183,9 @@ def _edited(written: Written) -> Line:
     return "" if written.hand is None else ("edited by ", Person(written.by))
 
 
-def _facts(read: _Read, changes: Sequence[Changed], figures: tuple[str, ...], *, zone: str) -> Facts:
+def _facts(
+    read: _Read, changes: Sequence[Changed], figures: tuple[str, ...], cycles: Sequence[Cycle], *, zone: str
+) -> Facts:
     incident, names = read.record.incident, read.names
 
     def name(who: str) -> str:
@@ -201,6 +206,7 @@ def _facts(read: _Read, changes: Sequence[Changed], figures: tuple[str, ...], *,
             for each in changes
         ),
         figures=figures,
+        reopened=reopened(cycles, read.record, names),
         tasks=read.tasks,
     )
 

@@ -14,7 +14,9 @@ from bot.core.duration import format_duration
 from bot.core.incident_results import Section
 from bot.core.passage import TODO, cite, said
 from bot.core.reports import DONE, Task
+from bot.incidents.acts import worded
 from bot.incidents.chosen import Chosen, Moment, Quote, Selection, Source
+from bot.incidents.cycles import Reopened
 
 TEMPLATE = "incident_report.md.j2"
 
@@ -65,6 +67,7 @@ class Facts:
     people: tuple[str, ...] = ()
     changes: tuple[Changed, ...] = ()
     figures: tuple[str, ...] = ()
+    reopened: tuple[Reopened, ...] = ()
     tasks: tuple[Task, ...] = ()
 
 
@@ -169,6 +172,10 @@ class _Writer:
         ):
             known = self._clock(moment.at) if moment.at else "unknown"
             yield f"- {name}: {known}, {said(moment.how, longest=_SHORT)}{self._where(moment.source[:_WITNESSES])}"
+        for again in facts.reopened:
+            ended = f"Taken for resolved at {self._clock(again.ended_at)}, opened" if again.ended_at else "Opened"
+            why = f": {said(again.why, longest=_SHORT)}" if again.why else ""
+            yield f"- {ended} again at {self._clock(again.at)} by {said(again.by)}{why}{self._where(again.source)}"
         if facts.people:
             more = len(facts.people) - _MOST_PEOPLE
             names = ", ".join(map(said, facts.people[:_MOST_PEOPLE]))
@@ -196,7 +203,7 @@ class _Writer:
         return f"{cite(self._clock(change.at), change.key)} {said(change.title, longest=_SHORT)}: {outcome} ({by})."
 
     def entry(self, entry: Chosen) -> str:
-        text = said(entry.text, longest=LONGEST_ENTRY) or entry.kind
+        text = worded(entry.kind, said(entry.text, longest=LONGEST_ENTRY))
         author = f"{said(entry.author)}: " if entry.author else ""
         first, *others = entry.source or ("",)
         also = f" (also {', '.join(self._links(others))})" if others else ""

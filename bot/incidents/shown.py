@@ -10,8 +10,10 @@ from bot.core.incident_results import Timeline, TimelineEntry
 from bot.core.incidents import Incident
 from bot.core.ports import Chat
 from bot.core.records import Store
+from bot.incidents.acts import worded
 from bot.incidents.chosen import Chosen, Phase, Selection
 from bot.incidents.conversation import Conversation
+from bot.incidents.cycles import with_told
 from bot.incidents.edits import edited
 from bot.incidents.links import links_of
 from bot.incidents.people import profiles_of
@@ -48,10 +50,11 @@ async def choose(incident: Incident, *, store: Store, chat: Chat, zone: str, mar
     record = await read_record(incident, store)
     async with store.transaction() as tx:
         marks = await tx.marks.standing(incident.channel)
+        told = await tx.acts.told_moments(incident.number)
     people = await profiles_of(await asyncio.to_thread(everybody, record), chat)
     conversation = await asyncio.to_thread(conversation_of, record, marks, people, zone=zone, mark=mark)
     names = {user: profile.name for user, profile in people.items()}
-    selection = await asyncio.to_thread(select, conversation)
+    selection = with_told(await asyncio.to_thread(select, conversation), record, told, names)
     return Choice(record, names, conversation, selection, edited(selection.entries, record.edits, names))
 
 
@@ -73,7 +76,8 @@ async def read_chosen(incident: Incident, *, store: Store, chat: Chat, zone: str
             TimelineEntry(
                 at=entry.at,
                 author=entry.author,
-                text=cut(entry.text) + (f" (edited by {entry.edited_by})" if entry.edited_by else ""),
+                text=worded(entry.kind, cut(entry.text))
+                + (f" (edited by {entry.edited_by})" if entry.edited_by else ""),
                 kind=entry.kind,
                 permalink=links.get(entry.source[0], ""),
             )

@@ -12,6 +12,7 @@ from bot.core.incidents import Entry, EntryEdit, Incident, Message
 from bot.core.people import AUTOMATIC
 from bot.core.ports import Chat, MessageRef
 from bot.core.records import Operation, Store, Unit
+from bot.incidents.acts import worded
 from bot.incidents.backfills import CLOCKS_APART
 from bot.incidents.links import archive_of, link
 from bot.incidents.people import mentioned, names_of, readable
@@ -131,7 +132,7 @@ def _of_entry(entry: Entry, names: Mapping[str, str], archive: str) -> TimelineE
     return TimelineEntry(
         at=entry.at,
         author=names.get(entry.author, entry.author),
-        text=cut(readable(entry.text, names)) or entry.kind,
+        text=worded(entry.kind, cut(readable(entry.text, names))),
         kind=entry.kind,
         permalink=link(archive, entry.message) if entry.message else "",
     )

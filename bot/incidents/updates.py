@@ -23,7 +23,7 @@ from bot.core.posts import post_once
 from bot.core.prose import Channel, Line, When
 from bot.core.records import Pending, Store, Unit
 from bot.core.results import Text
-from bot.incidents.acts import OPEN, change
+from bot.incidents.acts import OPEN, UPDATED, change
 from bot.incidents.lifecycle import next_update
 from bot.incidents.reminders import Remind, drop_reminders, put_reminder
 from bot.incidents.rules import IncidentRules
@@ -114,7 +114,7 @@ async def tell(
         if row_id:
             await _use(tx, row_id)
         await tx.acts.add_update(update)
-        saved = await change(tx, ctx, replace(incident, update_due_at=update.next_at), "update", draft.text, tell=False)
+        saved = await change(tx, ctx, replace(incident, update_due_at=update.next_at), UPDATED, draft.text, tell=False)
         for channel in (incident.channel, *channels):
             await tx.jobs.defer(ANNOUNCE, args={"update_id": update.id, "channel": channel})
         if saved.update_due_at:

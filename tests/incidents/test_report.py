@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -40,6 +41,24 @@ async def test_the_report_is_drafted_as_messages_whose_statements_name_what_they
     assert f"/archives/{room.channel.id}/p{important.ts.replace('.', '')}" in str(stored.blocks)
     assert "TODO: what we learned from this incident" in pages["Root Cause"].plain()
     assert "Time does not say START - END" in answer.plain()
+
+
+async def test_moments_that_people_told_with_the_bot_win_in_the_report_and_each_cycle_is_told(room: Room) -> None:
+    await room.command("moment started 30m")
+    await room.command("resolve The certificate was renewed")
+    await room.command("reopen It expired again", who=room.ben)
+    await room.command("mitigated", who=room.ben)
+    await room.command("resolve Renewed it for a year")
+    await room.command("report")
+
+    facts, timeline = room.pages()["Summary"].plain(), room.pages()["Timeline"].plain()
+    assert "start: told by ana" in facts
+    assert "It lasted 30m" in facts
+    assert re.search(r"Started: [0-9: -]+, told by ana \(recorded\)", facts)
+    assert re.search(r"Mitigated: [0-9: -]+, told by ben \(recorded\)", facts)
+    assert re.search(r"Taken for resolved at [0-9: -]+, opened again at [0-9: -]+ by ben: It expired again", facts)
+    assert "ben: Opened again: It expired again" in timeline
+    assert "ana: Resolved: Renewed it for a year" in timeline
 
 
 async def test_a_section_is_edited_in_a_form_and_the_edit_survives_drafting_anew(room: Room) -> None:
