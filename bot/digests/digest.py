@@ -105,7 +105,7 @@ class Digests:
             if late > _LATE and not again:
                 notes.insert(0, f"Late: this was due at {_words(slot)} ({plan.zone}).")
             if head:
-                notes.append(f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.")
+                notes.append(f"Audit chain: head {head.seq}:{head.mac}.")
             made = await edition(order)
             owner = row.shown.owner if row.shown else ""
             shown = replace(made.message, notes=(*notes, *made.message.notes), owner=owner)

@@ -17,7 +17,7 @@ from tests.waiting import until
 
 OPSBOT = Path(sys.executable).with_name("opsbot")
 
-# The whole demo comes up, and its digest is due each minute.
+# The whole demo comes up, and the tour waits for a digest that is due each minute.
 pytestmark = pytest.mark.timeout(300)
 
 

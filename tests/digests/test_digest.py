@@ -235,4 +235,4 @@ async def test_the_head_of_the_audit_chain_is_published_in_the_digest(
     await run_jobs(digests, deferred)
 
     assert head
-    assert only_post(chat).notes == (f"Audit chain: {head.seq} rows, head {head.seq}:{head.mac}.",)
+    assert only_post(chat).notes == (f"Audit chain: head {head.seq}:{head.mac}.",)
