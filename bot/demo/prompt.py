@@ -74,9 +74,8 @@ class Prompt:
     async def attend(self) -> None:
         """Take lines until :quit or the end of the input."""
         slack = self._world.workspace
-        self._say(
-            f"\nYou are in a local Slack ({slack.url}). Try /ops help, /ops status or /ops digest run health.\n{_HELP}\n"
-        )
+        self._say(f"\nYou are in a local Slack ({slack.url}). Try /ops help, /ops status or /ops digest run health.")
+        self._say(f"{_HELP}\n")
         self._say(f"Other programs act here by {slack.url}/control/ACTION?token={slack.control_token}\n")
         self._say(f"An alert from outside, to try in another terminal:\n{_alert(self._world)}\n")
         self._teller.skip(self._person, self._channel)
