@@ -34,6 +34,12 @@ _OPENS = re.compile(
     r"\b(?:channel|incident|war ?room)\b.{0,30}\b(?:opened|created|declared|started|reported|eröffnet|ouvert)\b",
     re.IGNORECASE,
 )
+_STANDS = "declared|investigating|identified|monitoring|mitigated|reopened|resolved|closed"
+_STATUS = re.compile(
+    rf"\b(?:status|incident|inc-?\d+)\b[^\n]{{0,40}}?\b(?P<after>{_STANDS})\b"
+    rf"|\[(?:\w+: )?(?P<before>{_STANDS})\][^\n]{{0,20}}\b(?:incident|inc-?\d+)\b",
+    re.IGNORECASE,
+)
 _STATES = re.compile(r"\[[^\]]{0,40}\]|\b\d[\w.%:]*\b")
 _NAME = re.compile(r"[^\W\d_][\w.\-]*[^\W_]")
 
@@ -47,6 +53,7 @@ class Kind(StrEnum):
     SHIPPED = "release"
     BUILD = "build"
     OPENED = "opened"
+    STATUS = "status"
     OTHER = "other"
 
 
@@ -54,8 +61,9 @@ def kind_of(name: str, text: str, *, commanded: bool) -> Kind:
     """The kind of what the bot `name` writes; `commanded` says that somebody had just told it to do something."""
     if commanded or _DONE_BY.search(text):
         return Kind.RESULT
-    if _OPENS.search(text):
-        return Kind.OPENED
+    status = status_in(text)
+    if status or _OPENS.search(text):
+        return Kind.OPENED if status in {"", "declared"} else Kind.STATUS
     alarm, clear = _ALARMS.search(text), _CLEARS.search(text)
     if _SHIPPED.search(text) and not alarm:
         return Kind.SHIPPED
@@ -65,6 +73,12 @@ def kind_of(name: str, text: str, *, commanded: bool) -> Kind:
         clears = clear.start() <= alarm.start() or "resolved" in clear[0].lower()
         return Kind.CLEAR if clears else Kind.ALARM
     return Kind.ALARM if alarm else Kind.CLEAR if clear else Kind.OTHER
+
+
+def status_in(text: str) -> str:
+    """How a bot that keeps an incident says that it stands, in small letters: `mitigated`, `reopened`; else empty."""
+    found = _STATUS.search(text.split("\n", 1)[0])
+    return (found["after"] or found["before"]).lower() if found else ""
 
 
 def alert_key(text: str) -> tuple[str, ...]:

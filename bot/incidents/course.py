@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.incidents import forms
-from bot.incidents.bots import Kind
+from bot.incidents.bots import Kind, status_in
 from bot.incidents.chosen import Moment, Source
 from bot.incidents.conversation import Conversation
 from bot.incidents.lexicon import Cue
@@ -19,14 +20,18 @@ from bot.incidents.weighing import (
     AFTER,
     AGREED,
     ALL_WELL,
+    ASKS,
     BETTER,
     CODE,
     DONE,
     FAILS,
     FIGURES,
+    LEADS,
     LOOKS,
+    ORDERS,
     PERSISTS,
     REOPENS,
+    SEVERITY,
     THE_END,
 )
 from bot.incidents.weights import Weight, Weights
@@ -40,13 +45,18 @@ _HEEDS = timedelta(minutes=30)
 _ANSWERED = timedelta(minutes=10)
 """How soon people take up an alert, and what one of them reports."""
 
+_PAUSE = timedelta(minutes=6)
 _REPORTED = timedelta(hours=4)
 _CHANGE_BEFORE = timedelta(hours=2)
+_CALM = timedelta(minutes=30)
 _LOOK_BACK = 6
 """Units before one that it may refer to."""
 
 _MATTERS = 2.4
 """Points of an alert or a report that is of the incident."""
+
+_SURE = 5.0
+"""Points of a change that surely is one."""
 
 _STANDS = 2.0
 """Points of a bot's message that is of the incident."""
@@ -95,25 +105,54 @@ def read_course(weights: Weights, conversation: Conversation) -> Course:
 
 def _detected(weights: Weights, conversation: Conversation) -> Moment:
     """The first alert that matters and that somebody heeds, or the first person who reports something before it."""
+    stir = _stir(weights)
     for number, weight in enumerate(weights):
         unit = weight.unit
         if weight.total <= _MATTERS:
+            continue
+        if number < stir and unit.kind is None:
             continue
         if not _heeded(weights.units, number):
             continue
         if unit.kind == Kind.ALARM:
             return Moment(unit.main.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
-        if unit.kind is None and ({FAILS, AFFECTED, CODE} & weight.points.keys() or not number):
-            since = [
-                time.at for time in weight.times if Cue.NOTICED in time.cues and unit.main.at - time.at < _REPORTED
-            ]
-            if since:
-                return Moment(since[0], f"told by {unit.main.name}", (unit.main.ts,))
-            return Moment(unit.main.at, f"reported by {unit.main.name}", (unit.main.ts,))
+        if unit.kind == Kind.OPENED:
+            return _opened(weights, number)
+        if unit.kind is None and (number == stir or {FAILS, AFFECTED, CODE} & weight.points.keys()):
+            return _noticed(weight) or Moment(unit.main.at, f"reported by {unit.main.name}", (unit.main.ts,))
     if conversation.declared_at:
         return Moment(conversation.declared_at, "declared")
     first = next((unit.main for unit in weights.units if unit.kind is None), None)
     return Moment(first.at, f"first message, by {first.name}", (first.ts,)) if first else Moment(None, "nobody spoke")
+
+
+def _opened(weights: Weights, number: int) -> Moment:
+    """When a bot says that an incident is declared; earlier where people then tell when they noticed it."""
+    main = weights.units[number].main
+    for after in range(number + 1, min(len(weights), number + 1 + _LOOK_BACK)):
+        told = _noticed(weights[after])
+        if told and told.at and told.at < main.at and weights.units[after].main.at - main.at <= _ANSWERED:
+            return told
+    return Moment(main.at, f"declared, says {main.name}", (main.ts,))
+
+
+def _stir(weights: Weights) -> int:
+    """Where the talk begins in which somebody takes the lead or says how bad it is: before that people talk of else."""
+    units = weights.units
+    first = min(weights.having(SEVERITY, LEADS, ORDERS), default=0)
+    while first and units[first].main.at - units[first - 1].end <= _PAUSE:
+        first -= 1
+    return first
+
+
+def _noticed(weight: Weight) -> Moment | None:
+    """When it was noticed, as somebody tells."""
+    main = weight.unit.main
+    if weight.unit.kind is not None:
+        return None
+    told = (time.at for time in weight.times if Cue.NOTICED in time.cues and main.at - time.at < _REPORTED)
+    first = next(told, None)
+    return Moment(first, f"told by {main.name}", (main.ts,)) if first else None
 
 
 def _heeded(units: Sequence[Unit], number: int) -> bool:
@@ -233,46 +272,61 @@ def _mitigated(weights: Weights, started: datetime | None, resolved: datetime | 
     best = max(_mitigations(weights, started), key=lambda claim: (claim.strength, claim.at, claim.source), default=None)
     if best:
         return Moment(best.at, best.how, best.source)
-    units = weights.units
-    until = range(sum(resolved is None or unit.main.at < resolved for unit in units))
-    clear = (n for n in reversed(until) if units[n].kind == Kind.CLEAR and weights.totals[n] > _STANDS)
-    better = (n for n in reversed(weights.having(BETTER, ALL_WELL)) if n in until)
-    for found, how in (
-        (_change_that_helped(weights, until), "the first change after the last trouble"),
-        (next(clear, None), "all-clear"),
-        (next(better, None), "the last word that it is better"),
-    ):
-        if found is not None:
-            main = units[found].main
-            return Moment(main.at, f"{how}, by {main.name}", (main.ts,))
-    return Moment(None, "nobody said what ended the impact")
+    found = _turn(weights, sum(resolved is None or unit.main.at < resolved for unit in weights.units))
+    if found is None:
+        return Moment(None, "nobody said what ended the impact")
+    main = weights.units[found].main
+    how = "the change after which it was better" if _is_change(weights[found]) else "the last word that it is better"
+    return Moment(main.at, f"{how}, by {main.name}", (main.ts,))
 
 
-def _change_that_helped(weights: Weights, until: Sequence[int]) -> int | None:
-    """The first change after the last alert or word that it goes on; the last change where nothing came after."""
-    trouble: datetime | None = None
-    first: int | None = None
+def _turn(weights: Weights, until: int) -> int | None:
+    """The change after which there is least trouble, before which there is least good news, and people calm down.
+
+    Where nobody changed anything, the last word that it is better.
+    """
+    trouble = good = before = after = 0
     last: int | None = None
-    for number in until:
-        weight = weights[number]
-        at = weight.unit.main.at
-        if _is_trouble(weight):
-            trouble, first = at, None
-        elif _is_change(weight):
-            last = number
-            if first is None and trouble is not None and at > trouble:
-                first = number
-    return last if first is None else first
+    changes: list[tuple[int, int, int, float]] = []
+    for number in range(until):
+        weight, unit = weights[number], weights.units[number]
+        before, after = _since(weights, before, unit.main.at - _CALM), _since(weights, after, unit.main.at + _CALM)
+        if _is_change(weight):
+            calm = math.log((1 + number - before) / (1 + min(after, until) - number))
+            sure = min(1.0, weight.total / _SURE) + 0.5 * (unit.kind == Kind.RESULT)
+            changes.append((number, trouble, good, sure + 0.5 * calm))
+        trouble += _is_trouble(weight)
+        if _is_better(weight):
+            good, last = good + 1, number
+    worth = (
+        (points - 2 * (trouble - troubles) / max(1, trouble) - goods / max(1, good), number)
+        for number, troubles, goods, points in changes
+    )
+    return max(worth, default=(0.0, last))[1]
+
+
+def _since(weights: Weights, number: int, at: datetime) -> int:
+    """The first unit from `number` on that is not before `at`."""
+    while number < len(weights) and weights.units[number].main.at < at:
+        number += 1
+    return number
 
 
 def _is_trouble(weight: Weight) -> bool:
+    points = weight.points.keys()
     if weight.unit.kind is None:
-        return PERSISTS in weight.points and bool({FAILS, FIGURES, CODE} & weight.points.keys())
+        return REOPENS in points or (PERSISTS in points and bool({FAILS, FIGURES, CODE} & points))
     return weight.unit.kind == Kind.ALARM and weight.total > _STANDS
 
 
+def _is_better(weight: Weight) -> bool:
+    if weight.unit.kind is None:
+        return ASKS not in weight.points and weight.total > 0 and bool({BETTER, ALL_WELL} & weight.points.keys())
+    return weight.unit.kind == Kind.CLEAR and weight.total > _STANDS
+
+
 def _is_change(weight: Weight) -> bool:
-    if LOOKS in weight.points or weight.total <= _STANDS:
+    if LOOKS in weight.points or weight.total <= (0 if DONE in weight.points else _STANDS):
         return False
     if weight.unit.kind is None:
         return DONE in weight.points or {AGREED, CODE} <= weight.points.keys()
@@ -282,6 +336,8 @@ def _is_change(weight: Weight) -> bool:
 def _mitigations(weights: Weights, started: datetime | None) -> Iterator[_Claim]:
     for number, unit in enumerate(weights.units):
         how = f"told by {unit.main.name}"
+        if unit.kind in {Kind.RESULT, Kind.STATUS} and status_in(unit.text) == "mitigated":
+            yield _Claim(unit.main.at, 3.0, how, (unit.main.ts,))
         if unit.kind is not None:
             continue
         times = weights.times.get(number, ())

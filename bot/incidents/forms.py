@@ -62,6 +62,10 @@ _BEGINS = re.compile(
     re.IGNORECASE,
 )
 
+_ENDED = re.compile(
+    r"\b(?:P[0-4]|(?i:sev ?-?[0-4]|inc-?\d+|incident))\b (?i:(?:is|are|ist|est|está) )?(?i:(?:now|hereby) )?"
+    r"(?i:closed|resolved|over|geschlossen|gelöst|fermé|clos|résolu|cerrado|resuelto)\b"
+)
 _TICKET_SIGNS = ("-", "#", "ticket", "case", "request")
 _TICKET = re.compile(r"\b[A-Z]{2,10}-\d{2,}\b|(?<!\w)#\d{3,}\b|\b(?:ticket|case|request)\b \W?\d{3,}", re.ASCII)
 
@@ -109,6 +113,11 @@ def tells_a_change(text: str) -> bool:
 def names_a_ticket(text: str) -> bool:
     """A ticket by its number."""
     return any(sign in text for sign in _TICKET_SIGNS) and bool(_TICKET.search(text))
+
+
+def ends_the_incident(text: str) -> bool:
+    """`P1 is closed`, `INC-17 resolved`."""
+    return bool(_ENDED.search(text))
 
 
 def asks(text: str) -> bool:

@@ -130,6 +130,7 @@ _TABLE: Mapping[Cue, str] = {
         resolved its_resolved now_closed its_closed this_is_closed were_closed mark_closed marking_closed now_over
         its_over this_is_over were_over all_over were_done all_done now_done its_solved all_solved closing
         im_closing incident_over incident_is_over incident_closed incident_is_closed incident_done incident_resolved
+        call_it_over call_it_finished call_it_closed call_this_over call_this_done call_this_closed
         incident_is_resolved issue_closed issue_resolved all_clear stand_down standing_down wrap_up wrapping_up
         wrap_this_up thats_a_wrap end_of_incident call_it_done calling_it part_is_closed case_is_closed
         matter_is_closed issue_is_closed erledigt gelöst entwarnung schliesse schließe
@@ -178,8 +179,8 @@ _TABLE: Mapping[Cue, str] = {
     """,
     Cue.EXPECTED: """
         planned expected unrelated ignore known flaky noise thats_us thats_me thats_mine thats_the not_ours not_us
-        not_related not_that my_branch maintenance_window geplant erwartet bekannt prévu connu previsto conocido
-        esperado false_positive
+        thats_just its_just not_related not_that my_branch maintenance_window geplant erwartet bekannt prévu connu
+        previsto conocido esperado false_positive
     """,
     Cue.FALSE_ALARM: "false_alarm false_positive fehlalarm fausse_alerte falsa_alarma falso_alarme",
     Cue.MITIGATED: "mitigated mitigation_in_place mitigation_is_in_place mitigation_done entschärft atténué mitigad*",

@@ -6,12 +6,13 @@ import re
 
 from bot.incidents.severity import Severity
 
-_MAY = ("sev", "prio", "schwere", "sév", "critical", "high", "medium", "low", "alarm", "alerte")
+_MAY = ("sev", "prio", "schwere", "sév", "critical", "high", "medium", "low", "p1", "p2", "p3", "p4", "alarm", "alerte")
 """One of these is in every text that tells one: most texts end there."""
 
 _NAMED = re.compile(
     r"\b(?:sev(?:erity)?|prio(?:rity)?|schweregrad|sévérité|severidad|severidade)"
     r"(?:\s+(?:is|to|at|now|as|=|auf|ist))?[\s:=-]*(?P<word>critical|crit|high|medium|med|low|major|minor|[0-5])\b"
+    r"|\b(?:is|it|as|to|an?|declar\w+|calling) +(?P<bare>P[1-4])\b(?! ticket| case| bug)"
     r"|\b(?P<now>critical|high|medium|low)\b(?=\s+(?:now|sev|severity|incident)\b)",
     re.IGNORECASE,
 )

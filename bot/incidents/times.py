@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.incidents.conversation import Conversation
 from bot.incidents.forms import outside_code
 from bot.incidents.lexicon import Cue, hear
-from bot.incidents.told import told
+from bot.incidents.told import Told, told
 from bot.incidents.units import Unit
 
 _DAY = timedelta(days=1)
 _ENDS = re.compile(r"[;!?\n]|[.,](?=\s|$)")
 _CLOCK = re.compile(r"\d(?:[:h]\d\d|\s?[ap]\.?m\b|\d{3} ?(?:z|utc|hrs)\b|\.\d\d uhr)", re.IGNORECASE)
 _RANGE = re.compile(r"\s?(?:[a-zé ]{1,16}\s)?(?:[-\N{EN DASH}\N{EM DASH}]|to|until|till|bis|à|a|hasta)\s?")
+_AND = re.compile(r"\s?(?:[a-zé ]{1,16}\s)?(?:and|und|et|y|e)\s?", re.IGNORECASE)
+_BETWEEN = re.compile(r"\b(?:between|zwischen|entre)(?: about| ca\.?)?\s$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,18 @@ class Time:
     ends: bool = False
 
 
-def times_in(unit: Unit, conversation: Conversation, *, over: bool = False) -> tuple[Time, ...]:
+def home_of(units: Iterable[Unit], conversation: Conversation) -> str:
+    """The zone of those who say most: times may be meant in it though their author is elsewhere."""
+    said = Counter(unit.main.user for unit in units if unit.kind is None)
+    zones: Counter[str] = Counter()
+    for user, count in said.items():
+        person = conversation.people.get(user)
+        if person and person.zone:
+            zones[person.zone] += count
+    return max(zones, key=lambda zone: (zones[zone], zone), default="")
+
+
+def times_in(unit: Unit, conversation: Conversation, *, home: str = "", over: bool = False) -> tuple[Time, ...]:
     """Times in the text of `unit`, but not in its code blocks: those are of the log's machine.
 
     Once it is `over` nobody plans: a clock time that has not come is of the day before.
@@ -39,15 +54,22 @@ def times_in(unit: Unit, conversation: Conversation, *, over: bool = False) -> t
     text = outside_code(unit.text)
     person = conversation.people.get(unit.main.user)
     zone = (person.zone if person else "") or conversation.zone
-    found = told(text, at=unit.main.at, zone=zone, plans=not over)
+    found = told(text, at=unit.main.at, zone=zone, home=home, plans=not over)
     times: list[Time] = []
     for number, each in enumerate(found):
         begin = max((end.end() for end in _ENDS.finditer(text, 0, each.begin)), default=0)
         end = _ENDS.search(text, each.end)
         clause = text if unit.corrected else text[begin : end.start() if end else len(text)]
-        ends = number > 0 and bool(_RANGE.fullmatch(text, found[number - 1].end, each.begin))
-        begins = number + 1 < len(found) and bool(_RANGE.fullmatch(text, each.end, found[number + 1].begin))
+        ends = number > 0 and _is_range(text, found[number - 1], each)
+        begins = number + 1 < len(found) and _is_range(text, each, found[number + 1])
         if ends and times[-1].at > each.at:
             times[-1] = replace(times[-1], at=times[-1].at - _DAY)
         times.append(Time(each.at, clause, hear(clause), begins, ends))
     return tuple(times)
+
+
+def _is_range(text: str, first: Told, second: Told) -> bool:
+    """`14:05 to 14:20`, `between 14:05 and 14:20`."""
+    if _RANGE.fullmatch(text, first.end, second.begin):
+        return True
+    return bool(_BETWEEN.search(text, 0, first.begin) and _AND.fullmatch(text, first.end, second.begin))

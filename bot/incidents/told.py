@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
@@ -119,15 +119,16 @@ class Told:
     end: int
 
 
-def told(text: str, *, at: datetime, zone: str, plans: bool = True) -> tuple[Told, ...]:
+def told(text: str, *, at: datetime, zone: str, home: str = "", plans: bool = True) -> tuple[Told, ...]:
     """The past times that `text`, written `at` by somebody in `zone` (may be empty), tells; those taken back are not.
 
     A clock time that comes within hours is of a plan, if somebody may have `plans`; else it is of today or yesterday.
     Without zone it is in the author's zone or in UTC, whichever is the later that has come: teams write UTC in their
-    channels, and people what their wall shows.
+    channels, and people what their wall shows. Where both were many hours ago, `home` counts too, the zone of most of
+    the others: who is far away may write what their team's wall shows.
     """
     found = sorted(
-        [*_clocks(text, at, zone, _COMING if plans else _AHEAD), *_ago(text, at)], key=lambda each: each.begin
+        [*_clocks(text, at, zone, home, _COMING if plans else _AHEAD), *_ago(text, at)], key=lambda each: each.begin
     )
     kept: list[Told] = []
     for each in found:
@@ -140,40 +141,51 @@ def told(text: str, *, at: datetime, zone: str, plans: bool = True) -> tuple[Tol
     return tuple(kept)
 
 
-def _clocks(text: str, at: datetime, zone: str, coming: timedelta) -> Iterator[Told]:
+def _clocks(text: str, at: datetime, zone: str, home: str, coming: timedelta) -> Iterator[Told]:
     if not has_digits(text):
         return
     last: Told | None = None
     day: date | None = None
     for match in sorted((*_CLOCK.finditer(text), *_COMPACT.finditer(text)), key=re.Match.start):
         parts = match.groupdict()
-        half, offset = parts.get("half"), parts.get("offset")
-        named = _named((parts.get("zone") or "").strip("()"), text[match.end("hour") + 3 : match.end() + _NEAR])
-        if not (parts["minute"] or half) or (parts.get("sep") == "h" and not parts["minute"]):
-            continue
-        hour = int(parts["hour"])
-        if half:
-            if not 1 <= hour <= 12:  # noqa: PLR2004 - a twelve-hour clock
-                continue
-            hour = hour % 12 + (12 if half[0] in "pP" else 0)
-        clock = (hour, int(parts["minute"] or 0), int(parts.get("second") or 0))
+        clock, iso = _shown(parts), parts.get("date")
         begin, end = match.start("hour"), match.end("minute" if parts["minute"] else "half")
-        iso = parts.get("date")
         beside = _iso(iso) if iso else day_beside(text, begin, match.end(), today=at.date())
-        if iso and not beside:
+        if clock is None or (iso and not beside):
             continue
-        around = _around(text, match)
-        goes_on = last and begin - last.end < _GOES_ON and "\n" not in text[last.end : begin]
-        if not goes_on or _YESTERDAY.search(around) or _weekday(around) is not None:
-            day = None
-        day = beside or day
-        zones = _zones(named, offset, zone, compact=match.re is _COMPACT, machine=bool(iso), dated=day is not None)
+        around = text[max(0, match.start() - _NEAR) : match.end() + _NEAR]
+        day = beside or (day if last and _goes_on(text[last.end : begin], around) else None)
+        named = _named((parts.get("zone") or "").strip("()"), text[match.end("hour") + 3 : match.end() + _NEAR])
+        zones = _zones(
+            named, parts.get("offset"), zone, compact=match.re is _COMPACT, machine=bool(iso), dated=day is not None
+        )
         moment = _moment(clock, zones, at, day=day, around=around, coming=coming)
+        if moment and home and len(zones) > 1 and at - moment > _COMING:
+            zones = (*zones, ZoneInfo(home))
+            moment = _moment(clock, zones, at, day=day, around=around, coming=coming)
         if moment and last and day and not beside and moment < last.at <= at - _DAY:
             moment += _DAY  # `29 June 23:50 to 00:40`
         if moment:
             last = Told(moment, begin, end)
             yield last
+
+
+def _shown(parts: Mapping[str, str | None]) -> tuple[int, int, int] | None:
+    """Hour, minute and second; None for a bare number, and for what no clock shows."""
+    hour, half = int(parts["hour"] or 0), parts.get("half")
+    if not (parts["minute"] or half) or (parts.get("sep") == "h" and not parts["minute"]):
+        return None
+    if half:
+        if not 1 <= hour <= 12:  # noqa: PLR2004 - a twelve-hour clock
+            return None
+        hour = hour % 12 + (12 if half[0] in "pP" else 0)
+    return (hour, int(parts["minute"] or 0), int(parts.get("second") or 0))
+
+
+def _goes_on(between: str, around: str) -> bool:
+    """Whether a clock time is of the same day as the one before, from which `between` parts it."""
+    near = len(between) < _GOES_ON and "\n" not in between
+    return near and not _YESTERDAY.search(around) and _weekday(around) is None
 
 
 def _named(zone: str, after: str) -> str:
@@ -184,10 +196,6 @@ def _named(zone: str, after: str) -> str:
         return zone.lower()
     late = _LATE_ZONE.match(after)
     return late[1].lower() if late else ""
-
-
-def _around(text: str, match: re.Match[str]) -> str:
-    return text[max(0, match.start() - _NEAR) : match.end() + _NEAR]
 
 
 def _zones(

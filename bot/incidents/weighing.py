@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from bot.incidents import forms
-from bot.incidents.bots import Kind, alert_key
+from bot.incidents.bots import Kind, alert_key, status_in
 from bot.incidents.conversation import Conversation
 from bot.incidents.lexicon import Cue, hear
 from bot.incidents.said_severity import severity_in
-from bot.incidents.times import times_in
+from bot.incidents.times import home_of, times_in
 from bot.incidents.units import Unit
 from bot.incidents.vocabulary import Vocabulary
 from bot.incidents.weights import CLOSED, CLOSES, Weight, Weights
@@ -30,6 +30,8 @@ FAILS = "tells that something fails"
 CODE = "shows code or an error"
 FINDS = "finds something"
 SEVERITY = "tells the severity"
+LEADS = "takes or gives the lead"
+ORDERS = "tells several people what to do"
 ASKS = "asks"
 DONE = "tells what was done"
 BETTER = "tells that it is better"
@@ -56,11 +58,14 @@ _FORMS = (
 )
 _BOTS = {
     Kind.SHIPPED: ("a release", 0.5, 2.0),
-    Kind.OPENED: ("an incident is opened", 1.5, 0.0),
+    Kind.OPENED: ("an incident is opened", 3.0, 0.0),
+    Kind.STATUS: ("how the incident stands", 3.0, 0.0),
     Kind.BUILD: ("a build", -1.5, 1.0),
     Kind.OTHER: ("a bot", -0.5, 1.0),
 }
 """Reason, points, and the most that is added for being about what people talk of."""
+
+_ENDS = frozenset({"resolved", "closed"})
 
 _FADES = 0.6
 """What each further hint of one message counts of the one before: a long message has them all."""
@@ -116,11 +121,11 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
         replies=Counter(unit.main.thread_ts for unit in units if unit.main.thread_ts),
         closing={number: _closing(unit, lead=unit.main.author in leaders) for number, unit in _closers(units)},
     )
-    end = _end(channel.closing, len(units))
+    end, home = _end(channel.closing, len(units)), home_of(units, conversation)
     fired: frozenset[tuple[str, ...]] = frozenset()
     weights = Weights(units)
     for number, unit in enumerate(units):
-        weight = Weight(unit, times=times_in(unit, conversation, over=number > end))
+        weight = Weight(unit, times=times_in(unit, conversation, home=home, over=number > end))
         if unit.kind:
             _weigh_bot(weight, channel, number)
         else:
@@ -138,8 +143,8 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
 
 def _closers(units: Sequence[Unit]) -> Iterator[tuple[int, Unit]]:
     """Who says that it is over."""
-    said = ((number, unit) for number, unit in enumerate(units) if unit.kind is None)
-    return ((number, unit) for number, unit in said if Cue.CLOSES in unit.cues or Cue.OVER in unit.cues)
+    heard = (each for each in enumerate(units) if not {Cue.CLOSES, Cue.OVER}.isdisjoint(each[1].cues))
+    return (each for each in heard if each[1].kind is None or status_in(each[1].text) in _ENDS)
 
 
 def _end(closing: Mapping[int, float], units: int) -> int:
@@ -170,6 +175,8 @@ def _weigh_bot(weight: Weight, channel: _Channel, number: int) -> None:
     else:
         reason, points, most = _BOTS[unit.kind or Kind.OTHER]
         weight.add(reason, points + min(most, 0.7 * shared))
+    if unit.kind in {Kind.RESULT, Kind.STATUS} and status_in(unit.text) == "reopened":
+        weight.add(REOPENS, 1.0)
     if unit.part:
         weight.add(PART, -2.5)
     if unit.kind != Kind.RESULT and _explained_away(channel.units, number):
@@ -288,22 +295,25 @@ def _roles(unit: Unit, channel: _Channel, *, lead: bool) -> Iterator[tuple[str, 
     if lead:
         yield "leads", 0.4
     if Cue.LEADS in unit.cues:
-        yield "takes or gives the lead", 2.0
+        yield LEADS, 2.0
     if unit.called:
         yield "was asked for", 0.8
     if lead and unit.length > _AT_ONCE and Cue.YES in hear(" ".join(unit.text.split()[:2])):
         yield "says yes to something", 1.0
     named = channel.names.intersection(_WORD.findall(unit.text.lower())) - {*_WORD.findall(unit.main.name.lower())}
     if len(named) > 1:
-        yield "tells several people what to do", 1.2 if lead else 0.5
+        yield ORDERS, 1.2 if lead else 0.5
 
 
 def _closing(unit: Unit, *, lead: bool) -> float:
     """Points for saying that it is over; few where that comes with an if or a not."""
+    if unit.kind:
+        return 2.4
     share = 1.0 if lead or unit.length >= _STATEMENT else 0.5
     for place, sentence in enumerate(forms.sentences(forms.unquoted(unit.main.text))):
         cues = hear(sentence)
-        alone = place > 0 and Cue.OVER in cues and len(sentence.split()) == 1
+        words = len(sentence.split())
+        alone = Cue.OVER in cues and ((place > 0 and words == 1) or forms.ends_the_incident(sentence))
         if (alone or Cue.CLOSES in cues) and not forms.asks(sentence):
             return share * (2.4 if Cue.NOT_YET not in cues else 0.6)
     return 0.0

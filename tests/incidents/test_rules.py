@@ -6,7 +6,7 @@ import pytest
 
 from bot.incidents.bots import Kind, kind_of
 from bot.incidents.chosen import Phase, Selection
-from bot.incidents.conversation import Said
+from bot.incidents.conversation import Person, Said
 from bot.incidents.selection import budget, select
 from tests.incidents.talk import found, key, moment, read_case, said, talk
 
@@ -136,6 +136,7 @@ def test_the_budget_grows_with_the_talk_and_ends_at_forty(messages: int, most: i
         ("that's an incident. medium.", "Medium"),
         ("schweregrad: critical", "Critical"),
         ("false alarm, sorry", "Low"),
+        ("that is P1 for me", "Critical"),
         ("P1 is open with the vendor", None),
         ("the traffic is high", None),
     ],
@@ -211,7 +212,7 @@ def test_nothing_is_mitigated_where_nothing_was_wrong() -> None:
     assert "false alarm" in selection.mitigated.how
 
 
-def test_mitigated_is_the_first_change_after_the_last_trouble() -> None:
+def test_mitigated_is_the_change_after_which_there_is_no_trouble() -> None:
     selection = chosen(
         said("11:00", "alerts", "[FIRING] OrdersFailing"),
         said("11:10", "robot", "orders-api restarted (by ana)"),
@@ -281,6 +282,59 @@ def test_a_range_that_looks_back_tells_when_it_began_and_ended_also_the_day_afte
     assert selection.mitigated.at == moment("10:49")
 
 
+def test_what_was_said_in_other_talk_before_somebody_took_the_lead_is_no_detection() -> None:
+    selection = chosen(
+        said("09:00", "bo", "the printer fails again, 3 customers complain"),
+        said("09:01", "cleo", "same here"),
+        said("10:08", "cleo", "checkout fails with 503 for 40 customers"),
+        said("10:10", "ana", "sev high, I'm IC"),
+    )
+
+    assert selection.detected.at == moment("10:08")
+
+
+def test_an_alert_hours_before_anybody_took_the_lead_is_the_detection() -> None:
+    selection = chosen(
+        said("07:00", "alerts", "[FIRING] OrdersFailing on shop-1"),
+        said("07:20", "bo", "orders of shop-1 fail for 40 customers"),
+        said("10:08", "cleo", "orders of shop-1 fail with 503 for 400 customers"),
+        said("10:10", "ana", "sev high, I'm IC"),
+    )
+
+    assert selection.detected.at == moment("07:00")
+
+
+def test_a_bot_that_keeps_the_incident_tells_when_it_was_declared_mitigated_opened_again_and_over() -> None:
+    told = [
+        said("10:00", "robot", "*[DECLARED] INC-7* checkout is down"),
+        said("10:30", "robot", "*[STATUS: MITIGATED] INC-7* rolled back"),
+        said("11:00", "robot", "*[STATUS: REOPENED] INC-7* it fails again"),
+        said("11:30", "robot", "*[STATUS: MITIGATED] INC-7* cache switched off"),
+        said("12:00", "robot", "*[STATUS: RESOLVED] INC-7* no errors for 30 min"),
+    ]
+
+    selection = chosen(*told)
+
+    assert (selection.detected.at, selection.resolved.at) == (moment("10:00"), moment("12:00"))
+    assert selection.mitigated.at == moment("11:30")
+    assert chosen(*told[:3]).resolved.at is None
+
+
+def test_a_time_of_many_hours_ago_is_meant_in_the_zone_of_most_people() -> None:
+    selection = select(
+        talk(
+            said("03:09", "ana", "checkout fails with 503 for 40 customers"),
+            said("03:10", "ana", "sev high, I'm IC"),
+            said("03:40", "ana", "rolled back"),
+            said("05:00", "ana", "30 min clean, closing"),
+            said("05:02", "bo", "for the report: 412k logins failed between 12:01 and 12:39"),
+            people={"UANA": Person("ana", "Asia/Seoul"), "UBO": Person("bo", "America/Vancouver")},
+        )
+    )
+
+    assert (selection.started.at, selection.mitigated.at) == (moment("03:01"), moment("03:39"))
+
+
 def test_what_nobody_takes_up_is_no_detection() -> None:
     selection = chosen(
         said("09:00", "bo", "the printer is broken again, 3 customers complain"),
@@ -297,6 +351,9 @@ def test_what_nobody_takes_up_is_no_detection() -> None:
         ("two hours and nothing left over. closed. thanks all", True),
         ("clean for 20, calling it", True),
         ("closed. the provider retries for a day", False),
+        ("thank you. P1 is closed at 11:00", True),
+        ("the ticket of the P1 was closed by the vendor", False),
+        ("I'll call it finished then", True),
     ],
 )
 def test_a_word_by_itself_closes_only_after_another_sentence(words: str, *, over: bool) -> None:
