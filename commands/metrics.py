@@ -16,8 +16,7 @@ from bot.core.readings import Reading
 from bot.core.records import Store
 from bot.core.results import Table
 from bot.digests.baselines import NEAR
-from bot.digests.checks.payments import judge_success
-from bot.digests.declaration import Terms
+from bot.digests.checks.payments import as_percent
 from bot.operations.workers import online
 
 SUCCESS = "success_rate"
@@ -56,25 +55,24 @@ async def metrics(
     moments = (ctx.now - _DAY, ctx.now - _WEEK)
     async with store.transaction() as tx:
         past = await tx.readings.near(service.name, tuple(CHECKED.values()), moments=moments, within=NEAR)
-    terms = Terms(ctx.now, service.limits)
     return Table(
         title=f"Metrics of {service.name}, over {len(up)} workers",
         columns=("Metric", "Now", "A day ago", "A week ago"),
-        rows=tuple((name, _now(name, now, terms), *_before(name, past, moments)) for name in names),
+        rows=tuple((name, _now(name, now), *_before(name, past, moments)) for name in names),
         notes=_notes(now, names),
     )
 
 
-def _now(name: str, now: Mapping[str, float], terms: Terms) -> str:
+def _now(name: str, now: Mapping[str, float]) -> str:
     if name not in now:
         return "n/a"
     if name != SUCCESS:
         return _figure(now[name])
     try:
-        found = judge_success(terms, now[name])
+        percent, _ = as_percent(now[name])
     except IntegrationError as error:
         return f"unknown: {error}"
-    return f"{found.value} ({found.state.value}, {found.limit})"
+    return f"{percent:.4g} %"
 
 
 def _figure(value: float) -> str:
@@ -99,6 +97,7 @@ def _notes(now: Mapping[str, float], names: Sequence[str]) -> tuple[Line, ...]:
             f"n/a now: the service gives no {', '.join(missing)}; it has none as long as there was no payment."
         )
     if any(name in CHECKED for name in names):
+        notes.append("Averages and rates are since the workers were started; checks tells how they were lately.")
         notes.append("The past is what the checks found; n/a where none looked about that time.")
     return tuple(notes)
 

@@ -20,7 +20,7 @@ from bot.core.ports import Gateway, Processes, Voice, Worker
 from bot.core.prose import Bold, Channel, Inline, Line, Person, When
 from bot.core.records import Lease, Operation, Store
 from bot.core.results import Field, ServiceStatus, Status
-from bot.digests.checks.payments import judge_success
+from bot.digests.checks.payments import NO_PAYMENTS, find_success
 from bot.digests.declaration import Terms
 
 T = TypeVar("T")
@@ -50,12 +50,12 @@ async def status(ctx: Context, args: Filter, *, fleet: Fleet, store: Store) -> S
         leases = await tx.leases.active(service=args.service)
         running = await tx.operations.running()
         incidents = await tx.incidents.open()
-    seen = await asyncio.gather(*(_service(service, leases, ctx.now) for service in services))
+    seen = await asyncio.gather(*(_service(service, leases, ctx.now, store) for service in services))
     mine = [operation for operation in running if args.service in ("", operation.service)]
     return Status(services=tuple(seen), at=ctx.now, active=_active(mine, leases, incidents))
 
 
-async def _service(service: Service, leases: Sequence[Lease], now: datetime) -> ServiceStatus:
+async def _service(service: Service, leases: Sequence[Lease], now: datetime, store: Store) -> ServiceStatus:
     holders = [lease for lease in leases if lease.service == service.name and lease.kind == "maintenance"]
     workers = await _part("Workers", _workers(service))
     known = () if isinstance(workers, _Unknown) else workers
@@ -64,7 +64,7 @@ async def _service(service: Service, leases: Sequence[Lease], now: datetime) -> 
         workers if isinstance(workers, _Unknown) else _count(workers),
         *await asyncio.gather(
             _part("Health", _health(service, voices)),
-            _part("Rates", _rates(service, voices, now)),
+            _part("Rates", _rates(service, voices, now, store)),
             _part("Maintenance", _maintenance(service, voices, holders)),
         ),
     ]
@@ -113,13 +113,17 @@ async def _health(service: Service, voices: Sequence[Voice]) -> Field:
     return Field("Health", ", ".join(words), state)
 
 
-async def _rates(service: Service, voices: Sequence[Voice], now: datetime) -> Field:
-    metrics = await _gateway(service, voices).metrics(voices)
+async def _rates(service: Service, voices: Sequence[Voice], now: datetime, store: Store) -> Field:
+    gateway = _gateway(service, voices)
+    metrics = await gateway.metrics(voices)
     errors = f"error rate {metrics[ERROR_RATE]:.4g} as the service gives it" if ERROR_RATE in metrics else ""
     if SUCCESS_RATE not in metrics:
         return Field("Rates", errors or "none yet")
-    success = judge_success(Terms(now, service.limits), metrics[SUCCESS_RATE])
-    return Field("Rates", f"success {success.value}, {success.limit}{errors and f'; {errors}'}", success.state)
+    terms = Terms(now, service.limits, service.name)
+    found = await find_success(terms, gateway=gateway, processes=service.port(Processes), store=store)
+    state = None if found.value == NO_PAYMENTS else found.state
+    words = f"success {found.value}, {found.limit}. {found.evidence}"
+    return Field("Rates", f"{words} {errors}".strip(), state)
 
 
 async def _maintenance(service: Service, voices: Sequence[Voice], holders: Sequence[Lease]) -> Field:

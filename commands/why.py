@@ -9,6 +9,7 @@ from bot.core.errors import NotFound
 from bot.core.fleet import Service
 from bot.core.parse import words
 from bot.core.people import Role
+from bot.core.records import Store
 from bot.core.results import Result, Table
 from bot.digests.rounds import check_service
 from bot.digests.symptoms import SYMPTOMS, evidence_of, nearest
@@ -20,7 +21,7 @@ class Seen(ServiceArgs):
     symptom: str = words("", "What you see, in a word or in yours: webhook, 429, memory, slow, ssl, payments, down.")
 
 
-async def why(ctx: Context, args: Seen, *, service: Service) -> Result:
+async def why(ctx: Context, args: Seen, *, service: Service, store: Store) -> Result:
     """Look at what a symptom may come from, and say what to do and to type next.
 
     Everything is looked at now; what could not be looked at is unknown. Without a symptom it lists those it knows.
@@ -35,7 +36,8 @@ async def why(ctx: Context, args: Seen, *, service: Service) -> Result:
     if symptom is None:
         raise NotFound("I know no symptom like that.", hint=f"There are: {', '.join(each.name for each in SYMPTOMS)}.")
     title = f"Why {symptom.name}: {symptom.says}"
-    seen = await check_service(service, now=ctx.now, checks=evidence_of(symptom, service), title=title)
+    checks = evidence_of(symptom, service)
+    seen = await check_service(service, now=ctx.now, checks=checks, title=title, ports={Store: store})
     return replace(seen, note=f"{symptom.remedy} Next, type: {'; '.join(symptom.then)}.")
 
 

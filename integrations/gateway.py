@@ -17,7 +17,7 @@ from bot.core.cache import WarmUp
 from bot.core.duration import Duration
 from bot.core.errors import Indistinct, IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.ports import Answer, Gateway, Health, Http, Voice
+from bot.core.ports import Answer, Gateway, Health, Http, Mean, Voice
 from bot.core.rehearsal import Rehearsal, Rehearsed
 
 T = TypeVar("T")
@@ -161,15 +161,30 @@ class HttpGateway:
 
     async def metrics(self, voices: Sequence[Voice]) -> Mapping[str, float]:
         """See `Gateway`. Raises when a worker did not answer: a sum without it would look like a drop."""
+        return _combined([*(await self._metrics_by_worker(voices)).values()], self._config.weights)
+
+    async def means(self, voices: Sequence[Voice]) -> Mapping[Voice, Mapping[str, Mean]]:
+        """See `Gateway`. Raises as `metrics` does."""
+        weights = self._config.weights.items()
+        return {
+            voice: {
+                name: Mean(numbers.get(name, 0.0), numbers[weight])
+                for name, weight in weights
+                if weight in numbers and (name in numbers or not numbers[weight])
+            }
+            for voice, numbers in (await self._metrics_by_worker(voices)).items()
+        }
+
+    async def _metrics_by_worker(self, voices: Sequence[Voice]) -> Mapping[Voice, Mapping[str, float]]:
         if self._config.shared_metrics:
-            return self._numbers(await self._metrics())
+            return {"": self._numbers(await self._metrics())}
         answers = await self._by_worker(voices, self._metrics, lambda body: body)
         if missing := set(voices) - set(answers):
             raise IntegrationError(
                 f"No metrics came from {len(missing)} of {len(voices)} workers.",
                 hint="Where one worker's metrics are those of all, set gateway.shared_metrics.",
             )
-        return _combined([self._numbers(answer) for answer in answers.values()], self._config.weights)
+        return {voice: self._numbers(answer) for voice, answer in answers.items()}
 
     async def pending_payments(self) -> int | None:
         """See `Gateway`."""

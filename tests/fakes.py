@@ -23,6 +23,7 @@ from bot.core.ports import (
     Gateway,
     Health,
     LogFile,
+    Mean,
     MessageRef,
     Monitor,
     Processes,
@@ -240,6 +241,7 @@ class FakeGateway:
 
     numbers: dict[str, float] = field(default_factory=dict)
     statuses: dict[Voice, int] = field(default_factory=dict)
+    counted: dict[Voice, dict[str, Mean]] = field(default_factory=dict)
     latency: float = 0.012
     hangs: bool = False
 
@@ -260,6 +262,9 @@ class FakeGateway:
 
     async def metrics(self, voices: Sequence[Voice]) -> Mapping[str, float]:
         return self.numbers
+
+    async def means(self, voices: Sequence[Voice]) -> Mapping[Voice, Mapping[str, Mean]]:
+        return self.counted
 
     async def pending_payments(self) -> int | None:
         return None

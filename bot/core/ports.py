@@ -222,6 +222,14 @@ class Health:
     body: Mapping[str, JsonValue]
 
 
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """An average over `count` things, in the unit in which the service gives it; of nothing it is 0."""
+
+    value: float
+    count: float
+
+
 class Gateway(Protocol):
     """The service as its users see it, over HTTP; each call is a new connection, so that any worker may answer."""
 
@@ -246,6 +254,10 @@ class Gateway(Protocol):
 
     async def metrics(self, voices: Sequence[Voice]) -> Mapping[str, float]:
         """Metrics by name over all of `voices`: counters are summed, rates weighted; a missing one is missing."""
+        ...
+
+    async def means(self, voices: Sequence[Voice]) -> Mapping[Voice, Mapping[str, Mean]]:
+        """By worker, and for "" where any worker's are those of all: the averages of which it is known of how many."""
         ...
 
     async def pending_payments(self) -> int | None:

@@ -26,6 +26,7 @@ from bot.core.readings import Readings
 from bot.core.reports import Reports, Tasks
 from bot.core.results import Check, Digest, OperationState, PlanState, StepState
 from bot.core.schedules import ScheduleRows
+from bot.core.tallies import Tallies
 from bot.core.watches import Watches
 from bot.core.windows import Windows
 
@@ -363,6 +364,8 @@ class Unit(Protocol):
     def windows(self) -> Windows: ...
     @property
     def readings(self) -> Readings: ...
+    @property
+    def tallies(self) -> Tallies: ...
     @property
     def watches(self) -> Watches: ...
     @property

@@ -74,7 +74,8 @@ class Check:
     """One thing that was looked at: what was seen, against which limit; `evidence` says how or why not.
 
     `measure` is the number behind `value`, in `unit`; `trend` says in words what it was before. `then` are the
-    commands that help with what was seen, where others do than those that its declaration names.
+    commands that help with what was seen, where others do than those that its declaration names. `undecided` is an
+    unknown that comes of too little to go by.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Check:
     unit: str = ""
     trend: str = ""
     then: tuple[str, ...] = ()
+    undecided: bool = False
 
     @property
     def needs_eyes(self) -> bool:

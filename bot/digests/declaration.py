@@ -42,7 +42,8 @@ class Finding:
     """What a check saw, as it is shown, and against which limit; `evidence` says how.
 
     `measure` is the number behind it in the declaration's unit, None where there is none. `then` are the commands that
-    help with what was seen, where others do than those of the declaration.
+    help with what was seen, where others do than those of the declaration. `undecided` is an unknown that comes of too
+    little to go by: a watch neither begins nor ends a problem for it.
     """
 
     state: State
@@ -51,6 +52,7 @@ class Finding:
     evidence: str = ""
     measure: float | None = None
     then: tuple[str, ...] = ()
+    undecided: bool = False
 
 
 class Unusual(Enum):

@@ -138,6 +138,7 @@ async def _check(check: Declaration, service: Service, now: datetime, past: Past
     return Check(
         *(check.name, found.state, found.value, found.limit, found.evidence, found.measure, check.unit, trend),
         then=found.then,
+        undecided=found.undecided,
     )
 
 

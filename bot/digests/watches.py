@@ -139,9 +139,8 @@ class Watches:
                 if check.name not in seen:
                     pulses[check.name] = replace(before_it, looked_at=now)
                     continue
-                after = look_at(
-                    before_it, seen[check.name].state, now=now, patience=plan.patience, held=_held(check, pulses)
-                )
+                held = seen[check.name].undecided or _held(check, pulses)
+                after = look_at(before_it, seen[check.name].state, now=now, patience=plan.patience, held=held)
                 pulses[check.name], alert = await self._told(
                     check, seen[check.name], before_it, after, plan=plan, tx=tx
                 )

@@ -18,6 +18,9 @@ hours. The audit chain is never shortened by itself."""
 KEEP_ALERTS = timedelta(days=90)
 """How long alerts that are over are kept, and what was done about them by itself."""
 
+KEEP_TALLIES = timedelta(days=2)
+"""How long is kept what workers had counted: nobody looks further back than a day."""
+
 _FIRST, _EVERY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -46,6 +49,7 @@ class Housekeeping:
             await tx.claims.prune(before=before)
             await tx.pending.prune(before=before)
             await tx.readings.prune(now=now)
+            await tx.tallies.prune(before=now - KEEP_TALLIES)
             await tx.alerts.prune(before=now - KEEP_ALERTS)
             await tx.automation.prune(before=now - KEEP_ALERTS)
             await tx.due.put(Due(TASK, "daily", now + _EVERY, {}))

@@ -45,6 +45,6 @@ class Samples:
             lasting = await tx.incidents.lasting(since=now - EVERY)
         names = {name for incident in lasting for name in services_of(incident, self.fleet)}
         for service in self.fleet.services:
-            checks = [check for check in checks_of(service, {}) if check.family in _FAMILIES]
+            checks = [check for check in checks_of(service, {Store: self.store}) if check.family in _FAMILIES]
             if service.name in names and checks:
                 await take_round(service, store=self.store, now=now, checks=checks)

@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from bot.core.errors import IntegrationError
 
-HEAD = "0020"
+HEAD = "0021"
 """The newest revision, so that alembic is imported only for a database that lacks one."""
 
 OLDEST_SERVER = 14

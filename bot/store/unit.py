@@ -28,6 +28,7 @@ from bot.store.remembered import Remembered
 from bot.store.reports import Reports
 from bot.store.schedules import Schedules
 from bot.store.slots import Slots
+from bot.store.tallies import Tallies
 from bot.store.tasks import Tasks
 from bot.store.watches import Watches
 from bot.store.windows import Windows
@@ -55,6 +56,7 @@ class PostgresUnit:
         self.checklists = Checklists(connection)
         self.windows = Windows(connection)
         self.readings = Readings(connection)
+        self.tallies = Tallies(connection)
         self.watches = Watches(connection)
         self.alerts = Alerts(connection)
         self.automation = Automation(connection)

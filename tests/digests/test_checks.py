@@ -8,9 +8,11 @@ import pytest
 from bot.core.fleet import Service
 from bot.core.parts import State
 from bot.core.ports import Backup, Done
+from bot.core.records import Store
 from bot.core.results import Check, Checks
 from bot.digests.checks import CHECKS, checks_of
 from bot.digests.rounds import check_service
+from bot.store.postgres import Postgres
 from tests.fakes import FakeBackups, FakeGateway, FakeMonitor, FakeProcesses, backup, service, worker
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -21,16 +23,22 @@ DAILY = FakeBackups(tuple(backup(made_at=NOW - timedelta(hours=6 + 24 * day)) fo
 RECENT = backup(made_at=NOW - timedelta(hours=1))
 
 
-async def look(name: str, at: Service) -> Check:
-    found = await check_service(at, now=NOW, checks=[check for check in CHECKS if check.name == name])
+async def look(name: str, at: Service, store: Store | None = None) -> Check:
+    ports: dict[type, object] = {Store: store} if store else {}
+    found = await check_service(at, now=NOW, checks=[check for check in CHECKS if check.name == name], ports=ports)
     return found.checks[0]
 
 
-async def test_a_service_that_is_well_passes_every_check() -> None:
+async def test_a_service_that_is_well_passes_every_check(store: Postgres) -> None:
     at = service(processes=TWO, gateway=WELL, monitor=PASSES, backups=DAILY)
+    ports: dict[type, object] = {Store: store}
 
-    there = [check for check in checks_of(at, {}) if check.name != "Pending payments"]
-    found = await check_service(at, now=NOW, checks=there)
+    there = [
+        check
+        for check in checks_of(at, ports)
+        if check.name not in {"Pending payments", "Disk full", "Connections used up"}
+    ]
+    found = await check_service(at, now=NOW, checks=there, ports=ports)
 
     assert isinstance(found, Checks)
     assert {"Workers", "Health", "Success rate", "Monitor script", "Backups"} <= {check.name for check in found.checks}
@@ -92,14 +100,16 @@ async def test_the_volume_is_held_against_its_limits(
         (-1.0, State.UNKNOWN, "not known"),
     ],
 )
-async def test_fractions_and_percentages_of_success_are_told_apart(rate: float, state: State, value: str) -> None:
-    seen = await look("Success rate", service(processes=TWO, gateway=FakeGateway({"success_rate": rate})))
+async def test_fractions_and_percentages_of_success_are_told_apart(
+    store: Postgres, rate: float, state: State, value: str
+) -> None:
+    seen = await look("Success rate", service(processes=TWO, gateway=FakeGateway({"success_rate": rate})), store)
 
     assert (seen.state, seen.value) == (state, value)
 
 
-async def test_a_success_rate_that_the_service_does_not_give_is_unknown_with_the_reason() -> None:
-    seen = await look("Success rate", service(processes=TWO, gateway=FakeGateway()))
+async def test_a_success_rate_that_the_service_does_not_give_is_unknown_with_the_reason(store: Postgres) -> None:
+    seen = await look("Success rate", service(processes=TWO, gateway=FakeGateway()), store)
 
     assert seen.state is State.UNKNOWN
     assert "gives no success_rate" in seen.evidence

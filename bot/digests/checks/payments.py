@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
+from bot.core.duration import format_duration
 from bot.core.errors import IntegrationError, NotConfigured
 from bot.core.parts import State
 from bot.core.ports import Gateway, Processes
+from bot.core.records import Store
 from bot.core.rehearsal import Rehearsal
 from bot.digests.checks.workers import online_of
 from bot.digests.declaration import Declaration, Family, Finding, Limit, Terms, Unusual, at_least, at_most
+from bot.digests.lately import FEWEST, Lately, check_rate, counted_now, is_counted, lately, successes, times
 
 TRANSACTIONS_WARN = Limit("transactions_warn_below", 1, "Payments that are expected on any day.")
 TRANSACTIONS_FAIL = Limit("transactions_fail_below", 0, "Payments of a day below which something must be broken.")
@@ -23,6 +26,11 @@ RESPONSE_FAIL = Limit("response_ms_fail_above", 5000, "The same, beyond which cu
 TEST_WARN = Limit("test_payment_seconds_warn_above", 2, "Seconds that the bot's own test payment may take.")
 TEST_FAIL = Limit("test_payment_seconds_fail_above", 8, "The same, beyond which customers give up.")
 
+NO_PAYMENTS = "no payments"
+"""What is said of a rate of nothing."""
+
+AS_GIVEN = "As the service gives it, which does not say of how many payments"
+
 
 async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
     """How many payments there were today."""
@@ -31,25 +39,52 @@ async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes) -
     return Finding(state, f"{count:,.0f} today", f"at least {terms[TRANSACTIONS_WARN]:,g}", measure=count)
 
 
-async def find_success(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
-    """Which part of the payments succeeded: services say 0.987 or 98.7 and mean the same."""
-    return judge_success(terms, await metric_of("success_rate", gateway, processes))
+async def find_success(terms: Terms, *, gateway: Gateway, processes: Processes, store: Store) -> Finding:
+    """Which part of the payments succeeded since a look before: services say 0.987 or 98.7 and mean the same."""
+    tally = await counted_now(terms, gateway, processes)
+    limit = f"at least {terms[SUCCESS_WARN]:g} %"
+
+    def judge(percent: float) -> State:
+        return at_least(percent, terms, warn=SUCCESS_WARN, fail=SUCCESS_FAIL)
+
+    if not is_counted(tally, "success_rate"):
+        percent, note = as_percent(await metric_of("success_rate", gateway, processes))
+        return Finding(judge(percent), f"{percent:.4g} %", limit, f"{AS_GIVEN}{note}.", percent)
+    seen = await lately(tally, "success_rate", store=store, measure=successes, judge=judge)
+    if seen is None or seen.state is None:
+        return _undecided(seen, limit, terms)
+    failed = seen.amount.count - seen.amount.total / 100
+    evidence = f"{failed:,.0f}{_slack(seen.amount.slack / 100)} of {_payments(seen, terms)} failed."
+    return Finding(seen.state, f"{seen.amount.mean:.4g} %", limit, evidence, seen.amount.mean)
 
 
-def judge_success(terms: Terms, rate: float) -> Finding:
-    """The same of a rate that is known."""
-    if not 0 <= rate <= 100:  # noqa: PLR2004 - percent
-        raise IntegrationError(
-            f"The service gives {rate:g} as success_rate, which is neither a fraction nor a percentage."
-        )
-    percent = 100 * rate if rate <= 1 else rate
-    return Finding(
-        at_least(percent, terms, warn=SUCCESS_WARN, fail=SUCCESS_FAIL),
-        f"{percent:.4g} %",
-        f"at least {terms[SUCCESS_WARN]:g} %",
-        f"success_rate is {rate:g}, read as a fraction" if rate <= 1 else "",
-        percent,
-    )
+def _undecided(seen: Lately | None, limit: str, terms: Terms) -> Finding:
+    """Too few payments to go by, or too many before them."""
+    if seen is None:
+        why = "This is the first look at workers that were started long ago: the next one tells how it was since."
+        return Finding(State.UNKNOWN, "not known yet", limit, why, undecided=True)
+    if seen.amount.count < FEWEST:
+        why = f"{_payments(seen, terms)}: fewer than {FEWEST} say nothing."
+        value = "too few payments" if seen.amount.count else NO_PAYMENTS
+        return Finding(State.UNKNOWN, value, limit, why, undecided=True)
+    low, high = seen.amount.bounds
+    why = f"{low:.4g} to {high:.4g} in {_payments(seen, terms)}: the service rounds what it counted since its start."
+    return Finding(State.UNKNOWN, "not known", limit, why, undecided=True)
+
+
+def _payments(seen: Lately, terms: Terms) -> str:
+    span = format_duration(max(terms.now - seen.since, timedelta(seconds=1)))
+    return f"{seen.amount.count:,.0f} payments in {span}"
+
+
+def _slack(slack: float) -> str:
+    return f" (give or take {math.ceil(slack)})" if slack else ""
+
+
+def as_percent(rate: float) -> tuple[float, str]:
+    """A rate as the service gives it, over whatever time, in percent, and how it was read."""
+    check_rate(rate)
+    return (100 * rate, f"; success_rate is {rate:g}, read as a fraction") if rate <= 1 else (rate, "")
 
 
 async def metric_of(name: str, gateway: Gateway, processes: Processes) -> float:
@@ -71,11 +106,22 @@ async def find_pending(terms: Terms, *, gateway: Gateway) -> Finding:
     return Finding(state, f"{count} pending", f"at most {terms[PENDING_WARN]:g}", "Each waits for a callback.", count)
 
 
-async def find_response(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
-    """How long a payment takes, on average since the workers were started."""
-    took = await metric_of("avg_response_time", gateway, processes)
-    state = at_most(took, terms, warn=RESPONSE_WARN, fail=RESPONSE_FAIL)
-    return Finding(state, f"{took:.0f} ms", f"at most {terms[RESPONSE_WARN]:g} ms", measure=took)
+async def find_response(terms: Terms, *, gateway: Gateway, processes: Processes, store: Store) -> Finding:
+    """How long a payment took, on average since a look before."""
+    limit = f"at most {terms[RESPONSE_WARN]:g} ms"
+
+    def judge(took: float) -> State:
+        return at_most(took, terms, warn=RESPONSE_WARN, fail=RESPONSE_FAIL)
+
+    tally = await counted_now(terms, gateway, processes)
+    if not is_counted(tally, "avg_response_time"):
+        took = await metric_of("avg_response_time", gateway, processes)
+        return Finding(judge(took), f"{took:.0f} ms", limit, f"{AS_GIVEN}.", took)
+    seen = await lately(tally, "avg_response_time", store=store, measure=times, judge=judge)
+    if seen is None or seen.state is None:
+        return _undecided(seen, limit, terms)
+    took = seen.amount.mean
+    return Finding(seen.state, f"{took:.0f} ms", limit, f"Of {_payments(seen, terms)}.", took)
 
 
 async def find_test_payment(terms: Terms, *, rehearsal: Rehearsal) -> Finding:
