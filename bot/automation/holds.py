@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.automation.policy import Policy
 from bot.automation.rule import Rule, Seen, Want
+from bot.core.alert_looks import view_of
 from bot.core.alerts import WATCH
 from bot.core.automation import NOT_ALLOWED, Case, Off
 from bot.core.duration import format_duration
@@ -80,10 +81,11 @@ async def why_held(tx: Unit, rule: Rule, want: Want, policy: Policy, seen: Seen)
 async def _people(tx: Unit, rule: Rule, want: Want, policy: Policy, seen: Seen) -> str:
     """Whether somebody is at it, or wants to hear nothing of it."""
     key = key_of(policy.service, want.check)
-    if any(silence.key == key for silence in await tx.alerts.silences(WATCH, now=seen.now)):
+    told = await view_of(tx, key, now=seen.now)
+    silenced = any(silence.key == key for silence in await tx.alerts.silences(WATCH, now=seen.now))
+    if silenced or (told and told.silence):
         return "the alert is silenced"
-    groups = [view.group for view in await tx.alerts.firing(now=seen.now)]
-    if any((group.source, group.key) == (WATCH, key) and group.acknowledged_at for group in groups):
+    if told and told.group.acknowledged_at:
         return "somebody has acknowledged the alert and is on it"
     if rule.yields and any(not each.services or policy.service in each.services for each in await tx.incidents.open()):
         return "an incident is open: whoever leads it decides"

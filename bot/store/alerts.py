@@ -236,7 +236,8 @@ class Alerts:
         async with self._connection.cursor(row_factory=row_of(Silence)) as cursor:
             await cursor.execute("select * from alert_silences where until > %s", [now])
             silences = {(each.source, each.key): each for each in await cursor.fetchall()}
-        watched = [group.key for group in groups if group.source == WATCH]
+        problems = {group.id: _problems(group, rows) for group in groups}
+        watched = sorted(set().union(*problems.values()))
         cases = await Automation(self._connection).of_alerts(watched) if watched else ()
         return tuple(
             GroupView(
@@ -245,7 +246,7 @@ class Alerts:
                 tuple(row for row in rows if row.group_id == group.id),
                 last.get(group.id),
                 silences.get((group.source, group.key)),
-                tuple(case for case in cases if _concerns(case, group)),
+                tuple(case for case in cases if case.alert in problems[group.id] and _is_now(case, group)),
             )
             for group in groups
         )
@@ -256,7 +257,13 @@ class Alerts:
             return await cursor.fetchall()
 
 
-def _concerns(case: Case, group: AlertGroup) -> bool:
+def _problems(group: AlertGroup, rows: Sequence[AlertRow]) -> set[str]:
+    """The problems of watches that a group tells: its own, or those that are shown of a storm."""
+    if group.source == WATCH:
+        return {group.key}
+    return {row.fingerprint for row in rows if row.group_id == group.id and row.source == WATCH}
+
+
+def _is_now(case: Case, group: AlertGroup) -> bool:
     """Whether it is about this time that the group fires, and no act of a time before."""
-    is_now = case.acted_at is None or case.acted_at >= group.opened_at
-    return is_now and (group.source, group.key) == (WATCH, case.alert)
+    return case.acted_at is None or case.acted_at >= group.opened_at

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.alerts.intake import Intake
+from bot.alerts.intake import OWN_MESSAGES, Intake
 from bot.alerts.messages import GroupMessages
 from bot.alerts.rules import AlertRules
 from bot.automation.automations import Automations
 from bot.automation.policy import Policies, Policy
 from bot.automation.rule import RuleSettings
 from bot.automation.rules import rules
-from bot.core.alerts import GroupView
+from bot.core.alerts import Alert, GroupView, Level
 from bot.core.automation import Case
 from bot.core.fleet import Fleet
 from bot.core.ports import Processes
@@ -129,17 +129,32 @@ class Attended:
 
     async def problem(self, check: str) -> GroupView:
         """The alert of a check that fires."""
+        return next(view for view in await self.firing() if view.group.title.endswith(f": {check}"))
+
+    async def firing(self) -> tuple[GroupView, ...]:
+        """Every alert that fires."""
         async with self.bench.store.transaction() as tx:
-            views = await tx.alerts.firing(now=self.bench.clock())
-        return next(view for view in views if view.group.title.endswith(f": {check}"))
+            return await tx.alerts.firing(now=self.bench.clock())
+
+    async def storm(self) -> None:
+        """Have so many alerts fire that the next one gets no message of its own."""
+        names = [f"other {number}" for number in range(OWN_MESSAGES)]
+        now = self.bench.clock()
+        alerts = [Alert("generic", name, name, name, name, Level.INFO, firing=True, started_at=now) for name in names]
+        async with self.bench.store.transaction() as tx:
+            await Intake(AlertRules(CHANNEL), self.bench.clock).take(tx, [alerts])
 
     def message(self, check: str) -> Text:
         """The message of the problem of a check, as it stands."""
-        cards = [card for card in self.bench.chat.posted(CHANNEL) if isinstance(card, Text)]
-        return next(card for card in reversed(cards) if card.title == f"{self.bench.service.name}: {check}")
+        return self._card(f"{self.bench.service.name}: {check}")
 
-    def says(self, check: str) -> str:
-        return render(self.message(check)).text.replace("*", "")
+    def _card(self, title: str) -> Text:
+        cards = [card for card in self.bench.chat.posted(CHANNEL) if isinstance(card, Text)]
+        return next(card for card in reversed(cards) if card.title == title)
+
+    def says(self, check: str = "", *, title: str = "") -> str:
+        """What the message of a problem says, or the one of that title."""
+        return render(self._card(title) if title else self.message(check)).text.replace("*", "")
 
     async def click(self, verb: str, row_id: str) -> None:
         """Ana presses a button whose outcome is shown elsewhere."""

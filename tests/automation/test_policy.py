@@ -97,6 +97,35 @@ async def test_where_a_person_is_at_it_it_only_proposes(attended: Attended, obst
         assert said in await attended.bench.says("automation")
 
 
+@pytest.mark.parametrize(
+    ("obstacle", "said"),
+    [
+        pytest.param("", "", id="nothing"),
+        pytest.param("alerts acknowledge", "somebody has acknowledged the alert and is on it", id="acknowledged"),
+        pytest.param("alerts silence 2h known", "the alert is silenced", id="silenced"),
+    ],
+)
+async def test_where_a_person_is_at_the_storm_that_tells_of_it_it_only_proposes(
+    attended: Attended, obstacle: str, said: str
+) -> None:
+    await attended.look(2)
+    attended.lose(0)
+    await attended.storm()
+    await attended.look(2)
+    (storm,) = [view.group.id for view in await attended.firing() if view.group.title == "Alert storm"]
+    words = obstacle.split()
+    if words:
+        await attended.bench.type(" ".join((*words[:2], storm, *words[2:])))
+    attended.allow("heal")
+    await attended.look(2)
+
+    assert not [view for view in await attended.firing() if view.group.title.endswith("Worker restarts")]
+    assert len(await attended.operations()) == (not words)
+    told = attended.says(title="Alert storm")
+    expected = f"Not done by itself: reset. Automation heal holds back: {said}." if words else "By itself: reset"
+    assert expected in told
+
+
 async def test_during_maintenance_nothing_is_healed_until_it_is_over(attended: Attended) -> None:
     attended.allow("heal")
     name, now = attended.bench.service.name, attended.bench.clock()
