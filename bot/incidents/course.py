@@ -26,12 +26,9 @@ from bot.incidents.weighing import (
     DONE,
     FAILS,
     FIGURES,
-    LEADS,
     LOOKS,
-    ORDERS,
     PERSISTS,
     REOPENS,
-    SEVERITY,
     THE_END,
 )
 from bot.incidents.weights import Weight, Weights
@@ -45,7 +42,6 @@ _HEEDS = timedelta(minutes=30)
 _ANSWERED = timedelta(minutes=10)
 """How soon people take up an alert, and what one of them reports."""
 
-_PAUSE = timedelta(minutes=6)
 _REPORTED = timedelta(hours=4)
 _CHANGE_BEFORE = timedelta(hours=2)
 _CALM = timedelta(minutes=30)
@@ -105,12 +101,11 @@ def read_course(weights: Weights, conversation: Conversation) -> Course:
 
 def _detected(weights: Weights, conversation: Conversation) -> Moment:
     """The first alert that matters and that somebody heeds, or the first person who reports something before it."""
-    stir = _stir(weights)
     for number, weight in enumerate(weights):
         unit = weight.unit
         if weight.total <= _MATTERS:
             continue
-        if number < stir and unit.kind is None:
+        if number < weights.stir and unit.kind is None:
             continue
         if not _heeded(weights.units, number):
             continue
@@ -118,7 +113,7 @@ def _detected(weights: Weights, conversation: Conversation) -> Moment:
             return Moment(unit.main.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
         if unit.kind == Kind.OPENED:
             return _opened(weights, number)
-        if unit.kind is None and (number == stir or {FAILS, AFFECTED, CODE} & weight.points.keys()):
+        if unit.kind is None and (number == weights.stir or {FAILS, AFFECTED, CODE} & weight.points.keys()):
             return _noticed(weight) or Moment(unit.main.at, f"reported by {unit.main.name}", (unit.main.ts,))
     if conversation.declared_at:
         return Moment(conversation.declared_at, "declared")
@@ -134,15 +129,6 @@ def _opened(weights: Weights, number: int) -> Moment:
         if told and told.at and told.at < main.at and weights.units[after].main.at - main.at <= _ANSWERED:
             return told
     return Moment(main.at, f"declared, says {main.name}", (main.ts,))
-
-
-def _stir(weights: Weights) -> int:
-    """Where the talk begins in which somebody takes the lead or says how bad it is: before that people talk of else."""
-    units = weights.units
-    first = min(weights.having(SEVERITY, LEADS, ORDERS), default=0)
-    while first and units[first].main.at - units[first - 1].end <= _PAUSE:
-        first -= 1
-    return first
 
 
 def _noticed(weight: Weight) -> Moment | None:

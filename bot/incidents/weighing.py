@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 
 from bot.incidents import forms
@@ -71,9 +71,10 @@ _FADES = 0.6
 """What each further hint of one message counts of the one before: a long message has them all."""
 
 _SILENCE = timedelta(minutes=5)
-_OUTCOME = timedelta(minutes=15)
-"""How long after a change its outcome is told."""
+_PAUSE = timedelta(minutes=6)
+"""A silence after which people talk of something else."""
 
+_AROUND = timedelta(minutes=5)
 _NEWS = timedelta(seconds=100)
 _AT_ONCE = 4
 """Messages after one in which others answer at once."""
@@ -105,7 +106,7 @@ class _Channel:
     closing: Mapping[int, float]
     fired: set[tuple[str, ...]] = field(default_factory=set)
     actors: set[str] = field(default_factory=set)
-    acted_at: datetime | None = None
+    spoken: set[str] = field(default_factory=set)
 
 
 def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
@@ -123,8 +124,8 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
     )
     end, home = _end(channel.closing, len(units)), home_of(units, conversation)
     fired: frozenset[tuple[str, ...]] = frozenset()
-    weights = Weights(units)
-    for number, unit in enumerate(units):
+    weights = Weights(units, stir=_stir(units, names))
+    for number, (unit, crowd) in enumerate(zip(units, _crowd(units), strict=True)):
         weight = Weight(unit, times=times_in(unit, conversation, home=home, over=number > end))
         if unit.kind:
             _weigh_bot(weight, channel, number)
@@ -132,6 +133,10 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
             _weigh_person(weight, channel, number)
         if Cue.ELSEWHERE in unit.cues and "prod" not in unit.text:
             weight.add("of another place", -2.5 if unit.kind else -1.2)
+        weight.add("many talk around it", 0.3 * math.log(crowd))
+        weight.add("others react to it", math.log1p(sum(len(who) for who in unit.main.reactions.values())))
+        if number < weights.stir and unit.kind != Kind.ALARM:
+            weight.add("before anybody cared", -2.0)
         if number == end:
             weight.add(THE_END, 1.2)
             fired = frozenset(channel.fired)
@@ -167,7 +172,6 @@ def _weigh_bot(weight: Weight, channel: _Channel, number: int) -> None:
         weight.add("what was done", 4.2)
         weight.add(LOOKS, -1.6 * (Cue.LOOKS in hear(unit.text)))
         channel.actors.add(unit.main.author)
-        channel.acted_at = unit.main.at
     elif unit.kind in {Kind.ALARM, Kind.CLEAR}:
         _weigh_alert(weight, channel, shared)
     elif unit.main.author in channel.actors:
@@ -180,7 +184,7 @@ def _weigh_bot(weight: Weight, channel: _Channel, number: int) -> None:
     if unit.part:
         weight.add(PART, -2.5)
     if unit.kind != Kind.RESULT and _explained_away(channel.units, number):
-        weight.add("explained away", -2.0)
+        weight.add("explained away", -2.5)
 
 
 def _weigh_alert(weight: Weight, channel: _Channel, shared: float) -> None:
@@ -211,15 +215,11 @@ def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
     weight.add("about what others talk of", min(1.2, 0.8 * topic * _brevity(unit)))
     weight.add("answered at once", _noticed(channel.units, number))
     weight.add("after a silence", _silence(channel.units, number))
-    if (
-        channel.acted_at
-        and unit.main.at - channel.acted_at <= _OUTCOME
-        and {FIGURES, FAILS, BETTER, CODE} & weight.points.keys()
-    ):
-        weight.add("what came of it", 0.8)
-        channel.acted_at = None
     if weight.times and Cue.BEGAN not in unit.cues:
         weight.add("tells when", 0.8)
+    if unit.main.author not in channel.spoken:
+        weight.add("first word of its author", -0.5)
+        channel.spoken.add(unit.main.author)
     if channel.replies.get(unit.main.ts, 0) >= _DISCUSSED:
         weight.add("others discuss it", 0.6)
 
@@ -300,9 +300,38 @@ def _roles(unit: Unit, channel: _Channel, *, lead: bool) -> Iterator[tuple[str, 
         yield "was asked for", 0.8
     if lead and unit.length > _AT_ONCE and Cue.YES in hear(" ".join(unit.text.split()[:2])):
         yield "says yes to something", 1.0
-    named = channel.names.intersection(_WORD.findall(unit.text.lower())) - {*_WORD.findall(unit.main.name.lower())}
-    if len(named) > 1:
-        yield ORDERS, 1.2 if lead else 0.5
+    if _names_several(unit, channel.names):
+        yield ORDERS, 1.8 if lead else 1.1
+
+
+def _names_several(unit: Unit, names: Collection[str]) -> bool:
+    """Whether it names more than one of the others."""
+    return (
+        len({*_WORD.findall(unit.text.lower())}.intersection(names).difference(_WORD.findall(unit.main.name.lower())))
+        > 1
+    )
+
+
+def _stir(units: Sequence[Unit], names: Collection[str]) -> int:
+    """Where the talk begins in which somebody takes the lead or says how bad it is: before it people talk of else."""
+    said = ((number, unit) for number, unit in enumerate(units) if unit.kind is None)
+    first = next(
+        (n for n, unit in said if Cue.LEADS in unit.cues or severity_in(unit.text) or _names_several(unit, names)), 0
+    )
+    while first and units[first].main.at - units[first - 1].end <= _PAUSE:
+        first -= 1
+    return first
+
+
+def _crowd(units: Sequence[Unit]) -> Iterator[int]:
+    """How many are said around each of them."""
+    first = last = 0
+    for unit in units:
+        while unit.main.at - units[first].main.at > _AROUND:
+            first += 1
+        while last < len(units) and units[last].main.at - unit.main.at <= _AROUND:
+            last += 1
+        yield last - first
 
 
 def _closing(unit: Unit, *, lead: bool) -> float:

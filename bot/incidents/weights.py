@@ -43,12 +43,15 @@ class Weight:
 class Weights:
     """The weights of `units`, by the units' numbers.
 
+    `stir` is the number of the first unit of the talk that is of the incident.
+
     They are kept in columns and made anew when they are looked at: what was changed in one afterwards is lost. Reasons
     that come together are kept once.
     """
 
-    def __init__(self, units: Sequence[Unit]) -> None:
+    def __init__(self, units: Sequence[Unit], *, stir: int = 0) -> None:
         self.units = units
+        self.stir = stir
         self.totals = array("d")
         self._reasons: dict[tuple[str, ...], int] = {}
         self._which = array("L")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.incidents.bots import Kind, kind_of
@@ -109,6 +111,22 @@ def test_what_happens_in_staging_is_left_out() -> None:
 
 def test_people_without_anything_to_say_are_left_out() -> None:
     assert chosen(*CHATTER).entries == ()
+
+
+def test_what_others_react_to_weighs_more() -> None:
+    words = said("12:00", "ana", "the door of hall two stands open since the delivery")
+    noticed = replace(words, reactions={"eyes": ("UBO", "UCLEO", "UDAN", "UEVE")})
+
+    assert words.ts not in {key for entry in chosen(*CHATTER, words).entries for key in entry.source}
+    assert noticed.ts in {key for entry in chosen(*CHATTER, noticed).entries for key in entry.source}
+
+
+def test_talk_before_the_one_in_which_somebody_takes_the_lead_is_left_out() -> None:
+    before = said("09:00", "bo", "the new checkout went out for 12 customers in 3 shops")
+    lead = [said("10:00", "ana", "checkout fails with 503"), said("10:01", "cleo", "sev high, I'm IC")]
+
+    assert (before.ts,) in [entry.source for entry in chosen(before, lead[0]).entries]
+    assert (before.ts,) not in [entry.source for entry in chosen(before, *lead).entries]
 
 
 @pytest.mark.parametrize("marks", [1, 30])
