@@ -230,8 +230,12 @@ async def running_bot(
     shortcuts: Iterable[Shortcut] = SHORTCUTS,
     services: tuple[Service, ...] = (Service("gateway", "test", "local", {}),),
     ports: Callable[[Link], Mapping[type, object]] | None = None,
+    posts_a_second: float = 1000,
 ) -> AsyncIterator[SlackBot]:
-    """Run the bot against `workspace` until the block ends; members are viewers unless `roles` says otherwise."""
+    """Run the bot against `workspace` until the block ends; members are viewers unless `roles` says otherwise.
+
+    The local Slack takes more messages than the real one, for which half the time of these tests would be waiting.
+    """
     metrics = CollectorRegistry()
     diary = Diary()
     registry = Registry(commands, clicks, shortcuts=shortcuts)
@@ -245,6 +249,7 @@ async def running_bot(
                 clock=clock,
                 redact=Redactor([SECRET]).redact,
                 metrics=Metrics(metrics),
+                posts_a_second=posts_a_second,
             )
         )
         known = {Diary: diary, Chat: link.chat, Registry: registry, **(ports(link) if ports else {})}

@@ -30,6 +30,9 @@ Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 """Takes a channel and a message that was just posted there, as Slack's answer has it."""
 
 _EVENT = "opsbot_post"
+POSTS_A_SECOND = 1
+"""New messages that Slack takes in one channel."""
+
 _CHANNELS = 1000
 _PAGE = 200
 _ALT_TEXT = 1000
@@ -41,7 +44,7 @@ _NOT_INSIDE = frozenset({"not_in_channel", "channel_not_found", "user_not_in_cha
 class Deliverer:
     """Implements `bot.core.ports.Chat`. Every string that leaves goes through `redact`.
 
-    A channel gets at most one new message a second, which is Slack's own limit. When Slack does not take a message
+    A channel gets at most `posts_a_second` new messages, by default as many as Slack lets. When Slack takes no message
     because it is away, the outbox brings it later and the caller gets `Delayed`; a post with a `key` is its caller's
     to repeat, who can `find` out whether it came through after all.
     """
@@ -56,6 +59,7 @@ class Deliverer:
         user_id: str = "",
         templates: Templates | None = None,
         record: Record | None = None,
+        posts_a_second: float = POSTS_A_SECOND,
     ) -> None:
         self._client = client
         self._redact = redact
@@ -64,6 +68,7 @@ class Deliverer:
         self._user_id = user_id
         self._templates = templates
         self._record = record
+        self._posts_a_second = posts_a_second
         self._paces: OrderedDict[str, AsyncLimiter] = OrderedDict()
 
     async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
@@ -332,7 +337,7 @@ class Deliverer:
         return {"text": self._redact(payload.text), "blocks": self._clean(payload.blocks)}
 
     async def _pace(self, channel: str) -> None:
-        limiter = self._paces.setdefault(channel, AsyncLimiter(1, 1))
+        limiter = self._paces.setdefault(channel, AsyncLimiter(self._posts_a_second, 1))
         self._paces.move_to_end(channel)
         if len(self._paces) > _CHANNELS:
             self._paces.popitem(last=False)

@@ -18,7 +18,7 @@ from bot.core.registry import Registry
 from bot.operations.spills import Spills
 from bot.slack.backfilling import CALLS_A_MINUTE, Reader
 from bot.slack.client import SLACK, Identity, identify, open_session, web_client
-from bot.slack.deliver import Deliverer, Redact
+from bot.slack.deliver import POSTS_A_SECOND, Deliverer, Redact
 from bot.slack.directory import Directory
 from bot.slack.dispatch import Dispatcher, Proposer
 from bot.slack.forms import Forms
@@ -64,6 +64,7 @@ class Link:
         redact: Redact,
         metrics: Metrics,
         templates: Templates | None = None,
+        posts_a_second: float = POSTS_A_SECOND,
     ) -> AsyncIterator[Link]:
         """Ask Slack who the bot is, and stay linked until the block ends. Raises `IntegrationError`."""
         async with open_session() as session:
@@ -80,6 +81,7 @@ class Link:
                 user_id=identity.user_id,
                 templates=templates,
                 record=own.posted,
+                posts_a_second=posts_a_second,
             )
             yield cls(
                 client=client,
