@@ -164,7 +164,8 @@ class Attended:
 
     def lose(self, *lost: int, status: str = "errored") -> None:
         """Have the process manager tell that it has given up these of two workers; nothing is run from now on."""
-        workers = (replace(worker(number, status if number in lost else "online")) for number in range(2))
+        gone = {number: replace(worker(number, status), pid=0) for number in lost}
+        workers = (gone.get(number, worker(number)) for number in range(2))
         self.bench.ports |= {Processes: FakeProcesses(tuple(workers))}
         self.runs = False
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
+from bot.core.duration import format_duration
 from bot.core.errors import IntegrationError, NotConfigured
 from bot.core.parts import State
 from bot.core.ports import Gateway, Monitor, Processes, Worker
 from bot.core.processes import Supervisor
+from bot.core.records import Store
 from bot.core.sizes import format_size
 from bot.digests.declaration import Declaration, Finding, Limit, Terms, at_most
 
@@ -21,7 +24,19 @@ WORKERS_CPU_WARN = Limit("workers_cpu_percent_warn_above", 85, "Percentage of a 
 NOBODY_UP = ("rollback", "restart")
 """What helps where no worker is online: without one there is nothing to reset."""
 
-_LATELY = timedelta(hours=1)
+ENDLESS = ("errors", "rollback")
+"""What helps where a worker is started without end: each start is a restart already, and the log says why it ends."""
+
+RESTARTS = "Worker restarts"
+
+_LATELY, _JUST_NOW = timedelta(hours=1), timedelta(seconds=20)
+
+_LOOP, _RELOADS = timedelta(seconds=150), 3
+"""More starts in this time than so many reloads of all workers make are no reloads.
+
+Process managers do not always tell by themselves: PM2 counts bad starts in the first `min_uptime * max_restarts` of a
+worker only, and starts an older one again for ever.
+"""
 
 
 async def find_workers(terms: Terms, *, processes: Processes) -> Finding:
@@ -63,8 +78,8 @@ async def find_health(terms: Terms, *, gateway: Gateway, processes: Processes) -
     )
 
 
-async def find_restarts(terms: Terms, *, processes: Processes) -> Finding:
-    """Workers that were started again lately by the process manager."""
+async def find_restarts(terms: Terms, *, processes: Processes, store: Store) -> Finding:
+    """Workers that were started again lately by the process manager, and those that are again and again."""
     workers = await processes.workers()
     if not workers:
         raise IntegrationError("The process manager lists no worker.")
@@ -72,9 +87,23 @@ async def find_restarts(terms: Terms, *, processes: Processes) -> Finding:
     down = [worker for worker in workers if worker.status != "online"]
     words = [f"worker {worker.id} is {worker.status} after {worker.restarts} restarts" for worker in down]
     words += [f"worker {w.id} was started again within the hour, {w.restarts} times ever" for w in young]
-    state = State.FAIL if down else State.WARN if young else State.OK
     restarts = sum(worker.restarts for worker in workers)
+    lately = await _started_lately(terms, store, restarts)
+    fresh = [w for w in young if w in down or (w.started_at and terms.now - w.started_at < _JUST_NOW)]
+    if fresh and lately > _RELOADS * len(workers):
+        value = f"{restarts} ever, {lately:.0f} within {format_duration(_LOOP)}"
+        evidence = "; ".join(("started again and again, and not given up: none of the starts lasts", *words))
+        return Finding(State.FAIL, value, evidence=evidence, measure=restarts, then=ENDLESS)
+    state = State.FAIL if down else State.WARN if young else State.OK
     return Finding(state, f"{restarts} ever", evidence="; ".join(words), measure=restarts)
+
+
+async def _started_lately(terms: Terms, store: Store, restarts: int) -> float:
+    """How many starts the looks of the last minutes saw; one after a removal of workers has fewer than before."""
+    async with store.transaction() as tx:
+        seen = await tx.readings.series(terms.service, RESTARTS, since=terms.now - _LOOP, until=terms.now)
+    counts = [*(each.value for each in seen if each.value is not None), restarts]
+    return sum(max(after - before, 0) for before, after in pairwise(counts))
 
 
 async def find_worker_memory(terms: Terms, *, processes: Processes, supervisor: Supervisor) -> Finding:
@@ -144,7 +173,7 @@ WORKERS = (
         then=("reload", "why slow", "health"),
     ),
     Declaration(
-        "Worker restarts",
+        RESTARTS,
         find_restarts,
         rows=("D1",),
         unit="restarts",
