@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
@@ -23,7 +24,7 @@ from bot.core.schedules import Pause, Template
 from bot.core.windows import Zone
 from bot.digests.cron import split_zone
 from bot.digests.digest import FIRST_SEEN, Digests
-from bot.digests.next_steps import ACT, INCIDENT, OWN, buttons, remedy, worst_of
+from bot.digests.next_steps import ACT, ELSE, INCIDENT, OWN, buttons, help_of, step, worst_of
 from bot.digests.schedules import Schedule, Schedules
 from bot.incidents.severity import Severity
 from bot.operations.engine import Engine
@@ -173,20 +174,33 @@ async def look_at(ctx: Context, row_id: str, *, store: Store, registry: Registry
     return shown
 
 
-async def act(
-    ctx: Context, row_id: str, *, store: Store, schedules: Schedules, registry: Registry, fleet: Fleet, engine: Engine
-) -> None:
-    """Put the plan that helps with the worst check into the channel, from live state."""
-    async with store.transaction() as tx:
-        slot = await tx.slots.of(row_id)
-        schedule = await schedules.find(tx, slot.schedule)
-    worst = worst_of(slot.shown) if slot.shown else None
-    call = remedy(worst, registry) if worst else None
-    if call is None:
-        raise Conflict("Nothing can be planned for that any more.", hint="checks says how it is now.")
-    service = fleet.pick(schedule.service).name
-    call = replace(call, args={**call.args, "service": service})
-    await engine.propose_call(call, replace(ctx, service=service), show=True)
+def offered(verb: str) -> Callable[..., Awaitable[Filling | None]]:
+    """What helps with the worst check: the plan of a change in the channel, from live state, or a look's form."""
+
+    async def take(
+        ctx: Context,
+        row_id: str,
+        *,
+        store: Store,
+        schedules: Schedules,
+        registry: Registry,
+        fleet: Fleet,
+        engine: Engine,
+    ) -> Filling | None:
+        async with store.transaction() as tx:
+            slot = await tx.slots.of(row_id)
+            schedule = await schedules.find(tx, slot.schedule)
+        text = help_of(slot.shown, verb, registry) if slot.shown else None
+        if text is None:
+            raise Conflict("Nothing is to be done about that any more.", hint="checks says how it is now.")
+        service = fleet.pick(schedule.service).name
+        then = step(text, service, registry)
+        if isinstance(then, Filling):
+            return then
+        await engine.propose_call(then, replace(ctx, service=service), show=True)
+        return None
+
+    return take
 
 
 async def open_incident(_ctx: Context, row_id: str, *, store: Store, schedules: Schedules, fleet: Fleet) -> Filling:
@@ -255,7 +269,7 @@ def _last(slot: Slot | None) -> Line:
 
 CLICKS = (
     Click(OWN, look_at, role=Role.RESPONDER),
-    Click(ACT, act, role=Role.RESPONDER),
+    *(Click(verb, offered(verb), role=Role.RESPONDER) for verb in (ACT, ELSE)),
     Click(INCIDENT, open_incident),
 )
 COMMANDS = (

@@ -11,18 +11,17 @@ from bot.core.alert_looks import look_for
 from bot.core.alerts import NEXT, OR_ELSE, WATCH, Silence
 from bot.core.command import Click, Command, Context, Filling, ServiceArgs
 from bot.core.duration import format_duration
-from bot.core.errors import Conflict, NotConfigured, NotFound, UsageError
+from bot.core.errors import Conflict, NotConfigured, UsageError
 from bot.core.fleet import Service
 from bot.core.incidents import tellable
-from bot.core.parse import by_prefix, option, parse, words
+from bot.core.parse import by_prefix, option, words
 from bot.core.people import Role
-from bot.core.plan import Call
 from bot.core.prose import Bold, Channel, Line, When
 from bot.core.records import Store
 from bot.core.registry import Registry
 from bot.core.results import Table, Text
 from bot.core.watches import Pulse
-from bot.digests.next_steps import typed
+from bot.digests.next_steps import step
 from bot.digests.watches import WatchPlan, WatchPlans, key_of
 from bot.operations.engine import Engine
 
@@ -107,15 +106,10 @@ async def _offered(
     helps = next((row.labels for row in view.worst if label in row.labels), None)
     if helps is None:
         raise Conflict("This is over: nothing is to be done about it any more.", hint="See alerts for what is not.")
-    command, rest = typed(helps[label], registry)
-    if command is None:
-        raise NotFound(f"There is no {helps[label]} any more.", hint="Type help.")
-    args = parse(rest, command.args)
-    if command.plan is None:
-        given = {name: str(value) for name, value in args.model_dump(mode="json", exclude_defaults=True).items()}
-        return Filling(command.path, given=given, kept={"service": helps["service"]})
-    call = Call(command.path, args.model_dump(mode="json", exclude={"dry_run"}))
-    await engine.propose_call(call, replace(ctx, service=helps["service"]), show=True)
+    then = step(helps[label], helps["service"], registry)
+    if isinstance(then, Filling):
+        return then
+    await engine.propose_call(then, replace(ctx, service=helps["service"]), show=True)
     return None
 
 

@@ -142,8 +142,9 @@ class ActionItem:
 
 @dataclass(frozen=True, slots=True)
 class ActionItems:
-    """What is to be done after incidents."""
+    """What is to be done, after incidents or of a digest; `empty` is said where there is nothing."""
 
     title: str
     items: tuple[ActionItem, ...]
     buttons: tuple[Button, ...] = ()
+    empty: str = "No action item was found or added."

@@ -74,8 +74,8 @@ class Check:
     """One thing that was looked at: what was seen, against which limit; `evidence` says how or why not.
 
     `measure` is the number behind `value`, in `unit`; `trend` says in words what it was before. `then` are the
-    commands that help with what was seen, where others do than those that its declaration names. `undecided` is an
-    unknown that comes of too little to go by.
+    commands that help with what was seen, the first first. `undecided` is an unknown that comes of too little to go
+    by.
     """
 
     name: str

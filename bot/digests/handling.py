@@ -28,6 +28,8 @@ TASKS = "digest tasks"
 DONE, GIVE = "digest.task.done", "digest.task.give"
 """Verbs of a task's buttons; the row is the item's."""
 
+_NO_TASK = "There is none in this channel: Assign below a digest makes a row of it somebody's task."
+
 _BADNESS = (State.WARN, State.UNKNOWN, State.FAIL)
 
 
@@ -77,7 +79,7 @@ async def finish(tx: Unit, item: ItemRow, *, by: str, now: datetime) -> bool:
 
 def listed(service: str, items: Iterable[ItemRow]) -> ActionItems:
     """The tasks as people see them."""
-    return ActionItems(f"Tasks from digests of {service}", tuple(map(_item, items)))
+    return ActionItems(f"Tasks from digests of {service}", tuple(map(_item, items)), empty=_NO_TASK)
 
 
 async def handled(

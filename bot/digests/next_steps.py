@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from bot.core.command import Command
-from bot.core.errors import UsageError
+from bot.core.command import Command, Filling
+from bot.core.errors import NotFound
 from bot.core.parse import parse
 from bot.core.parts import Button, State, Style
 from bot.core.plan import Call
 from bot.core.registry import Registry
 from bot.core.results import Check, Digest
-from bot.digests.checks import CHECKS
 
-INCIDENT, ACT, OWN, SNOOZE, ASSIGN = (f"digest.{verb}" for verb in ("incident", "act", "own", "snooze", "assign"))
+INCIDENT, ACT, ELSE, OWN, SNOOZE, ASSIGN = (
+    f"digest.{verb}" for verb in ("incident", "act", "else", "own", "snooze", "assign")
+)
 """Verbs of the buttons; the row is the slot's."""
 
+_HELPS = ((ACT, "Next"), (ELSE, "Or"))
 _WORST_FIRST = (State.FAIL, State.UNKNOWN, State.WARN)
 
 
 def buttons(shown: Digest, slot_id: str, registry: Registry) -> tuple[Button, ...]:
-    """None when all is well."""
-    worst = worst_of(shown)
-    if worst is None:
+    """None when all is well. What helps with the worst check is what its alert offers too."""
+    if not shown.eyes:
         return ()
-    call = remedy(worst, registry)
-    act = [Button(f"Plan: {' '.join(call.path)}", ACT, slot_id)] if call else []
+    helps = (Button(f"{word}: {text}", verb, slot_id) for verb, word, text in _offered(shown, registry))
     own = [] if shown.owner else [Button("I look at it", OWN, slot_id)]
     later = (Button("Snooze", SNOOZE, slot_id), Button("Assign", ASSIGN, slot_id))
-    return (*own, *act, *later, Button("Open an incident", INCIDENT, slot_id, Style.DANGER))
+    return (*own, *helps, *later, Button("Open an incident", INCIDENT, slot_id, Style.DANGER))
 
 
 def worst_of(shown: Digest) -> Check | None:
@@ -34,24 +34,37 @@ def worst_of(shown: Digest) -> Check | None:
     return min(shown.eyes, key=lambda check: _WORST_FIRST.index(check.state), default=None)
 
 
-def remedy(check: Check, registry: Registry) -> Call | None:
-    """The first change that the check or its declaration names, if it can be planned without being told more.
+def help_of(shown: Digest, verb: str, registry: Registry) -> str | None:
+    """The command behind the button of `verb`; None when it is not there any more."""
+    return next((text for each, _, text in _offered(shown, registry) if each == verb), None)
 
-    What is unknown has none: nobody changes what nobody has seen.
+
+def step(text: str, service: str, registry: Registry) -> Call | Filling:
+    """What a tap on a command that helps leads to: the plan of a change, the form of what only looks.
+
+    `NotFound` when there is no such command any more.
     """
-    if check.state is State.UNKNOWN:
-        return None
-    declared = next((each for each in CHECKS if each.name == check.name), None)
-    for text in check.then or (declared.then if declared else ()):
-        command, rest = typed(text, registry)
-        if command is None or command.plan is None:
-            continue
-        try:
-            args = parse(rest, command.args)
-        except UsageError:
-            continue
-        return Call(command.path, args.model_dump(mode="json", exclude={"dry_run"}))
-    return None
+    command, rest = typed(text, registry)
+    if command is None:
+        raise NotFound(f"There is no {text} any more.", hint="Type help.")
+    args = parse(rest, command.args)
+    if command.plan is None:
+        given = {name: str(value) for name, value in args.model_dump(mode="json", exclude_defaults=True).items()}
+        return Filling(command.path, given=given, kept={"service": service})
+    return Call(command.path, args.model_dump(mode="json", exclude={"dry_run"}))
+
+
+def _offered(shown: Digest, registry: Registry) -> tuple[tuple[str, str, str], ...]:
+    """Verb, word and command of what helps with the worst check.
+
+    With what is unknown only what looks does: nobody changes what nobody has seen.
+    """
+    worst = worst_of(shown)
+    if worst is None:
+        return ()
+    found = [(text, typed(text, registry)[0]) for text in worst.then]
+    texts = [text for text, command in found if command and not (worst.state is State.UNKNOWN and command.plan)]
+    return tuple((verb, word, text) for (verb, word), text in zip(_HELPS, texts, strict=False))
 
 
 def typed(text: str, registry: Registry) -> tuple[Command | None, str]:

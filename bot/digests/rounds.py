@@ -137,7 +137,7 @@ async def _check(check: Declaration, service: Service, now: datetime, past: Past
     trend = _trend(found.measure, past, check.unit) if past and found.measure is not None else ""
     return Check(
         *(check.name, found.state, found.value, found.limit, found.evidence, found.measure, check.unit, trend),
-        then=found.then,
+        then=found.then or check.then,
         undecided=found.undecided,
     )
 

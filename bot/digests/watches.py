@@ -238,7 +238,7 @@ def _alert(check: Declaration, seen: Check, plan: WatchPlan, *, firing: bool, si
             "service": plan.service,
             "check": check.name,
             "owner": check.owner,
-            **dict(zip((NEXT, OR_ELSE), seen.then or check.then, strict=False)),
+            **dict(zip((NEXT, OR_ELSE), seen.then, strict=False)),
         },
     )
 

@@ -51,7 +51,7 @@ def action_items(result: ActionItems) -> Payload:
     """Each item with its owner, and with its buttons as far as there is room; those that are done come last."""
     to_do = [item for item in result.items if not item.done]
     done = [item for item in result.items if item.done]
-    first = f"{len(to_do)} to do, {len(done)} done" if result.items else "No action item was found or added."
+    first = f"{len(to_do)} to do, {len(done)} done" if result.items else escape(result.empty)
     lines = [*map(_action, to_do), *map(_action, done)]
     shown = to_do[:_WITH_BUTTONS]
     blocks = [*header(result.title), *small([first])]

@@ -11,7 +11,7 @@ from tests.app.conftest import Installation
 
 @pytest.mark.row("K5")
 @pytest.mark.timeout(180)
-async def test_the_plan_button_of_a_digest_leads_to_the_change_that_was_seen_done(
+async def test_the_next_step_of_a_digest_leads_to_the_change_that_was_seen_done(
     installation: Installation, tmp_path: Path
 ) -> None:
     folder, script = tmp_path / "backups", tmp_path / "backup.sh"
@@ -25,9 +25,9 @@ async def test_the_plan_button_of_a_digest_leads_to_the_change_that_was_seen_don
     await ana.command(ops, "/ops digest add daily every day 11:30 --name lunch")
     await ana.wait_for(ops, "digest run lunch", 30)
     await ana.command(ops, "/ops digest run lunch")
-    digest = await ana.wait_for(ops, lambda seen: "Plan: backup" in seen.buttons(), 60)
+    digest = await ana.wait_for(ops, lambda seen: "Next: backup" in seen.buttons(), 60)
 
-    await ana.click(digest, "Plan: backup")
+    await ana.click(digest, "Next: backup")
     plan = await ana.wait_for(ops, lambda seen: "Confirm and run" in seen.buttons(), 60)
     before = list(folder.iterdir())
     await ana.click(plan, "Confirm and run")

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet
 from bot.core.people import Role
 from bot.core.ports import Backup, Chat
@@ -38,13 +39,16 @@ HOLIDAYS = Holidays("DE", "BE", {date(2026, 3, 4): "Founders' Day"})
 
 @dataclass(slots=True)
 class Kept:
-    """A folder whose newest backup has this age, and this size where the others have 100 kB."""
+    """A folder whose newest backup has this age, and this size where the others have 100 kB; `fault` hides it all."""
 
     clock: SetClock
     age: timedelta = timedelta(hours=1)
     size: int = 100_000
+    fault: str = ""
 
     async def newest(self, count: int = 14) -> tuple[Backup, ...]:  # noqa: ARG002 - a port names it
+        if self.fault:
+            raise IntegrationError(self.fault)
         at = self.clock() - self.age
         others = (backup(made_at=at - timedelta(days=day), size=100_000) for day in range(1, 5))
         return (backup(made_at=at, size=self.size), *others)

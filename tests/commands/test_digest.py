@@ -179,6 +179,18 @@ async def test_a_digest_offers_what_comes_next_and_says_who_looks_at_it(team: Te
     assert "looks at it" in after
 
 
+async def test_a_digest_offers_what_helps_with_the_worst_check_and_only_looks_where_it_is_unknown(team: Team) -> None:
+    team.processes.found = (worker(0, "errored"),)
+    digest = await team.digest()
+    team.processes.found, team.backups.fault = (worker(0),), "The folder cannot be read."
+    await team.says("digest run lunch")
+    await team.pass_time(timedelta(minutes=5))
+    unknown = team.messages()[0].buttons()
+
+    assert [each for each in digest.buttons() if each.startswith(("Next", "Or"))] == ["Next: rollback", "Or: restart"]
+    assert [each for each in unknown if each.startswith(("Next", "Or"))] == ["Next: backups"]
+
+
 async def test_a_digest_in_which_all_is_well_offers_nothing(team: Team) -> None:
     await team.says("digest add daily every day 11:30 --name lunch")
     await team.says("digest run lunch")

@@ -109,6 +109,13 @@ async def test_before_the_first_digest_there_is_no_row(team: Team) -> None:
     assert "No digest of gateway was posted" in await team.says("digest snooze backups")
 
 
+async def test_a_channel_without_tasks_is_told_how_a_row_becomes_one(team: Team) -> None:
+    said = await team.says("digest tasks")
+
+    assert "There is none in this channel: Assign below a digest makes a row of it somebody's task." in said
+    assert "ction item" not in said
+
+
 async def test_a_row_becomes_somebodys_task_that_each_digest_tells_until_it_is_done(small_backup: Team) -> None:
     team = small_backup
     ben = team.workspace.person("ben")

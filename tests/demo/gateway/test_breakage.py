@@ -130,20 +130,25 @@ async def night(watches: Watches, workspace: Workspace, slack_bot: SlackBot) -> 
     return Night(watches, GroupMessages(watches.store, slack_bot.link.chat, watches.clock), ana, ops, mornings)
 
 
+def helps(seen: Seen) -> list[str]:
+    """What a message offers to do."""
+    return [button for button in seen.buttons() if button.startswith(("Next: ", "Or: "))]
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
-    ("way", "check", "step", "plan", "evidence"),
+    ("way", "check", "step", "evidence"),
     [
-        ("crash", "Workers", "rollback", "rollback", "errored"),
-        ("slow", "Test payment", "why slow", "", "after"),
-        ("errors", "Error rate", "rollback", "rollback", "error lines for"),
-        ("pool", "Database", "db", "db restart", "no connection"),
-        ("backup", "Backups", "backup", "backup", "40.0 h old"),
-        ("provider", "Provider status", "maintenance on 30m provider down", "maintenance on", "major"),
+        ("crash", "Workers", "rollback", "errored"),
+        ("slow", "Test payment", "why slow", "after"),
+        ("errors", "Error rate", "rollback", "error lines for"),
+        ("pool", "Database", "db", "no connection"),
+        ("backup", "Backups", "backup", "40.0 h old"),
+        ("provider", "Provider status", "maintenance on 30m provider down", "major"),
     ],
 )
 async def test_what_breaks_is_one_problem_with_the_step_that_helps_in_its_message_and_the_digest(
-    night: Night, whole: Gateway, *, way: str, check: str, step: str, plan: str, evidence: str
+    night: Night, whole: Gateway, *, way: str, check: str, step: str, evidence: str
 ) -> None:
     breakage = Breakage(whole)
     for _ in range(2):
@@ -161,11 +166,11 @@ async def test_what_breaks_is_one_problem_with_the_step_that_helps_in_its_messag
     assert problem is not None
     assert problem.plain().startswith(f"{whole.name}: {check}")
     assert f"Next: {step}" in problem.buttons()
+    assert helps(digest) == helps(problem)
     verdict, first, *_ = digest.text.splitlines()
     assert verdict.startswith("✗ fail · Health of ")
     assert first.startswith(f"✗ fail · *{check}*: ")
     assert evidence in digest.plain()
-    assert [button for button in digest.buttons() if button.startswith("Plan: ")] == [f"Plan: {plan}"] * bool(plan)
     assert {"I look at it", "Snooze", "Assign", "Open an incident"} <= {*digest.buttons()}
     assert end is not None
     assert (end.ts, end.buttons()) == (problem.ts, [])
