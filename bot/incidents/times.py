@@ -15,8 +15,10 @@ from bot.incidents.told import Told, told
 from bot.incidents.units import Unit
 
 _DAY = timedelta(days=1)
+_JUST_NOW = timedelta(minutes=90)
 _ENDS = re.compile(r"[;!?\n]|[.,](?=\s|$)")
 _CLOCK = re.compile(r"\d(?:[:h]\d\d|\s?[ap]\.?m\b|\d{3} ?(?:z|utc|hrs)\b|\.\d\d uhr)", re.IGNORECASE)
+_UTC = re.compile(r"\d ?(?:utc|gmt|z)\b", re.IGNORECASE)
 _RANGE = re.compile(r"\s?(?:[a-zé ]{1,16}\s)?(?:[-\N{EN DASH}\N{EM DASH}]|to|until|till|bis|à|a|hasta)\s?")
 _AND = re.compile(r"\s?(?:[a-zé ]{1,16}\s)?(?:and|und|et|y|e)\s?", re.IGNORECASE)
 _BETWEEN = re.compile(r"\b(?:between|zwischen|entre)(?: about| ca\.?)?\s$", re.IGNORECASE)
@@ -33,18 +35,45 @@ class Time:
     ends: bool = False
 
 
-def home_of(units: Iterable[Unit], conversation: Conversation) -> str:
-    """The zone of those who say most: times may be meant in it though their author is elsewhere."""
-    said = Counter(unit.main.user for unit in units if unit.kind is None)
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How people tell times here: `home` is the zone of those who say most, `utc` whether they may mean UTC."""
+
+    home: str
+    utc: bool
+
+
+def habits_of(units: Iterable[Unit], conversation: Conversation) -> Habits:
+    """The habits of a channel."""
+    said: Counter[str] = Counter()
+    balance = 0
+    utc = False
+    for unit in units:
+        if unit.kind is None:
+            said[unit.main.user] += 1
+            if _CLOCK.search(unit.text):
+                utc = utc or bool(_UTC.search(unit.text))
+                balance += _recent(unit, "") - _recent(unit, _zone_of(unit, conversation))
     zones: Counter[str] = Counter()
     for user, count in said.items():
         person = conversation.people.get(user)
         if person and person.zone:
             zones[person.zone] += count
-    return max(zones, key=lambda zone: (zones[zone], zone), default="")
+    return Habits(max(zones, key=lambda zone: (zones[zone], zone), default=""), utc or balance >= 0)
 
 
-def times_in(unit: Unit, conversation: Conversation, *, home: str = "", over: bool = False) -> tuple[Time, ...]:
+def _zone_of(unit: Unit, conversation: Conversation) -> str:
+    person = conversation.people.get(unit.main.user)
+    return (person.zone if person else "") or conversation.zone
+
+
+def _recent(unit: Unit, zone: str) -> bool:
+    """Whether it tells what was just now, if its times are of `zone`, or of UTC where that is empty."""
+    found = told(outside_code(unit.text), at=unit.main.at, zone=zone, utc=False)
+    return any(unit.main.at - each.at <= _JUST_NOW for each in found)
+
+
+def times_in(unit: Unit, conversation: Conversation, habits: Habits, *, over: bool = False) -> tuple[Time, ...]:
     """Times in the text of `unit`, but not in its code blocks: those are of the log's machine.
 
     Once it is `over` nobody plans: a clock time that has not come is of the day before.
@@ -52,9 +81,8 @@ def times_in(unit: Unit, conversation: Conversation, *, home: str = "", over: bo
     if Cue.AGO not in unit.cues and not _CLOCK.search(unit.text):
         return ()
     text = outside_code(unit.text)
-    person = conversation.people.get(unit.main.user)
-    zone = (person.zone if person else "") or conversation.zone
-    found = told(text, at=unit.main.at, zone=zone, home=home, plans=not over)
+    zone = _zone_of(unit, conversation)
+    found = told(text, at=unit.main.at, zone=zone, home=habits.home, utc=habits.utc, plans=not over)
     times: list[Time] = []
     for number, each in enumerate(found):
         begin = max((end.end() for end in _ENDS.finditer(text, 0, each.begin)), default=0)

@@ -119,16 +119,19 @@ class Told:
     end: int
 
 
-def told(text: str, *, at: datetime, zone: str, home: str = "", plans: bool = True) -> tuple[Told, ...]:
+def told(
+    text: str, *, at: datetime, zone: str, home: str = "", utc: bool = True, plans: bool = True
+) -> tuple[Told, ...]:
     """The past times that `text`, written `at` by somebody in `zone` (may be empty), tells; those taken back are not.
 
     A clock time that comes within hours is of a plan, if somebody may have `plans`; else it is of today or yesterday.
-    Without zone it is in the author's zone or in UTC, whichever is the later that has come: teams write UTC in their
-    channels, and people what their wall shows. Where both were many hours ago, `home` counts too, the zone of most of
-    the others: who is far away may write what their team's wall shows.
+    Without zone it is in the author's zone or, where people write `utc`, in UTC, whichever is the later that has come:
+    teams write UTC in their channels, and people what their wall shows. Where both were many hours ago, `home` counts
+    too, the zone of most of the others: who is far away may write what their team's wall shows.
     """
     found = sorted(
-        [*_clocks(text, at, zone, home, _COMING if plans else _AHEAD), *_ago(text, at)], key=lambda each: each.begin
+        [*_clocks(text, at, zone, home, utc=utc, coming=_COMING if plans else _AHEAD), *_ago(text, at)],
+        key=lambda each: each.begin,
     )
     kept: list[Told] = []
     for each in found:
@@ -141,7 +144,7 @@ def told(text: str, *, at: datetime, zone: str, home: str = "", plans: bool = Tr
     return tuple(kept)
 
 
-def _clocks(text: str, at: datetime, zone: str, home: str, coming: timedelta) -> Iterator[Told]:
+def _clocks(text: str, at: datetime, zone: str, home: str, *, utc: bool, coming: timedelta) -> Iterator[Told]:
     if not has_digits(text):
         return
     last: Told | None = None
@@ -156,13 +159,12 @@ def _clocks(text: str, at: datetime, zone: str, home: str, coming: timedelta) ->
         around = text[max(0, match.start() - _NEAR) : match.end() + _NEAR]
         day = beside or (day if last and _goes_on(text[last.end : begin], around) else None)
         named = _named((parts.get("zone") or "").strip("()"), text[match.end("hour") + 3 : match.end() + _NEAR])
-        zones = _zones(
-            named, parts.get("offset"), zone, compact=match.re is _COMPACT, machine=bool(iso), dated=day is not None
-        )
+        zones = _zones(named or ("utc" if iso or match.re is _COMPACT else ""), parts.get("offset"), zone)
+        bare = not zones
+        zones = zones or _walls(zone, utc=utc and day is None)
         moment = _moment(clock, zones, at, day=day, around=around, coming=coming)
-        if moment and home and len(zones) > 1 and at - moment > _COMING:
-            zones = (*zones, ZoneInfo(home))
-            moment = _moment(clock, zones, at, day=day, around=around, coming=coming)
+        if bare and moment and home and at - moment > _COMING:
+            moment = _moment(clock, (*zones, ZoneInfo(home)), at, day=day, around=around, coming=coming)
         if moment and last and day and not beside and moment < last.at <= at - _DAY:
             moment += _DAY  # `29 June 23:50 to 00:40`
         if moment:
@@ -198,16 +200,19 @@ def _named(zone: str, after: str) -> str:
     return late[1].lower() if late else ""
 
 
-def _zones(
-    named: str, offset: str | None, zone: str, *, compact: bool, machine: bool, dated: bool
-) -> tuple[tzinfo, ...]:
-    """The zones that a clock time may be meant in; several where it says none, and how near it is has to tell."""
+def _walls(zone: str, *, utc: bool) -> tuple[tzinfo, ...]:
+    """The zones that a clock time may be meant in that says none; how near it is has to tell."""
+    return (*((UTC,) if utc or not zone else ()), *((ZoneInfo(zone),) if zone else ()))
+
+
+def _zones(named: str, offset: str | None, zone: str) -> tuple[tzinfo, ...]:
+    """The zone that stands by a clock time; none where none does."""
     own: tuple[tzinfo, ...] = (ZoneInfo(zone),) if zone else ()
     if offset and (named in {"", "utc", "gmt", "z"}):
         hours, minutes = int(offset[1:3].rstrip(":")), int(offset[-2:]) if len(offset) > 3 else 0  # noqa: PLR2004
         sign = -1 if offset[0] == "-" else 1
         return (timezone(sign * timedelta(hours=min(hours, 14), minutes=min(minutes, 59))),)
-    if named in {"utc", "z", "gmt"} or compact or (machine and not named):
+    if named in {"utc", "z", "gmt"}:
         return (UTC,)
     if named.endswith(" time") or named == "here":
         return own or (UTC,)
@@ -215,7 +220,7 @@ def _zones(
         return own
     if named in _ZONES:
         return (ZoneInfo(_ZONES[named]),)
-    return own if dated and own else (UTC, *own)
+    return ()
 
 
 def _moment(

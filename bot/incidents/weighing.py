@@ -15,7 +15,7 @@ from bot.incidents.bots import Kind, alert_key, status_in
 from bot.incidents.conversation import Conversation
 from bot.incidents.lexicon import Cue, hear
 from bot.incidents.said_severity import severity_in
-from bot.incidents.times import home_of, times_in
+from bot.incidents.times import habits_of, times_in
 from bot.incidents.units import Unit
 from bot.incidents.vocabulary import Vocabulary
 from bot.incidents.weights import CLOSED, CLOSES, Weight, Weights
@@ -122,11 +122,11 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
         replies=Counter(unit.main.thread_ts for unit in units if unit.main.thread_ts),
         closing={number: _closing(unit, lead=unit.main.author in leaders) for number, unit in _closers(units)},
     )
-    end, home = _end(channel.closing, len(units)), home_of(units, conversation)
+    end, habits = _end(channel.closing, len(units)), habits_of(units, conversation)
     fired: frozenset[tuple[str, ...]] = frozenset()
     weights = Weights(units, stir=_stir(units, names))
     for number, (unit, crowd) in enumerate(zip(units, _crowd(units), strict=True)):
-        weight = Weight(unit, times=times_in(unit, conversation, home=home, over=number > end))
+        weight = Weight(unit, times=times_in(unit, conversation, habits, over=number > end))
         if unit.kind:
             _weigh_bot(weight, channel, number)
         else:

@@ -300,6 +300,20 @@ def test_a_range_that_looks_back_tells_when_it_began_and_ended_also_the_day_afte
     assert selection.mitigated.at == moment("10:49")
 
 
+@pytest.mark.parametrize(("hour", "began"), [("13", "13:03"), ("16", "16:03")], ids=["their walls' times", "UTC"])
+def test_times_are_read_as_others_in_the_channel_tell_theirs(hour: str, began: str) -> None:
+    selection = select(
+        talk(
+            said(f"{hour}:04", "ana", "checkout fails with 503 for 40 customers"),
+            said(f"{hour}:07", "cleo", "same here, the page came at 16:02"),
+            said("16:45", "bo", "it started 16:03"),
+            people={who: Person(who, "Europe/Istanbul") for who in ("UANA", "UBO", "UCLEO")},
+        )
+    )
+
+    assert selection.started.at == moment(began)
+
+
 def test_what_was_said_in_other_talk_before_somebody_took_the_lead_is_no_detection() -> None:
     selection = chosen(
         said("09:00", "bo", "the printer fails again, 3 customers complain"),
