@@ -306,6 +306,7 @@ def test_times_are_read_as_others_in_the_channel_tell_theirs(hour: str, began: s
         talk(
             said(f"{hour}:04", "ana", "checkout fails with 503 for 40 customers"),
             said(f"{hour}:07", "cleo", "same here, the page came at 16:02"),
+            said(f"{hour}:12", "bo", "failover at 16:10 did nothing"),
             said("16:45", "bo", "it started 16:03"),
             people={who: Person(who, "Europe/Istanbul") for who in ("UANA", "UBO", "UCLEO")},
         )
