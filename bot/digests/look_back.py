@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import timedelta
 
-from bot.core.access_log import AccessLog
+from bot.core.access_log import AccessLog, Traffic
 from bot.core.dependencies import Dependencies
 from bot.core.errors import IntegrationError
 from bot.core.parts import State
 from bot.core.ports import Backups
+from bot.core.search import Pattern
 from bot.core.signatures import signature
 from bot.digests.declaration import Declaration, Family, Finding, Terms
 
 _WEEK, _MONTH = timedelta(days=7), timedelta(days=30)
 _REQUESTS = 20_000
-"""Newest requests that are looked at: more of them change no order."""
+"""Newest requests that are looked at: of a busy service less than a week, which is said."""
+
+_REFUSED = Pattern(r'(" |status" *: *"?)(401|403|429)[ ",}]', regex=True)
+"""Sorted out where the log is, in both of its formats: so a week of refusals fits where one of requests does not."""
 
 _FEWEST = 5
 """Requests of an endpoint from which on its slowness is no accident."""
@@ -39,27 +43,29 @@ async def find_slowest(terms: Terms, *, access_log: AccessLog) -> Finding:
     if not slow:
         raise IntegrationError(f"No endpoint was asked {_FEWEST} times.")
     first, *others = sorted(slow, key=lambda path: -slow[path])[:_TOP]
-    since = traffic.complete_from
-    whole = since is not None and since <= terms.now - _WEEK
-    part = "" if whole else f" Only of the newest {len(traffic.requests):,} requests."
     return Finding(
         State.OK,
-        f"{first}: {slow[first]:.2f} s",
-        evidence="; ".join(f"{path} {slow[path]:.2f} s of {len(took[path]):,}" for path in others) + part,
+        f"{first}: {slow[first]:.2f} s{_since(traffic, terms)}",
+        evidence="; ".join(f"{path} {slow[path]:.2f} s of {len(took[path]):,}" for path in others),
         measure=slow[first],
     )
 
 
 async def find_refused(terms: Terms, *, access_log: AccessLog) -> Finding:
     """How many requests of the week were refused, for their number and for want of a login."""
-    traffic = await access_log.newest(since=terms.now - _WEEK, count=_REQUESTS)
+    traffic = await access_log.newest(since=terms.now - _WEEK, wanted=_REFUSED, count=_REQUESTS)
     if traffic.complete_from is None:
         raise IntegrationError("How far back the access log is complete cannot be told.")
     statuses = Counter(request.status for request in traffic.requests)
     refused = statuses[401] + statuses[403]
-    since = f", since {traffic.complete_from:%Y-%m-%d %H:%M} UTC" if traffic.complete_from > terms.now - _WEEK else ""
-    value = f"{statuses[429]:,} for their number, {refused:,} for want of a login, of {len(traffic.requests):,}{since}"
+    value = f"{statuses[429]:,} for their number, {refused:,} for want of a login{_since(traffic, terms)}"
     return Finding(State.OK, value, measure=statuses[429])
+
+
+def _since(traffic: Traffic, terms: Terms) -> str:
+    """From when on it is, where that is not the whole week."""
+    begins = traffic.complete_from or next((request.at for request in traffic.requests), terms.now)
+    return f", only since {begins:%Y-%m-%d %H:%M} UTC" if begins > terms.now - _WEEK else ""
 
 
 async def find_month_of_backups(terms: Terms, *, backups: Backups) -> Finding:
