@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-_TOLD = 6
-"""Marks that the words for a picture name."""
+_TOLD = 8
+"""Marks that a picture has room to name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A figure at a moment; None where it was not known, which is drawn as a gap."""
+    """A figure at a moment; None where it was not known, which is drawn as a gap.
+
+    `low` and `high` are the extremes where it stands for several, so that what was short is seen in a long time too.
+    """
 
     at: datetime
     value: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class Panel:
         if not known:
             return f"{self.title}: not known at any time."
         unit = f" {self.unit}" if self.unit else ""
-        span = f"{min(known):.4g} to {max(known):.4g}{unit}, {known[-1]:.4g}{unit} at last"
+        most = [each for point in self.points for each in (point.value, point.low, point.high) if each is not None]
+        span = f"{min(most):.4g} to {max(most):.4g}{unit}, {known[-1]:.4g}{unit} at last"
         unknown = len(self.points) - len(known)
         gaps = f", not known {unknown} of {len(self.points)} times" if unknown else ""
         limit = "" if self.limit is None else f", limit {self.limit:g}{unit}"
@@ -62,12 +68,18 @@ class Chart:
     zone: str = "UTC"
 
     @property
+    def named(self) -> tuple[Mark, ...]:
+        """The marks that there is room for, oldest first: those that lasted before others, then the latest."""
+        by_weight = sorted(self.marks, key=lambda mark: (mark.until is not None, mark.at), reverse=True)
+        return tuple(sorted(by_weight[:_TOLD], key=lambda mark: mark.at))
+
+    @property
     def words(self) -> str:
         """The text in place of the picture."""
         place = ZoneInfo(self.zone)
         since, until = self.since.astimezone(place), self.until.astimezone(place)
         period = f"{self.title}, {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} ({self.zone})."
-        marks = [f"{mark.label} ({mark.at.astimezone(place):%m-%d %H:%M})" for mark in self.marks[-_TOLD:]]
-        more = len(self.marks) - _TOLD
-        marked = [f"Marked: {', '.join(marks)}{f', and {more} before these' if more > 0 else ''}."] if marks else []
+        marks = [f"{mark.label} ({mark.at.astimezone(place):%m-%d %H:%M})" for mark in self.named]
+        more = len(self.marks) - len(marks)
+        marked = [f"Marked: {', '.join(marks)}{f', and {more} more' if more else ''}."] if marks else []
         return " ".join([period, *(panel.words for panel in self.panels), *marked])

@@ -52,7 +52,7 @@ async def happened(service: Service, tx: Unit, *, since: datetime, until: dateti
         if each.state is OperationState.DONE and each.started_at and since <= each.started_at < until
     ]
     marks += [
-        Mark(each.opened_at, f"incident {each.number}: {each.title}", each.resolved_at)
+        Mark(each.opened_at, f"incident {each.number}: {each.title}", each.resolved_at or until)
         for each in await tx.incidents.past(since=since)
         if (not each.services or service.name in each.services) and each.opened_at < until
     ]
@@ -60,13 +60,14 @@ async def happened(service: Service, tx: Unit, *, since: datetime, until: dateti
 
 
 def thinned(readings: Sequence[Reading], *, since: datetime, until: datetime) -> tuple[Point, ...]:
-    """As many points as can be seen: the median of each span, None where nothing was known in it."""
+    """As many points as can be seen: median and extremes of each span, None where nothing was known in it."""
     span = (until - since) / _POINTS
     spans = {place: list(each) for place, each in groupby(readings, lambda reading: int((reading.at - since) / span))}
     points = []
     for place in range(_POINTS):
         known = [each.value for each in spans.get(place, ()) if each.value is not None]
-        points.append(Point(since + (place + 0.5) * span, median(known) if known else None))
+        at = since + (place + 0.5) * span
+        points.append(Point(at, median(known), min(known), max(known)) if known else Point(at, None))
     # Where it is looked at less often than there are spans, the spans between two looks are no gap.
     looked = [place for place in range(_POINTS) if place in spans]
     often = len(looked) * 2 > _POINTS

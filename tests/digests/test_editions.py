@@ -119,6 +119,17 @@ async def test_the_week_tells_trends_slow_endpoints_refusals_and_what_was_done(s
 
 
 @pytest.mark.row("L")
+async def test_an_hour_of_failures_is_seen_in_the_picture_of_a_month(store: Postgres) -> None:
+    await remember(store, "Success rate", "%", 30, 99.0)
+    async with store.transaction() as tx:
+        await tx.readings.add([Reading("gateway", "Success rate", NOW - 9.1 * DAY, State.FAIL, 71.0, "%")])
+
+    found = await edition(order(store, Template.WEEKLY, gateway()))
+
+    assert "Success rate: 71 to 99 %" in found.pictures["gateway-30-days.png"].words
+
+
+@pytest.mark.row("L")
 async def test_a_log_without_durations_leaves_the_slowest_endpoints_unknown_with_what_to_do(store: Postgres) -> None:
     found = await edition(order(store, Template.WEEKLY, gateway(log=Log(requests("/api/pay", None)))))
 

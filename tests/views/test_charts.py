@@ -15,6 +15,11 @@ from bot.views import draw
 
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 LINE, LIMIT, MARK = (0x7C, 0xC4, 0xFF), (0xFF, 0xB4, 0x54), (0xD7, 0xB8, 0xFF)
+BAR = (0x55, 0x82, 0xAB)
+"""The line's colour, 60 % of it on the ground."""
+
+NUMBER = 3
+"""Percent of the width that a number takes."""
 
 
 def chart(values: Sequence[float | None], *, limit: float | None = None, marks: Sequence[Mark] = ()) -> Chart:
@@ -46,6 +51,24 @@ def test_a_figure_between_two_gaps_is_seen() -> None:
     assert columns(draw(chart([None, None, None, 4, None, None, None])), LINE) & set(range(50, 58))
 
 
+def test_what_was_short_is_a_bar_where_many_figures_are_one_point_and_told() -> None:
+    points = [Point(SINCE + timedelta(days=day + 0.4), 99, 99, 99) for day in range(7)]
+    points[4] = Point(points[4].at, 99, 71, 99)
+    shown = Chart("The week", SINCE, SINCE + timedelta(days=7), (Panel("Rate", "%", tuple(points)),))
+
+    assert columns(draw(shown), BAR) <= set(range(63, 68))
+    assert columns(draw(shown), BAR)
+    assert "Rate: 71 to 99 %, 99 % at last." in shown.words
+
+
+def test_numbers_of_marks_that_are_close_stand_in_one_place() -> None:
+    apart = [Mark(SINCE + timedelta(days=day), "deploy") for day in (2, 3)]
+    close = [Mark(SINCE + timedelta(days=2, hours=hour), "deploy") for hour in (0, 3)]
+
+    assert len(columns(draw(chart([1, 1, 1], marks=apart)), MARK)) > 2 * NUMBER
+    assert len(columns(draw(chart([1, 1, 1], marks=close)), MARK)) <= 2 * NUMBER
+
+
 def test_a_limit_is_drawn_across_and_a_mark_where_it_was() -> None:
     drawn = draw(chart([1, 2, 3], limit=2, marks=[Mark(SINCE + timedelta(days=3.5), "deploy v1.4.2")]))
 
@@ -72,11 +95,12 @@ def test_foreign_text_is_drawn_as_it_stands(hostile: str) -> None:
 
 def test_words_say_what_the_picture_shows() -> None:
     until = SINCE + timedelta(days=7)
-    marks = tuple(Mark(SINCE, f"deploy {number}") for number in range(8))
+    incident = Mark(SINCE, "incident 1", SINCE + timedelta(hours=1))
+    marks = (incident, *(Mark(SINCE + timedelta(hours=1), f"deploy {number}") for number in range(9)))
     shown = Chart("The week", SINCE, until, (Panel("Rate", "%", (Point(SINCE, None),)),), marks, "Europe/Berlin")
 
     assert shown.words == (
         "The week, 2026-03-01 01:00 to 2026-03-08 01:00 (Europe/Berlin). Rate: not known at any time. Marked: "
-        + ", ".join(f"deploy {number} (03-01 01:00)" for number in range(2, 8))
-        + ", and 2 before these."
+        + ", ".join(("incident 1 (03-01 01:00)", *(f"deploy {number} (03-01 02:00)" for number in range(7))))
+        + ", and 2 more."
     )
