@@ -9,6 +9,7 @@ from bot.core.ports import Chat
 from bot.core.records import Store
 from bot.incidents.asking import Which
 from bot.incidents.lookup import find_incident
+from bot.incidents.notes import zone_of
 from bot.incidents.rules import IncidentRules
 from bot.incidents.shown import read_chosen
 from bot.incidents.timeline import read_timeline
@@ -23,9 +24,10 @@ class Shown(Which):
 async def timeline(ctx: Context, args: Shown, *, store: Store, chat: Chat, rules: IncidentRules) -> Timeline:
     """Show what happened so far, oldest first: what matters of it, or all messages, notes and what the bot did."""
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
+    reader = await zone_of(ctx, chat=chat, zone=rules.zone)
     if args.everything:
-        return await read_timeline(incident, store=store, chat=chat)
-    return await read_chosen(incident, store=store, chat=chat, zone=rules.zone, mark=rules.mark)
+        return await read_timeline(incident, store=store, chat=chat, zone=reader)
+    return await read_chosen(incident, store=store, chat=chat, zone=rules.zone, reader=reader, mark=rules.mark)
 
 
 COMMANDS = (Command(("timeline",), Shown, run=timeline, root=Root.INCIDENT, examples=("", "--all", "--incident 12")),)

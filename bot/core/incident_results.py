@@ -62,11 +62,12 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What happened in an incident, in order of time."""
+    """What happened in an incident, in order of time; it is told in times of `zone`."""
 
     title: str
     entries: tuple[TimelineEntry, ...]
     left_out: str = ""
+    zone: str = "UTC"
 
 
 class Section(StrEnum):

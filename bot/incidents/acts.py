@@ -67,7 +67,8 @@ async def show(tx: Unit, number: int, *, entry: str = "", topic: bool = False) -
 
 
 def worded(kind: str, text: str) -> str:
-    """An entry in the words of a timeline, where its text alone does not tell what happened."""
+    """An entry as one line of a timeline, its lines parted by slashes; what happened, where its text says only why."""
+    text = " / ".join(line for each in text.splitlines() if (line := each.strip()))
     name = {RESOLVED: "Resolved", REOPENED: "Opened again", UPDATED: "Update"}.get(kind, "")
     return f"{name}: {text}" if name and text else text or name or kind
 

@@ -203,7 +203,7 @@ class _Writer:
         return f"{cite(self._clock(change.at), change.key)} {said(change.title, longest=_SHORT)}: {outcome} ({by})."
 
     def entry(self, entry: Chosen) -> str:
-        text = worded(entry.kind, said(entry.text, longest=LONGEST_ENTRY))
+        text = said(worded(entry.kind, entry.text), longest=LONGEST_ENTRY)
         author = f"{said(entry.author)}: " if entry.author else ""
         first, *others = entry.source or ("",)
         also = f" (also {', '.join(self._links(others))})" if others else ""

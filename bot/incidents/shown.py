@@ -58,8 +58,10 @@ async def choose(incident: Incident, *, store: Store, chat: Chat, zone: str, mar
     return Choice(record, names, conversation, selection, edited(selection.entries, record.edits, names))
 
 
-async def read_chosen(incident: Incident, *, store: Store, chat: Chat, zone: str, mark: str = "pushpin") -> Timeline:
-    """What a careful person would keep of what is known so far; the rest is counted."""
+async def read_chosen(
+    incident: Incident, *, store: Store, chat: Chat, zone: str, reader: str, mark: str = "pushpin"
+) -> Timeline:
+    """What a careful person would keep of what is known so far; the rest is counted. Its reader's zone is `reader`."""
     choice = await choose(incident, store=store, chat=chat, zone=zone, mark=mark)
     record, entries = choice.record, choice.entries
     links = await links_of(
@@ -76,7 +78,7 @@ async def read_chosen(incident: Incident, *, store: Store, chat: Chat, zone: str
             TimelineEntry(
                 at=entry.at,
                 author=entry.author,
-                text=worded(entry.kind, cut(entry.text))
+                text=cut(worded(entry.kind, entry.text))
                 + (f" (edited by {entry.edited_by})" if entry.edited_by else ""),
                 kind=entry.kind,
                 permalink=links.get(entry.source[0], ""),
@@ -84,4 +86,5 @@ async def read_chosen(incident: Incident, *, store: Store, chat: Chat, zone: str
             for entry in entries
         ),
         left_out=f"{rest} messages, which `timeline --all` shows." if rest else "",
+        zone=reader,
     )

@@ -96,12 +96,12 @@ async def entries_of(record: Record, names: Mapping[str, str], chat: Chat) -> tu
     return tuple(sorted(standing, key=lambda entry: entry.at))
 
 
-async def read_timeline(incident: Incident, *, store: Store, chat: Chat) -> Timeline:
-    """All that is known to have happened so far."""
+async def read_timeline(incident: Incident, *, store: Store, chat: Chat, zone: str) -> Timeline:
+    """All that is known to have happened so far, for a reader in `zone`."""
     record = await read_record(incident, store)
     names = await names_of(await asyncio.to_thread(everybody, record), chat)
     entries = await entries_of(record, names, chat)
-    return Timeline(f"Incident {incident.number}: {incident.title}", entries)
+    return Timeline(f"Incident {incident.number}: {incident.title}", entries, zone=zone)
 
 
 def _dropped(edit: EntryEdit | None) -> bool:
@@ -132,7 +132,7 @@ def _of_entry(entry: Entry, names: Mapping[str, str], archive: str) -> TimelineE
     return TimelineEntry(
         at=entry.at,
         author=names.get(entry.author, entry.author),
-        text=worded(entry.kind, cut(readable(entry.text, names))),
+        text=cut(worded(entry.kind, readable(entry.text, names))),
         kind=entry.kind,
         permalink=link(archive, entry.message) if entry.message else "",
     )

@@ -59,7 +59,7 @@ def timeline(result: Timeline, *, templates: Templates) -> Payload:
     """What happened, in order of time."""
     text = templates.render("timeline.md.j2", timeline=result) if result.entries else "Nothing was recorded yet."
     first = f"{escape(result.title)}: {count(len(result.entries), 'entry', 'entries')}"
-    return document(first, result.title, text, name="timeline.md", note="Times are in UTC.")
+    return document(first, result.title, text, name="timeline.md", note=f"Times are in {result.zone}.")
 
 
 def digest_document(result: Document, *, templates: Templates) -> Payload:

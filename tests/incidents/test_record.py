@@ -87,7 +87,7 @@ async def operate(store: Postgres, state: OperationState, *, why: str = "", appr
 
 
 async def entries(incident: Incident, store: Postgres, chat: FakeChat) -> tuple[TimelineEntry, ...]:
-    return (await read_timeline(incident, store=store, chat=chat)).entries
+    return (await read_timeline(incident, store=store, chat=chat, zone="UTC")).entries
 
 
 async def test_messages_notes_and_acts_stand_in_order_of_time(

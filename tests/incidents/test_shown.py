@@ -10,6 +10,7 @@ from bot.core.marks import Mark, MarkKind
 from bot.core.ports import Profile
 from bot.incidents.shown import choose, read_chosen
 from bot.store.postgres import Postgres
+from bot.views import Templates, render
 from tests.fakes import FakeChat
 from tests.fixtures_incident import Room
 from tests.incidents.talk import key, moment
@@ -28,7 +29,11 @@ async def shown(
     store: Postgres, messages: Sequence[Message], *, marks: Sequence[Mark] = (), edits: Sequence[EntryEdit] = ()
 ) -> Timeline:
     return await read_chosen(
-        await recorded(store, messages, marks=marks, edits=edits), store=store, chat=CHAT, zone="UTC"
+        await recorded(store, messages, marks=marks, edits=edits),
+        store=store,
+        chat=CHAT,
+        zone="UTC",
+        reader="Asia/Tokyo",
     )
 
 
@@ -71,6 +76,21 @@ async def test_a_time_that_somebody_tells_is_read_in_their_zone_as_slack_tells_i
     choice = await choose(incident, store=store, chat=chat, zone="UTC")
 
     assert choice.selection.started.at == moment("9:41")
+
+
+async def test_a_burst_is_one_line_in_which_its_messages_can_be_told_apart_at_the_readers_time(store: Postgres) -> None:
+    timeline = await shown(
+        store,
+        [
+            said("10:03", "U0BEN", "orders fail with 503 for 40 customers"),
+            said("10:03:10", "U0BEN", "since the deploy of v1.2"),
+        ],
+    )
+    text = Templates().render("timeline.md.j2", timeline=timeline)
+
+    assert "19:03" in text
+    assert "orders fail with 503 for 40 customers / since the deploy of v1.2" in text
+    assert "Times are in Asia/Tokyo." in render(timeline).text
 
 
 async def test_a_mark_brings_a_message_in_and_a_person_can_change_what_it_says(store: Postgres) -> None:

@@ -10,6 +10,7 @@ from enum import Enum
 
 from hypothesis import strategies as st
 
+from bot.core.incident_results import Timeline
 from bot.core.parts import Button
 from bot.core.results import Form, FormField, FormKind, Result
 
@@ -66,6 +67,8 @@ def _dataclass(kind: object) -> st.SearchStrategy[object]:
     if kind is Form:
         given["row_id"] = _word
         given["fields"] = st.lists(_LEAVES[FormField], min_size=1, max_size=5).map(tuple)
+    if kind is Timeline:
+        given["zone"] = st.sampled_from(("UTC", "America/Argentina/ComodRivadavia"))
     return st.builds(kind, **given)
 
 
