@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shlex
@@ -140,6 +141,7 @@ class Pm2:
         if config.path:
             env["PATH"] = config.path
         self._account = Account(host, config.run_as, env)
+        self._to_come: asyncio.Task[list[dict[str, Any]]] | None = None
 
     async def workers(self) -> tuple[Worker, ...]:
         """See `Processes`."""
@@ -155,8 +157,7 @@ class Pm2:
 
     async def change(self, verb: Verb, *numbers: int) -> str:
         """See `Supervisor`."""
-        rows = await self._rows()
-        if verb is Verb.REMOVE and not {*numbers} <= {row.pm_id for row in rows}:
+        if verb is Verb.REMOVE and not {*numbers} <= {row.pm_id for row in await self._rows()}:
             raise Conflict(f"PM2 has no worker {numbers[0]} of {self._app} any more.")
         return await self._change(self.change_argv(verb, *numbers), workers=numbers[0] if verb is Verb.SCALE else 0)
 
@@ -315,7 +316,19 @@ class Pm2:
             raise IntegrationError(f"`pm2 jlist` answered something else than expected at {where}.") from None
 
     async def _raw_rows(self) -> list[dict[str, Any]]:
-        await self._daemon()
+        """PM2's list; it costs a process of Node, so all share one who ask before it is made, and nobody an older one.
+
+        One who gives up does not end it for the others.
+        """
+        if self._to_come is None:
+            self._to_come = asyncio.ensure_future(self._listing())
+        return await asyncio.shield(self._to_come)
+
+    async def _listing(self) -> list[dict[str, Any]]:
+        try:
+            await self._daemon()
+        finally:
+            self._to_come = None
         done = await self._account.run((*self._command, "jlist"))
         if done.code:
             raise self._refusal(done)

@@ -19,6 +19,7 @@ from integrations.local import LocalHost
 from integrations.pm2 import Config, Pm2
 from tests.fixtures_gateway import Live, pm2_cli, pm2_list
 from tests.fixtures_gateway import other_pm2 as other
+from tests.waiting import until
 
 
 async def test_workers_are_told_by_named_fields_only(live: Live) -> None:
@@ -58,6 +59,24 @@ async def test_a_reload_beside_one_that_somebody_else_began_is_refused_with_the_
     lock.write_text("")
     assert refused.value.hint.startswith("Try again in ")
     assert 20 <= int(refused.value.hint.split()[3]) <= 30
+
+
+async def test_who_asks_at_once_shares_a_list_and_who_asks_later_gets_a_newer_one(live: Live, tmp_path: Path) -> None:
+    lists, script = tmp_path / "lists", tmp_path / "pm2"
+    script.write_text(f'#!/bin/sh\necho begun >>{lists}\nexec {shlex.join(live.demo.pm2)} "$@"\n')
+    script.chmod(0o755)
+    processes = other(live, command=(str(script),))
+
+    impatient = asyncio.create_task(processes.workers())
+    together = asyncio.create_task(processes.declared())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await until(lists.exists)
+    later = await processes.workers()
+
+    assert await together
+    assert [worker.pid for worker in later] == [pid for _, pid, _ in pm2_list(live.demo)]
+    assert lists.read_text() == "begun\n" * 2
 
 
 async def test_two_reloads_of_the_bot_come_one_after_the_other(live: Live) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from itertools import pairwise
 
@@ -108,7 +109,7 @@ async def _started_lately(terms: Terms, store: Store, restarts: int) -> float:
 
 async def find_worker_memory(terms: Terms, *, processes: Processes, supervisor: Supervisor) -> Finding:
     """The fattest worker against the limit at which it is replaced."""
-    workers, declared = await processes.workers(), await supervisor.declared()
+    workers, declared = await asyncio.gather(processes.workers(), supervisor.declared())
     told = {worker.id: worker.memory for worker in workers if worker.memory is not None}
     if not told:
         raise IntegrationError("The process manager tells of no worker how much memory it has.")
