@@ -24,6 +24,7 @@ from bot.core.clock import Clock
 from bot.core.command import Context, needs
 from bot.core.errors import OpsbotError
 from bot.core.people import AUTOMATIC
+from bot.core.plan import Area
 from bot.core.ports import Chat
 from bot.core.records import Due, Operation, Store, Unit
 from bot.core.registry import bind
@@ -174,11 +175,17 @@ async def _case(tx: Unit, rule: Rule, want: Want, seen: Seen) -> Case:
 
 
 async def _hindered(tx: Unit, drafted: Operation | str | None) -> str:
-    """Why there is no operation, or what is under way on the same part of the host already."""
+    """Why there is no operation, or what is under way already: on the same part of the host, or on the database."""
     if not isinstance(drafted, Operation):
         return drafted or ""
-    other = next((each for each in await tx.operations.running() if touches_same(each, drafted)), None)
+    running = await tx.operations.running()
+    other = next((each for each in running if touches_same(each, drafted) or _migrates(each, drafted)), None)
     return f"{other.plan.title} is under way" if other else ""
+
+
+def _migrates(other: Operation, drafted: Operation) -> bool:
+    """Whether it changes the service's database, wherever that is: what fails meanwhile may come of that."""
+    return other.service == drafted.service and other.plan.area is Area.DATABASE
 
 
 def _settling(operation_id: str, automations: Automations) -> Due:
