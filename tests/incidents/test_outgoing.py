@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import unused_port
 
 from bot.core.incidents import EVENT, Entry, Incident
 from bot.core.signing import is_signed
@@ -17,6 +19,7 @@ from bot.jobs.due import sweep
 from bot.store.postgres import Postgres
 from integrations.http import HttpClient
 from tests.conftest import Deferred, SetClock
+from tests.waiting import until
 
 SECRET = "s3cr3t-of-the-events-in-tests"
 
@@ -28,9 +31,12 @@ class Other:
     status: int = 200
     url: str = ""
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    hangs: bool = False
 
     async def handle(self, request: web.Request) -> web.Response:
         self.got.append((dict(request.headers), await request.read()))
+        if self.hangs:
+            await asyncio.Event().wait()
         return web.Response(status=self.status, text="thanks")
 
 
@@ -39,7 +45,7 @@ async def other() -> AsyncIterator[Other]:
     other = Other()
     app = web.Application()
     app.router.add_post("/events", other.handle)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     other.url = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
@@ -121,6 +127,24 @@ async def test_what_is_not_taken_comes_again_with_the_same_id_until_it_is(
 
     assert [headers[ID] for headers, _ in other.got] == ["declared:1"] * 3
     assert (early, late) == (0, 0)
+
+
+async def test_a_system_that_hangs_or_is_down_holds_up_nothing_and_gets_the_event_in_the_end(
+    events: IncidentEvents, other: Other, store: Postgres, deferred: Deferred, clock: SetClock
+) -> None:
+    await declare(store, clock)
+    down = replace(events, hook=EventHook(f"http://127.0.0.1:{unused_port()}/events", SECRET))
+    await work(down, deferred, clock)
+    other.hangs = True
+    delivery = asyncio.create_task(work(events, deferred, clock, wait=timedelta(seconds=5)))
+    await until(lambda: len(other.got) == 1)
+    async with asyncio.timeout(2), store.transaction() as tx:
+        await tx.entries.add(Entry("resolved:1", 1, clock(), "U0ANA", "resolved", "over"))
+    other.hangs = False
+    await delivery
+    await work(events, deferred, clock, wait=timedelta(seconds=10))
+
+    assert [headers[ID] for headers, _ in other.got] == ["declared:1", "resolved:1", "declared:1"]
 
 
 async def test_after_a_day_it_is_given_up_and_the_audit_says_so(

@@ -13,7 +13,9 @@ from structlog.testing import capture_logs
 from bot.core.errors import IntegrationError
 from bot.jobs.dead_man import DeadMan
 from integrations.http import HttpClient
+from tests.waiting import until
 
+MOVED = 302
 SECRET_PATH = "/ping/5e1e4b9c-not-for-the-log"
 
 
@@ -24,11 +26,14 @@ class Watcher:
     url: str = ""
     pings: int = 0
     status: int = 200
+    hangs: bool = False
 
     async def handle(self, request: web.Request) -> web.Response:
         assert request.method == "GET"
         self.pings += 1
-        return web.Response(status=self.status)
+        if self.hangs:
+            await asyncio.Event().wait()
+        return web.Response(status=self.status, headers={"location": "/elsewhere"} if self.status == MOVED else {})
 
 
 @dataclass
@@ -50,7 +55,7 @@ async def watcher() -> AsyncIterator[Watcher]:
     watcher = Watcher()
     app = web.Application()
     app.router.add_get(SECRET_PATH, watcher.handle)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     watcher.url = f"http://127.0.0.1:{runner.addresses[0][1]}{SECRET_PATH}"
@@ -96,10 +101,26 @@ async def test_a_bot_of_which_one_part_is_not_well_does_not_ping(watcher: Watche
 
 
 async def test_a_ping_that_is_not_taken_is_in_the_log_without_its_address(watcher: Watcher, http: HttpClient) -> None:
-    watcher.status = 404
     with capture_logs() as logs:
-        assert not await dead_man(watcher.url, http).ping()
+        for watcher.status in (404, 500, MOVED):
+            assert not await dead_man(watcher.url, http).ping()
         assert not await dead_man(f"http://127.0.0.1:{unused_port()}{SECRET_PATH}", http).ping()
 
-    assert [log["event"] for log in logs].count("dead man's ping not taken") == 2
+    assert [log["event"] for log in logs].count("dead man's ping not taken") == 4
     assert SECRET_PATH not in str(logs)
+
+
+async def test_a_watcher_that_hangs_is_given_up_and_pinged_again_and_the_bot_stops_meanwhile(
+    watcher: Watcher, http: HttpClient
+) -> None:
+    watcher.hangs = True
+    pinging = dead_man(watcher.url, http)
+    pinging.start()
+    await until(lambda: watcher.pings == 1)
+    async with asyncio.timeout(2):
+        await pinging.stop()
+    pinging.start()
+    await until(lambda: watcher.pings == 2)
+    watcher.hangs = False
+    await until(lambda: watcher.pings >= 4)
+    await pinging.stop()
