@@ -31,7 +31,9 @@ _EARLIER = "When it happened, in your time zone: 14:05 or 2026-11-22 14:05."
 class Note(Args):
     """A line for the timeline."""
 
-    text: str = words(..., "What happened; may begin with its time: at 14:05 provider called.", prose=True)
+    text: str = words(
+        ..., "What happened; may begin with its time: at 14:05 provider called, 10m ago provider called.", prose=True
+    )
     at: str = option("", _EARLIER)
     incident: int = option(0, "Number of the incident; needed only outside its channel.")
 

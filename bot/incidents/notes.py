@@ -17,11 +17,14 @@ from bot.incidents.moments import parse_moment
 from bot.incidents.timeline import NOTE
 
 _AT = re.compile(r"at\s+(?P<at>(?:\d{4}-\d{2}-\d{2}[ T])?\d{1,2}:\d{2})\s+(?P<text>\S.*)", re.IGNORECASE | re.DOTALL)
+_AGO = re.compile(r"(?P<at>\S+)\s+ago\s+(?P<text>\S.*)", re.IGNORECASE | re.DOTALL)
 
 
 def leading_time(text: str) -> tuple[str, str]:
-    """The time that a note begins with and the rest of it: `at 14:05 provider called`; an empty time for none."""
+    """The time that a note begins with and the rest of it, `at 14:05 ...` or `10m ago ...`; an empty time for none."""
     match = _AT.fullmatch(text.strip())
+    if match is None and (ago := _AGO.fullmatch(text.strip())) and is_duration(ago["at"]):
+        match = ago
     return (match["at"], match["text"]) if match else ("", text)
 
 

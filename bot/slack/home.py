@@ -30,7 +30,7 @@ async def home(store: Store, *, actor: Actor, root: str, whom_to_ask: Line) -> H
     return Home(
         root=root,
         role=actor.role.word,
-        status=tuple(status) or ("Nothing runs, and nothing is out of the ordinary.",),
+        status=tuple(status) or ("No change runs, and I hold none that has to be put back.",),
         incidents=tuple(_incident(incident, led=incident in led) for incident in incidents),
         tasks=_tasks(tasks),
         buttons=_buttons(led) if actor.role >= Role.RESPONDER else (),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -182,13 +182,21 @@ async def test_a_time_that_is_none_or_has_not_come_is_refused(desk: Desk, at: st
         await desk.type(f'note It began --at "{at}"')
 
 
-async def test_words_that_only_look_like_a_time_stay_words(desk: Desk) -> None:
+async def test_a_note_may_begin_with_how_long_ago_it_was(desk: Desk) -> None:
     await desk.type("open high Webhooks late")
-    await desk.type("note at 10 workers it began", channel=OWN)
+    await desk.type("note 10m ago the pager rang", channel=OWN)
 
-    async with desk.store.transaction() as tx:
-        (note,) = [entry for entry in await tx.entries.of_incident(1) if entry.kind == "note"]
-    assert note.text == "at 10 workers it began"
+    (note,) = await desk.entries("note")
+    assert (note.text, desk.clock() - note.at) == ("the pager rang", timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("text", ["at 10 workers it began", "long ago it began", "10m ago"])
+async def test_words_that_only_look_like_a_time_stay_words(desk: Desk, text: str) -> None:
+    await desk.type("open high Webhooks late")
+    await desk.type(f"note {text}", channel=OWN)
+
+    (note,) = await desk.entries("note")
+    assert (note.text, note.at) == (text, desk.clock())
 
 
 async def test_a_note_that_is_delivered_twice_is_kept_once(desk: Desk) -> None:

@@ -43,12 +43,14 @@ async def test_app_home_shows_what_is_open_and_what_is_not_normal(workspace: Wor
     assert "viewer" in text
 
 
-async def test_app_home_says_when_all_is_normal(workspace: Workspace, slack_bot: SlackBot) -> None:
+async def test_app_home_says_when_nothing_is_changed_and_nothing_more(
+    workspace: Workspace, slack_bot: SlackBot
+) -> None:
     ana = workspace.person("ana")
 
     await ana.open_home()
 
-    assert "nothing is out of the ordinary" in (await ana.wait_for_home()).plain()
+    assert "No change runs, and I hold none that has to be put back." in (await ana.wait_for_home()).plain()
 
 
 async def test_app_home_of_a_stranger_says_whom_to_ask_and_nothing_else(workspace: Workspace, store: Postgres) -> None:
