@@ -38,7 +38,7 @@ class Assigned(Which):
 class Shift(Which):
     """What the next shift has to know."""
 
-    text: str = words(..., "What is known, what was tried, what to watch.", prose=True)
+    text: str = words(..., "What is known, what was tried, what to watch.", prose=True, lines=True)
     to: str = person("", "Who leads from now on; if nobody is named the commander stays.", named=True)
 
 

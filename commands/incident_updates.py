@@ -22,7 +22,7 @@ from bot.incidents.updates import decide, drop, propose, read_draft
 class Stands(Which):
     """How it stands."""
 
-    text: str = words(..., "What is known, what is being done, what customers can expect.", prose=True)
+    text: str = words(..., "What is known, what is being done, what customers can expect.", prose=True, lines=True)
     next: timedelta | None = option(None, "When the next update comes; what the severity asks for if not said.")
 
 

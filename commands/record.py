@@ -32,7 +32,10 @@ class Note(Args):
     """A line for the timeline."""
 
     text: str = words(
-        ..., "What happened; may begin with its time: at 14:05 provider called, 10m ago provider called.", prose=True
+        ...,
+        "What happened; may begin with its time: at 14:05 provider called, 10m ago provider called.",
+        prose=True,
+        lines=True,
     )
     at: str = option("", _EARLIER)
     incident: int = option(0, "Number of the incident; needed only outside its channel.")
@@ -48,7 +51,7 @@ class Entry(Args):
 class Edit(Entry):
     """What an entry is to say."""
 
-    text: str = words("", "What the timeline says; the author's own words stay in the record.", prose=True)
+    text: str = words("", "What the timeline says; the author's own words stay in the record.", prose=True, lines=True)
     at: str = option("", _EARLIER)
 
 

@@ -37,7 +37,9 @@ class Edit(Which):
     """A section of the report in somebody's own words."""
 
     section: Section = Field(description="Which section.")
-    text: str = words(..., "All of the section: `- ` begins a bullet, `- [ ] ` a task, `> ` a quotation.", prose=True)
+    text: str = words(
+        ..., "All of the section: `- ` begins a bullet, `- [ ] ` a task, `> ` a quotation.", prose=True, lines=True
+    )
     version: int = option(0, "The version that the text was made from; what changed since is merged with it.")
 
 

@@ -26,6 +26,7 @@ class Parameter:
     choices: tuple[str, ...]
     option: bool
     words: bool
+    lines: bool = False
     person: bool = False
 
     @property
@@ -97,6 +98,7 @@ def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> Parameter
         choices=choices,
         option=bool(extra.get("option")),
         words=bool(extra.get("words")),
+        lines=bool(extra.get("lines")),
         person=bool(extra.get("person")),
     )
 

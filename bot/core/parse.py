@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
@@ -49,12 +50,13 @@ def option(default: Any, description: str, *, alias: str = "", prose: bool = Fal
     return Field(default, description=description, json_schema_extra={"option": True, "alias": alias, "prose": prose})
 
 
-def words(default: Any, description: str, *, prose: bool = False) -> Any:  # noqa: ANN401 - see option
+def words(default: Any, description: str, *, prose: bool = False, lines: bool = False) -> Any:  # noqa: ANN401 - see option
     """A text field that takes all the words that remain; `...` makes it required.
 
-    Of `prose`, which may have to be taken back for good, the audit chain has the length only: it never forgets.
+    Of `prose`, which may have to be taken back for good, the audit chain has the length only: it never forgets. Where
+    the field has `lines` they end where they were typed to end; elsewhere they are one.
     """
-    return Field(default, description=description, json_schema_extra={"words": True, "prose": prose})
+    return Field(default, description=description, json_schema_extra={"words": True, "prose": prose, "lines": lines})
 
 
 def audited(args: BaseModel) -> dict[str, JsonValue]:
@@ -89,11 +91,15 @@ def usage(typed: str, model: type[BaseModel]) -> str:
 
 
 def split(text: str) -> list[str]:
-    """Words as a POSIX shell splits them, except that an apostrophe inside a word is a letter: `can't` is one word."""
+    """Words as a POSIX shell splits them, except that an apostrophe inside a word is a letter: `can't` is one word.
+
+    Ends of lines that stand in no quotes are words of their own.
+    """
     text = _SMART_DASH.sub("--", text.translate(_SMART_QUOTES))
     text = _QUOTED_OR_APOSTROPHE.sub(lambda match: r"\'" if match[0] == "'" else match[0], text)
     for quotes in ("'\"", '"'):
-        lexer = shlex.shlex(text, posix=True)
+        lexer = shlex.shlex(text, posix=True, punctuation_chars="\n")
+        lexer.whitespace = " \t\r"
         lexer.whitespace_split = True
         lexer.commenters = ""
         lexer.quotes = quotes
@@ -181,7 +187,7 @@ def _take_option(word: str, rest: Iterator[str], known: tuple[Parameter, ...], g
     if parameter.name in given:
         raise UsageError(f"--{flag} is given twice.")
     if not equals:
-        value = "true" if parameter.kind is bool else next(rest, "--")
+        value = "true" if parameter.kind is bool else next((word for word in rest if not _ends_lines(word)), "--")
         if value.startswith("--"):
             raise UsageError(
                 f"--{flag} needs a value.",
@@ -192,20 +198,43 @@ def _take_option(word: str, rest: Iterator[str], known: tuple[Parameter, ...], g
 
 def _take_free(free: list[str], known: tuple[Parameter, ...], given: dict[str, str]) -> None:
     lasts = next((p for p in known if p.kind is timedelta and p.name not in given), None)
+    _trim(free)
     if lasts:
         _take_duration(free, lasts, given)
     for parameter in known:
         if parameter.is_positional and free and parameter.name not in given:
             given[parameter.name] = free.pop(0)
+            _trim(free)
             if lasts:
                 _take_duration(free, lasts, given)
+    _trim(free)
     reason = next((p for p in known if p.words and p.name not in given), None)
     if reason and free:
-        given[reason.name] = " ".join(free)
+        given[reason.name] = _joined(free, lines=reason.lines)
     elif free:
         raise UsageError(
-            f'I did not expect "{_short(" ".join(free))}".', hint="Put quotes around a value that has spaces in it."
+            f'I did not expect "{_short(_joined(free, lines=False))}".',
+            hint="Put quotes around a value that has spaces in it.",
         )
+
+
+def _ends_lines(word: str) -> bool:
+    return not word.strip("\n") and bool(word)
+
+
+def _trim(free: list[str]) -> None:
+    """Take off the ends of lines before the first word and after the last."""
+    while free and _ends_lines(free[0]):
+        del free[0]
+    while free and _ends_lines(free[-1]):
+        del free[-1]
+
+
+def _joined(free: list[str], *, lines: bool) -> str:
+    if not lines:
+        return " ".join(word for word in free if not _ends_lines(word))
+    spaced = (f"{'' if _ends_lines(word) or _ends_lines(before) else ' '}{word}" for before, word in pairwise(free))
+    return "".join((free[0], *spaced))
 
 
 def _take_duration(free: list[str], lasts: Parameter, given: dict[str, str]) -> None:

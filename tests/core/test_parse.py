@@ -87,6 +87,29 @@ def test_a_reason_is_taken_as_people_write(text: str, reason: str) -> None:
     assert parse(text, On).reason == reason
 
 
+class Written(Args):
+    section: str
+    text: str = words(..., "All of it.", lines=True)
+    at: str = option("", "When.")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("impact one\n- two  three\n\n- four\n", "one\n- two three\n\n- four"),
+        ("impact\none\ntwo", "one\ntwo"),
+        ("impact one\n--at\n14:05\ntwo", "one\n\ntwo"),
+        ("impact 'one\n  two'", "one\n  two"),
+    ],
+)
+def test_a_text_of_several_lines_keeps_them(text: str, written: str) -> None:
+    assert parse(text, Written).text == written
+
+
+def test_a_text_of_one_line_is_typed_in_several_too() -> None:
+    assert parse("30m\nprovider\ndown", On) == On(lasts=HALF_HOUR, reason="provider down")
+
+
 @pytest.mark.parametrize("text", ["203.0.113.7 2h scanning", "2h 203.0.113.7 scanning", "203.0.113.7 scanning for 2h"])
 def test_a_duration_stands_before_or_after_a_positional(text: str) -> None:
     assert parse(text, Block) == Block(address="203.0.113.7", lasts=timedelta(hours=2), reason="scanning")

@@ -85,7 +85,7 @@ async def test_a_section_is_edited_in_a_form_and_the_edit_survives_drafting_anew
 async def test_a_section_that_is_longer_than_an_input_takes_is_edited_in_several(room: Room) -> None:
     await room.command("report")
     lines = [f"- line {number} {'of what we found ' * 8}".strip() for number in range(60)]
-    await room.command('report edit root-cause "' + "\n".join(lines) + '"')
+    await room.command("report edit root-cause " + "\n".join(lines))
     await room.ben.click(room.pages()["Root Cause"], "Edit root cause")
     form = await room.ben.wait_for_modal()
     await room.ben.submit(form, {"Text, more": "- and one line more"})
