@@ -81,7 +81,7 @@ def fresh_database(cluster: str) -> Iterator[str]:
     """The conninfo of a copy of the template, dropped afterwards."""
     name = f"test_{uuid4().hex}"
     with psycopg.connect(cluster, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}")
+        connection.execute(f"create database {name} template {TEMPLATE} strategy file_copy")
     yield make_conninfo(cluster, dbname=name)
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
