@@ -18,6 +18,7 @@ from bot.settings import Settings
 from bot.slack.client import granted_scopes, identify, open_session, web_client
 from bot.slack.manifest import missing_scopes
 from bot.store.postgres import Postgres
+from bot.views.templates import Templates
 from integrations.http import HttpClient
 
 PATIENCE = 10.0
@@ -51,6 +52,10 @@ async def check(settings: Settings, *, known: Mapping[str, Integration]) -> tupl
         Finding(State.WARN, f"contacts[{index}]", f"{each.contact} is a placeholder: nobody would be reached.")
         for index, each in enumerate(settings.contacts)
         if Contact(each.role, each.contact).is_placeholder
+    ]
+    findings += [
+        Finding(State.FAIL, f"templates/{name}", f"{fault}: the bot's own is used in its place.")
+        for name, fault in Templates(settings.templates).faults().items()
     ]
     return tuple(findings)
 

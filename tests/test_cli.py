@@ -73,6 +73,7 @@ async def test_check_tries_everything_and_names_what_does_not_answer(tmp_path: P
             tmp_path,
             slack={"api_url": workspace.api_url},
             contacts=[{"role": "Infrastructure", "contact": "devops@your-domain.com"}],
+            templates=str(tmp_path),
             services={
                 "shop": {
                     "env_file": {"path": str(tmp_path / "shop.env")},
@@ -90,6 +91,7 @@ async def test_check_tries_everything_and_names_what_does_not_answer(tmp_path: P
                 },
             },
         )
+        (tmp_path / "digest_daily.md.j2").write_text("{% for section in document.sections %}")
         (tmp_path / "shop.env").write_text(f"REDIS_URL=redis://:{SECRET}@127.0.0.1:9/0\n")
         done = await _in_thread(
             "check",
@@ -110,6 +112,7 @@ async def test_check_tries_everything_and_names_what_does_not_answer(tmp_path: P
     assert lines["services.shop.redis"] == "fail"
     assert lines["services.far.ssh"] == "fail"
     assert lines["contacts[0]"] == "warn"
+    assert lines["templates/digest_daily.md.j2"] == "fail"
     assert SECRET not in done.stdout + done.stderr
 
 

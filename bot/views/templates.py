@@ -11,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from jinja2 import FileSystemLoader, StrictUndefined, pass_context
+import structlog
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -27,6 +28,11 @@ from bot.views.passages import as_html, as_markdown, as_text
 
 _INSTALLED = Path(__file__).resolve().parents[2] / "templates"
 """Installed beside the `bot` package; the working folder has no say in it."""
+
+_FAULTS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError)
+"""What a slip in a template comes to."""
+
+log = structlog.get_logger(__name__)
 
 _MARKS = re.compile(r"[\\`*\[\]~|]|(?<![^\W_])_|_(?![^\W_])|^[#+=-]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 _ONE_LINE = re.compile(r"\s*[\r\n\u2028\u2029\v\f\x85]+\s*")
@@ -55,26 +61,55 @@ ESCAPERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
 
 
 class Templates:
-    """Templates by name: those of `folder` first, where a team has its own, then those that come with the bot."""
+    """Templates by name: those of `folder` first, where a team has its own, then those that come with the bot.
+
+    Where one of a team's own has a fault the bot's is used, and said in Markdown: nothing is lost for a slip in it.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
-        folders = [folder, _INSTALLED] if folder else [_INSTALLED]
-        # autoescape makes Jinja keep apart what is text and what is mark-up; finalize is what escapes
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folders),
-            autoescape=True,
-            finalize=_finalize,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self._environment.filters |= {"link": link, "local": local, "picture": picture}
-        self._environment.filters |= {"when": when, "person": person, "channel": channel}
+        self._folder = folder
+        self._installed = _environment(_INSTALLED)
+        self._environment = _environment(folder, _INSTALLED) if folder else self._installed
 
     def render(self, template: str, **values: object) -> str:
         """The template filled in; everything foreign in `values` is escaped for the template's suffix."""
-        return self._environment.get_template(template).render(values)
+        try:
+            return self._environment.get_template(template).render(values)
+        except _FAULTS as error:
+            if self._folder is None or not (_INSTALLED / template).is_file():
+                raise
+            log.error("template of the team has a fault", template=template, error=str(error))  # noqa: TRY400 - it is theirs
+            told = (
+                f"> Your template {markdown(template)} has a fault: {markdown(str(error))}. This is the bot's own.\n\n"
+            )
+            text = self._installed.get_template(template).render(values)
+            return told + text if template.endswith(".md.j2") else text
+
+    def faults(self) -> Mapping[str, str]:
+        """What is wrong with a team's own templates, by name; what only shows when one is filled in is not among it."""
+        found = {}
+        for path in sorted(self._folder.glob("*.j2")) if self._folder else ():
+            try:
+                self._environment.get_template(path.name)
+            except TemplateError as error:
+                found[path.name] = str(error)
+        return found
+
+
+def _environment(*folders: Path) -> ImmutableSandboxedEnvironment:
+    # autoescape makes Jinja keep apart what is text and what is mark-up; finalize is what escapes
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"link": link, "local": local, "picture": picture}
+    environment.filters |= {"when": when, "person": person, "channel": channel}
+    return environment
 
 
 @pass_context

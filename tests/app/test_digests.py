@@ -37,3 +37,27 @@ async def test_the_next_step_of_a_digest_leads_to_the_change_that_was_seen_done(
     assert before == []
     assert len(list(folder.iterdir())) == 1
     assert "backup" in done.plain().lower()
+
+
+@pytest.mark.row("K5")
+@pytest.mark.timeout(180)
+async def test_a_digest_comes_in_the_form_of_the_team_and_a_slip_in_that_loses_nothing(
+    installation: Installation, tmp_path: Path
+) -> None:
+    template = tmp_path / "templates" / "digest_daily.md.j2"
+    template.parent.mkdir()
+    template.write_text("Ours: {{ document.title }}, {{ document.sections | length }} section\n")
+    installation.settings["templates"] = str(template.parent)
+    ana, ops = installation.ana, installation.channel
+    await installation.start()
+    await ana.command(ops, "/ops digest add daily every day 11:30 --name lunch")
+    await ana.wait_for(ops, "digest run lunch", 30)
+    await ana.command(ops, "/ops digest run lunch")
+    ours = await ana.wait_for(ops, "Ours: Everything that was looked at", 60)
+    template.write_text("Ours: {{ docment.title }}\n")
+    await ana.command(ops, "/ops digest run lunch")
+    told = await ana.wait_for(ops, "has a fault: 'docment' is undefined", 60)
+
+    assert "1 section" in ours.plain()
+    assert told.ts == ours.ts
+    assert "The worst first" in told.plain()
