@@ -147,6 +147,27 @@ async def test_a_digest_rests_on_holidays_where_it_should_and_the_next_one_misse
     assert "Missed" not in thursday[-1]
 
 
+async def test_a_digest_comes_on_holidays_too_where_nothing_else_was_said(team: Team) -> None:
+    await team.says("digest add daily every day 11:30 --name lunch")
+    await team.pass_time(timedelta(hours=2))
+    days = [len(await team.pass_time(timedelta(days=1))) for _ in range(3)]  # the second is Founders' Day
+
+    assert days == [2, 3, 4]
+    assert "left out" not in await team.says("digest list")
+
+
+async def test_one_that_is_late_says_so_and_one_that_is_too_late_is_told_by_the_next(team: Team) -> None:
+    await team.says("digest add daily every day 11:30 --name lunch --grace 1h")
+    [late] = await team.pass_time(timedelta(hours=2))
+    missed = await team.pass_time(timedelta(days=1, hours=3))
+    following = (await team.pass_time(timedelta(hours=20, minutes=31)))[-1]
+
+    assert "Late: this was due at 2026-03-02 11:30 (Europe/Berlin)." in late
+    assert missed == [late]
+    assert "Missed and not posted: 1 before this, the first of 2026-03-03 11:30." in following
+    assert "Late" not in following
+
+
 async def test_nothing_is_posted_in_quiet_hours_and_what_fell_into_them_comes_when_they_end(team: Team) -> None:
     await team.says("digest add daily 0 */2 * * * --name often --quiet 22:00-07:00")
     await team.pass_time(timedelta(hours=11, minutes=30))  # 21:30 in Berlin

@@ -92,6 +92,7 @@ def text(document: Document) -> str:
 @pytest.mark.row("L")
 async def test_the_week_tells_trends_slow_endpoints_refusals_and_what_was_done(store: Postgres) -> None:
     await remember(store, "Success rate", "%", 7, 99.0)
+    await remember(store, "Disks", "%", 7, 80.0, step=2.0)
     async with store.transaction() as tx:
         await tx.readings.add([Reading("gateway", "Success rate", NOW - 10 * DAY, State.OK, 90.0, "%")])
         await tx.incidents.declare(incident("Card payments fail", private=False))
@@ -111,6 +112,7 @@ async def test_the_week_tells_trends_slow_endpoints_refusals_and_what_was_done(s
     assert ("Success rate", "99 %", "90 %", "+10%") in found.message.rows
     assert "| Success rate | 99 % | 90 % |" in told
     assert "GET /api/pay: 1.50 s" in told
+    assert "Disk full: in 10 days, as it goes" in told.split("## Capacity")[1]
     assert "2 for their number, 3 for want of a login" in told
     assert "incident 1: Card payments fail" in told
     assert "keys" not in told
