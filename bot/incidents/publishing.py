@@ -228,7 +228,13 @@ class Publisher:
         copy = _copy(standing, Copy.MESSAGE, shown.title, self.rules.reports, once=True)
         key = f"report.final:{shown.number}:{shown.version}"
         ts = await self._made(standing, copy, self._post(shown, key=key, since=standing.version.at))
-        await self._share_once(standing, document, self.rules.reports, thread=ts)
+        try:
+            await self._share_once(standing, document, self.rules.reports, thread=ts)
+        except OutcomeUnknown:
+            raise
+        except IntegrationError as error:
+            error.hint = f"its message stands there without its file ({error.hint or error})"
+            raise
 
     async def _post(self, shown: IncidentReport, *, key: str, since: datetime) -> str:
         return (await post_once(self.rules.reports, shown, key=key, since=since, chat=self.chat)).ts

@@ -114,6 +114,21 @@ async def test_where_canvases_are_not_allowed_the_rest_happens_and_it_is_said(ro
     assert room.pages()["Summary"].pinned
 
 
+async def test_where_files_are_not_allowed_the_message_is_posted_where_reports_are_read_and_that_is_said(
+    room: Room,
+) -> None:
+    await finished(room)
+    room.workspace.scopes.discard("files:write")
+
+    answer = (await room.command("report final")).plain()
+
+    assert "Could not share it as a file: missing_scope." in answer
+    assert "Could not post it to #reports: its message stands there without its file (missing_scope)." in answer
+    assert "`opsbot check` names it" in answer or "opsbot check names it" in answer
+    reports = room.workspace.core.store.channels[room.rules.reports]
+    assert sum("Incident Report 1" in message.text for message in reports.messages.values()) == 1
+
+
 async def redact(room: Room, slip: Seen) -> None:
     """Take a message out of the record, with all that comes of it."""
     question = await room.command(f"redact {slip.ts}")
