@@ -41,7 +41,10 @@ def form(
         for parameter in parameters(command.args)
         if parameter.name not in kept
     )
-    return Form(title=command.name.capitalize(), submit="Continue", row_id=row_id, fields=fields, intro=command.summary)
+    name = command.name.capitalize()
+    # A change goes on with its plan, which has its own button; everything else is done with this one.
+    submit = "Continue" if command.plan else name
+    return Form(title=name, submit=submit, row_id=row_id, fields=fields, intro=command.summary)
 
 
 def _field(parameter: Parameter, value: str, error: str, offered: tuple[tuple[str, str], ...]) -> FormField:

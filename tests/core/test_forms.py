@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
@@ -7,6 +8,7 @@ from bot.core.command import Args, Command, Context
 from bot.core.errors import UsageError
 from bot.core.forms import form
 from bot.core.parse import gather, option, validate, words
+from bot.core.plan import Plan
 from bot.core.results import Form, FormField, FormKind, Result, Text
 
 
@@ -22,13 +24,18 @@ async def run(_ctx: Context, _args: Open) -> Result:
     return Text(())
 
 
+async def plan(_ctx: Context, _args: Open) -> Plan:
+    """Open it later."""
+    raise NotImplementedError
+
+
 OPEN = Command(("incident", "open"), Open, run=run)
 
 
 def test_the_form_asks_what_the_text_would_have_said() -> None:
     assert form(OPEN, row_id="r1") == Form(
         title="Incident open",
-        submit="Continue",
+        submit="Incident open",
         row_id="r1",
         intro="Open an incident.",
         fields=(
@@ -38,6 +45,10 @@ def test_the_form_asks_what_the_text_would_have_said() -> None:
             FormField("lasts", "For", FormKind.LINE, required=False, hint="How long. For example 30m."),
         ),
     )
+
+
+def test_a_form_whose_command_shows_a_plan_first_only_goes_on_to_it() -> None:
+    assert form(replace(OPEN, run=None, plan=plan), row_id="r1").submit == "Continue"
 
 
 def test_what_was_typed_already_is_filled_in() -> None:
