@@ -24,6 +24,7 @@ from tests.fixtures_gateway import demo, live, running_gateway  # noqa: F401 - f
 from tests.fixtures_incident import incident_bot, incident_rules, room  # noqa: F401 - fixtures are found by name
 from tests.fixtures_slack import refuse, slack_bot, workspace  # noqa: F401 - fixtures are found by name
 from tests.fixtures_ssh import sshd, start_sshd  # noqa: F401 - fixtures
+from tests.leftovers import Leftovers
 from tests.namespaces import namespace  # noqa: F401 - a fixture
 from tests.postgres import fresh_database, run_cluster, run_folder, stop_cluster, stop_left_behind
 from tests.redis_server import PASSWORD, Server, redis_server
@@ -99,6 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not worker:
         config.pluginmanager.register(SkipRule())
         config.pluginmanager.register(RowRule())
+        config.pluginmanager.register(Leftovers(config.stash[_FOLDER]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
