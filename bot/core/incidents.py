@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -155,6 +155,10 @@ class Messages(Protocol):
         ...
 
     async def of_channel(self, channel: str, *, since: datetime | None = None) -> tuple[Message, ...]: ...
+
+    def through(self, channel: str, *, since: datetime | None = None) -> AsyncIterator[Message]:
+        """The same one by one, for what need not be in memory as a whole; within the transaction."""
+        ...
 
     async def get(self, channel: str, ts: str) -> Message | None: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,7 +26,8 @@ class Said:
     that it answers, empty at top level; `broadcast` that the answer was also sent to the channel. `files` are names.
     `reactions` are ids of people by the name of the reaction. `marked` are the ids of those who want it in the
     timeline: by pin, pushpin or shortcut; a mark that was taken back is not in it. `edited` are its older texts, the
-    oldest first. A `deleted` one has neither text nor files, and is never chosen or quoted.
+    oldest first. A `deleted` one has neither text nor files, and is never chosen or quoted. `number` is its place in a
+    `Talk`, which has it.
     """
 
     ts: str
@@ -42,6 +43,7 @@ class Said:
     marked: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     deleted: bool = False
+    number: int = field(default=-1, compare=False, repr=False)
 
     @property
     def author(self) -> str:
@@ -75,7 +77,7 @@ class Conversation:
     empty where nothing was: then the messages have to tell.
     """
 
-    said: tuple[Said, ...]
+    said: Sequence[Said]
     acted: tuple[Acted, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)
     zone: str = "UTC"

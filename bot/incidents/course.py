@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,9 +20,11 @@ from bot.incidents.weighing import (
     AFFECTED,
     AFTER,
     AGREED,
+    ALARM,
     ALL_WELL,
     ASKS,
     BETTER,
+    CLEAR,
     CODE,
     DONE,
     FAILS,
@@ -29,6 +32,8 @@ from bot.incidents.weighing import (
     LOOKS,
     PERSISTS,
     REOPENS,
+    RESULT,
+    SHIPPED,
     THE_END,
 )
 from bot.incidents.weights import Weight, Weights
@@ -57,6 +62,10 @@ _SURE = 5.0
 _STANDS = 2.0
 """Points of a bot's message that is of the incident."""
 
+_TURNS = (ALARM, CLEAR, RESULT, SHIPPED, REOPENS, PERSISTS, BETTER, ALL_WELL, DONE, AGREED)
+"""Reasons of what may turn an incident, or tells which way it goes."""
+
+_SAYS = frozenset({Kind.RESULT, Kind.STATUS})
 _FOR = re.compile(r"\bfor (\d{1,3}) ?(m|min|minutes|h|hours?)\b", re.IGNORECASE)
 _OUR_START = re.compile(r"\b(?:that'?s|this is|is|=)\s+(?:our|the)\s+(?:start|beginning)\b", re.IGNORECASE)
 _WELL_SINCE = re.compile(
@@ -110,11 +119,11 @@ def _detected(weights: Weights, conversation: Conversation) -> Moment:
         if not _heeded(weights.units, number):
             continue
         if unit.kind == Kind.ALARM:
-            return Moment(unit.main.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
+            return Moment(unit.at, f"first alert, by {unit.main.name}", (unit.main.ts,))
         if unit.kind == Kind.OPENED:
             return _opened(weights, number)
         if unit.kind is None and (number == weights.stir or {FAILS, AFFECTED, CODE} & weight.points.keys()):
-            return _noticed(weight) or Moment(unit.main.at, f"reported by {unit.main.name}", (unit.main.ts,))
+            return _noticed(weight) or Moment(unit.at, f"reported by {unit.main.name}", (unit.main.ts,))
     if conversation.declared_at:
         return Moment(conversation.declared_at, "declared")
     first = next((unit.main for unit in weights.units if unit.kind is None), None)
@@ -126,7 +135,7 @@ def _opened(weights: Weights, number: int) -> Moment:
     main = weights.units[number].main
     for after in range(number + 1, min(len(weights), number + 1 + _LOOK_BACK)):
         told = _noticed(weights[after])
-        if told and told.at and told.at < main.at and weights.units[after].main.at - main.at <= _ANSWERED:
+        if told and told.at and told.at < main.at and weights.units[after].at - main.at <= _ANSWERED:
             return told
     return Moment(main.at, f"declared, says {main.name}", (main.ts,))
 
@@ -153,18 +162,21 @@ def _starts(weights: Weights, detected: datetime) -> Iterator[_Claim]:
     """What people say of its beginning, which is not after it was noticed, and what bots show of it."""
     for number, unit in enumerate(weights.units):
         before = range(max(0, number - _LOOK_BACK), number)
-        source = tuple(each.ts for each in unit.said)
         times = [time for time in weights.times.get(number, ()) if _may_be_start(time, detected)]
         if not times and Cue.STARTS in unit.cues and _OUR_START.search(unit.text):
             yield from _meant(weights, before, unit, detected)
         for time in times:
             strength = _strength(weights, number, time, before)
-            yield _Claim(time.at, strength, f"told by {unit.main.name}", source)
-        if unit.kind == Kind.ALARM and unit.main.at == detected and (lasted := _FOR.search(unit.text)):
+            yield _Claim(time.at, strength, f"told by {unit.main.name}", _source(unit))
+        if unit.kind == Kind.ALARM and unit.at == detected and (lasted := _FOR.search(unit.text)):
             size = timedelta(minutes=1) if lasted[2].lower().startswith("m") else timedelta(hours=1)
-            yield _Claim(unit.main.at - int(lasted[1]) * size, 0.5, f"measured by {unit.main.name}", source)
-        if unit.kind == Kind.SHIPPED and timedelta() < detected - unit.main.at < _CHANGE_BEFORE:
-            yield _Claim(unit.main.at, 0.8, f"the change before it, told by {unit.main.name}", source)
+            yield _Claim(unit.at - int(lasted[1]) * size, 0.5, f"measured by {unit.main.name}", _source(unit))
+        if unit.kind == Kind.SHIPPED and timedelta() < detected - unit.at < _CHANGE_BEFORE:
+            yield _Claim(unit.at, 0.8, f"the change before it, told by {unit.main.name}", _source(unit))
+
+
+def _source(unit: Unit) -> Source:
+    return tuple(each.ts for each in unit.said)
 
 
 def _strength(weights: Weights, number: int, time: Time, before: Sequence[int]) -> float:
@@ -175,7 +187,7 @@ def _strength(weights: Weights, number: int, time: Time, before: Sequence[int]) 
         return strength  # what a bot counts from is its own window
     if Cue.STARTS in time.cues or (time.begins and _sums_up(weights[number])):
         strength = 3.0
-    elif _asked_when([weights.units[each] for each in before], unit.main.author):
+    elif _asked_when([weights.units[each] for each in before], unit.author):
         strength = 2.5
     elif Cue.BEGAN in time.cues:
         strength = 1.8
@@ -197,7 +209,7 @@ def _may_be_start(time: Time, detected: datetime) -> bool:
 
 def _asked_when(before: Sequence[Unit], author: str) -> bool:
     """Whether somebody else had just asked when it was."""
-    return any(Cue.WHEN in unit.cues and unit.main.author != author for unit in before[-3:])
+    return any(Cue.WHEN in unit.cues and unit.author != author for unit in before[-3:])
 
 
 def _meant(weights: Weights, before: Sequence[int], unit: Unit, detected: datetime) -> Iterator[_Claim]:
@@ -245,20 +257,20 @@ def _resolved(weights: Weights, conversation: Conversation) -> Moment:
     for number in reversed(range(len(weights))):
         unit = weights.units[number]
         if unit.kind == Kind.CLEAR and weights.totals[number] > _STANDS:
-            return Moment(unit.main.at, f"last all-clear, by {unit.main.name}: nobody closed it", (unit.main.ts,))
+            return Moment(unit.at, f"last all-clear, by {unit.main.name}: nobody closed it", (unit.main.ts,))
     return Moment(None, "nobody said that it is over")
 
 
 def _mitigated(weights: Weights, started: datetime | None, resolved: datetime | None) -> Moment:
     """What people say ended the impact, else the change after which it was better."""
     for unit in reversed(weights.units):
-        main = unit.main
         if unit.kind is None and Cue.FALSE_ALARM in unit.cues:
-            return Moment(None, f"nothing to mitigate: a false alarm, says {main.name}", (main.ts,))
+            return Moment(None, f"nothing to mitigate: a false alarm, says {unit.main.name}", (unit.main.ts,))
     best = max(_mitigations(weights, started), key=lambda claim: (claim.strength, claim.at, claim.source), default=None)
     if best:
         return Moment(best.at, best.how, best.source)
-    found = _turn(weights, sum(resolved is None or unit.main.at < resolved for unit in weights.units))
+    times = weights.units.times
+    found = _turn(weights, bisect_left(times, resolved.timestamp()) if resolved else len(times))
     if found is None:
         return Moment(None, "nobody said what ended the impact")
     main = weights.units[found].main
@@ -271,16 +283,19 @@ def _turn(weights: Weights, until: int) -> int | None:
 
     Where nobody changed anything, the last word that it is better.
     """
-    trouble = good = before = after = 0
+    times, calm = weights.units.times, _CALM.total_seconds()
+    trouble = good = 0
     last: int | None = None
     changes: list[tuple[int, int, int, float]] = []
-    for number in range(until):
-        weight, unit = weights[number], weights.units[number]
-        before, after = _since(weights, before, unit.main.at - _CALM), _since(weights, after, unit.main.at + _CALM)
+    for number in weights.having(*_TURNS):
+        if number >= until:
+            break
+        weight = weights[number]
         if _is_change(weight):
-            calm = math.log((1 + number - before) / (1 + min(after, until) - number))
-            sure = min(1.0, weight.total / _SURE) + 0.5 * (unit.kind == Kind.RESULT)
-            changes.append((number, trouble, good, sure + 0.5 * calm))
+            before = number - bisect_left(times, times[number] - calm)
+            after = min(until, bisect_right(times, times[number] + calm)) - number
+            sure = min(1.0, weight.total / _SURE) + 0.5 * (weight.unit.kind == Kind.RESULT)
+            changes.append((number, trouble, good, sure + 0.5 * math.log((1 + before) / (1 + after))))
         trouble += _is_trouble(weight)
         if _is_better(weight):
             good, last = good + 1, number
@@ -289,13 +304,6 @@ def _turn(weights: Weights, until: int) -> int | None:
         for number, troubles, goods, points in changes
     )
     return max(worth, default=(0.0, last))[1]
-
-
-def _since(weights: Weights, number: int, at: datetime) -> int:
-    """The first unit from `number` on that is not before `at`."""
-    while number < len(weights) and weights.units[number].main.at < at:
-        number += 1
-    return number
 
 
 def _is_trouble(weight: Weight) -> bool:
@@ -321,9 +329,15 @@ def _is_change(weight: Weight) -> bool:
 
 def _mitigations(weights: Weights, started: datetime | None) -> Iterator[_Claim]:
     for number, unit in enumerate(weights.units):
+        if (
+            number not in weights.times
+            and Cue.MITIGATED not in unit.cues
+            and unit.kind not in {Kind.RESULT, Kind.STATUS}
+        ):
+            continue
         how = f"told by {unit.main.name}"
-        if unit.kind in {Kind.RESULT, Kind.STATUS} and status_in(unit.text) == "mitigated":
-            yield _Claim(unit.main.at, 3.0, how, (unit.main.ts,))
+        if unit.kind in _SAYS and status_in(unit.text) == "mitigated":
+            yield _Claim(unit.at, 3.0, how, (unit.main.ts,))
         if unit.kind is not None:
             continue
         times = weights.times.get(number, ())
@@ -334,4 +348,4 @@ def _mitigations(weights: Weights, started: datetime | None) -> Iterator[_Claim]
             elif started and time.at > started and _WELL_SINCE.search(time.clause):
                 yield _Claim(time.at, 2.5, how, (unit.main.ts,))
         if Cue.MITIGATED in unit.cues and Cue.NOT_YET not in unit.cues and not unit.asks:
-            yield _Claim(unit.main.at, 3.0, how, (unit.main.ts,))
+            yield _Claim(unit.at, 3.0, how, (unit.main.ts,))

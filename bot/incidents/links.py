@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from bot.core.errors import IntegrationError
-from bot.core.incidents import Message
 from bot.core.ports import Chat, MessageRef
+from bot.incidents.talk import Talk
 
 
-async def archive_of(card: MessageRef | None, messages: Sequence[Message], chat: Chat) -> str:
-    """The part that all links to messages have in common, empty where Slack does not give it."""
-    standing = (MessageRef(m.channel, m.ts) for m in messages if m.deleted_at is None)
-    some = card or next(standing, None)
+async def archive_of(some: MessageRef | None, chat: Chat) -> str:
+    """The part that all links to messages have in common, as that of `some` has it; empty where Slack gives none."""
     if some is None:
         return ""
     try:
@@ -30,11 +28,12 @@ def link(archive: str, message: MessageRef, *, thread: str = "") -> str:
 
 
 async def links_of(
-    keys: Collection[str], *, messages: Sequence[Message], others: Mapping[str, MessageRef | None], chat: Chat
+    keys: Collection[str], *, channel: str, talk: Talk, others: Mapping[str, MessageRef | None], chat: Chat
 ) -> Mapping[str, str]:
-    """Addresses of those of `keys` that are the ts of a message or a key of `others`."""
-    standing = next((message for message in others.values() if message), None)
-    archive = await archive_of(standing, messages, chat)
-    told = {m.ts: link(archive, MessageRef(m.channel, m.ts), thread=m.thread_ts) for m in messages if m.ts in keys}
+    """Addresses of those of `keys` that are the ts of a message of `talk`, in `channel`, or a key of `others`."""
+    standing = (MessageRef(channel, said.ts) for said in talk if not said.deleted)
+    archive = await archive_of(next(filter(None, others.values()), None) or next(standing, None), chat)
+    threads = talk.threads(keys)
+    told = {key: link(archive, MessageRef(channel, key), thread=thread) for key, thread in threads.items()}
     known = {key: link(archive, message) for key, message in others.items() if message and key in keys}
     return {key: address for key, address in {**told, **known}.items() if address}

@@ -36,7 +36,7 @@ def mentioned(text: str) -> set[str]:
 
 def readable(text: str, names: Mapping[str, str]) -> str:
     """`text` with Slack's references as words: `<@U1>` is `@ana`, `<https://x|page>` is `page (https://x)`."""
-    return _REFERENCE.sub(lambda match: _words(match, names), text)
+    return _REFERENCE.sub(lambda match: _words(match, names), text) if "<" in text else text
 
 
 def with_people(text: str) -> tuple[Inline, ...]:

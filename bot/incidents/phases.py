@@ -49,7 +49,7 @@ _SYMPTOMS = ("tells that something fails", "tells that it goes on", "tells who i
 
 def phase_of(weight: Weight, course: Course) -> Phase:
     """By what kind of thing it is, then by the reason that gave it most points, then by where it stands."""
-    at = weight.unit.main.at
+    at = weight.unit.at
     if "after the end" in weight.points:
         return Phase.FOLLOW_UP
     if course.started.at and course.detected.at and at <= course.detected.at:

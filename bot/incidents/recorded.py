@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from bot.core.incidents import Entry, EntryEdit, Message
+from bot.core.incidents import Entry, EntryEdit, Incident, Message
 from bot.core.marks import Mark, MarkKind
 from bot.core.people import AUTOMATIC
-from bot.core.ports import Profile
+from bot.core.ports import Chat, Profile
+from bot.core.records import Store
 from bot.incidents.conversation import Acted, Conversation, Person, Said
-from bot.incidents.people import readable
-from bot.incidents.timeline import BOT, Record
+from bot.incidents.people import mentioned, profiles_of, readable
+from bot.incidents.talk import Talk
+from bot.incidents.timeline import BOT, Record, everybody, read_record
 
 
-def conversation_of(
-    record: Record, marks: Sequence[Mark], people: Mapping[str, Profile], *, zone: str, mark: str = "pushpin"
-) -> Conversation:
-    """What was said and done in an incident, with what stands on the messages and who people are by their Slack ids.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded of an incident: the `talk` of its channel, and the rest in a `record` without messages.
 
-    `zone` counts for those whose own is not known.
-    The reaction `mark` is one by which people ask for a message in the timeline; whoever edits an entry does too.
+    `names` are those of people by their Slack ids. `conversation` has it all.
     """
-    incident = record.incident
+
+    record: Record
+    talk: Talk
+    names: Mapping[str, str]
+    conversation: Conversation
+
+
+async def read_recorded(incident: Incident, *, store: Store, chat: Chat, zone: str, mark: str) -> Recorded:
+    """Read what was said and done in an incident, message by message, and who people are.
+
+    The reaction `mark` is one by which people ask for a message in the timeline; whoever edits an entry does too.
+    `zone` counts for those whose own is not known.
+    """
+    talk, mentions = Talk(), set[str]()
+
+    def take(message: Message) -> None:
+        talk.append(_said(message))
+        mentions.update(mentioned(message.text))
+
+    record = await read_record(incident, store, take=take)
+    async with store.transaction() as tx:
+        marks = await tx.marks.standing(incident.channel)
+    people = await profiles_of({*everybody(record), *talk.authors, *mentions}, chat)
     names = {user: profile.name for user, profile in people.items()}
-    edits = {edit.source: edit for edit in record.edits}
-    put: dict[str, list[Mark]] = {}
-    for each in marks:
-        put.setdefault(each.ts, []).append(each)
-    told = [*(message.user for message in record.messages), *(entry.author for entry in record.entries)]
-    return Conversation(
-        said=tuple(
-            _said(message, put.get(message.ts, ()), edits.get(message.ts), names, mark=mark)
-            for message in record.messages
-        ),
+    talk.read_with(names, partial(readable, names=names))
+    await asyncio.to_thread(_mark, talk, marks, record.edits, mark=mark)
+    told = (*talk.authors, *(entry.author for entry in record.entries))
+    conversation = Conversation(
+        said=talk,
         acted=tuple(_acted(entry, names) for entry in record.entries),
         people=_people(told, people),
         zone=zone,
@@ -41,6 +61,7 @@ def conversation_of(
         severity=incident.severity,
         impact=incident.impact,
     )
+    return Recorded(record, talk, names, conversation)
 
 
 def _people(ids: Iterable[str], people: Mapping[str, Profile]) -> dict[str, Person]:
@@ -48,31 +69,40 @@ def _people(ids: Iterable[str], people: Mapping[str, Profile]) -> dict[str, Pers
     return known | {who: Person(profile.name, profile.zone) for who, profile in people.items()}
 
 
-def _said(
-    message: Message, marks: Sequence[Mark], edit: EntryEdit | None, names: Mapping[str, str], *, mark: str
-) -> Said:
+def _said(message: Message) -> Said:
+    """A message with its text as it is stored."""
     gone = message.deleted_at is not None or message.redacted
-    wanted = [each.user for each in marks if each.kind is not MarkKind.REACTION or each.name == mark]
-    reactions: dict[str, tuple[str, ...]] = {}
-    for each in marks:
-        if each.kind is MarkKind.REACTION:
-            reactions[each.name] = (*reactions.get(each.name, ()), each.user)
-    if edit is not None:
-        wanted = [] if edit.dropped else [*wanted, edit.by]
     return Said(
         ts=message.ts,
         at=message.at,
         user=message.user,
-        name=names.get(message.user) or message.author or message.user,
-        text="" if gone else readable(message.text, names),
+        name=message.author,
+        text="" if gone else message.text,
         bot=message.subtype == BOT,
         thread_ts="" if message.thread_ts == message.ts else message.thread_ts,
         broadcast=message.subtype == "thread_broadcast",
         files=() if gone else tuple(name for name, _ in message.files),
-        reactions=reactions,
-        marked=tuple(dict.fromkeys(wanted)),
         deleted=gone,
     )
+
+
+def _mark(talk: Talk, marks: Sequence[Mark], edits: Sequence[EntryEdit], *, mark: str) -> None:
+    """Put on the messages what stands on them: reactions, and who wants them in the timeline."""
+    put: dict[str, list[Mark]] = {}
+    for each in marks:
+        put.setdefault(each.ts, []).append(each)
+    made = {edit.source: edit for edit in edits}
+    for ts in {**put, **made}:
+        wanted = [each.user for each in put.get(ts, ()) if each.kind is not MarkKind.REACTION or each.name == mark]
+        edit = made.get(ts)
+        if edit is not None:
+            wanted = [] if edit.dropped else [*wanted, edit.by]
+        reactions: dict[str, tuple[str, ...]] = {}
+        for each in put.get(ts, ()):
+            if each.kind is MarkKind.REACTION:
+                reactions[each.name] = (*reactions.get(each.name, ()), each.user)
+        talk.marked[ts] = tuple(dict.fromkeys(wanted))
+        talk.reactions[ts] = reactions
 
 
 def _acted(entry: Entry, names: Mapping[str, str]) -> Acted:

@@ -29,6 +29,7 @@ from bot.incidents.measured import figures_of
 from bot.incidents.people import names_of
 from bot.incidents.sections import Changed, Facts, tasks_text, write
 from bot.incidents.shown import choose
+from bot.incidents.talk import Talk
 from bot.incidents.tasks import tasks_of
 from bot.incidents.timeline import Record
 
@@ -70,6 +71,7 @@ class _Read:
     """What the record tells now, and the action items as they are after it was read."""
 
     record: Record
+    talk: Talk
     names: Mapping[str, str]
     selection: Selection
     tasks: tuple[Task, ...]
@@ -97,7 +99,7 @@ async def draft(
     facts = await asyncio.to_thread(_facts, read, changes, figures, cycles, zone=zone)
     texts = await asyncio.to_thread(write, facts)
     keys = frozenset().union(*(cited(text) for _, text in texts))
-    links = await _links(read.record, keys, chat)
+    links = await _links(read.record, read.talk, keys, chat)
     return await _store(ctx, incident, dict(texts), links, store=store)
 
 
@@ -111,12 +113,13 @@ async def pick_tasks(
 async def _read(ctx: Context, incident: Incident, *, store: Store, chat: Chat, zone: str, mark: str) -> _Read:
     choice = await choose(incident, store=store, chat=chat, zone=zone, mark=mark)
     selection = replace(choice.selection, entries=choice.entries)
+    recorded = choice.recorded
+    told = tasks_of(incident.number, selection, at=ctx.now)
     async with store.transaction() as tx:
-        gone = [said.ts for said in choice.conversation.said if said.deleted]
-        await tx.tasks.find(incident.number, tasks_of(incident.number, selection, at=ctx.now), gone=gone)
+        await tx.tasks.find(incident.number, told, gone=recorded.talk.deleted)
         tasks = await tx.tasks.of_incident(incident.number)
-    names = {**choice.names, **await names_of({task.owner for task in tasks} - choice.names.keys(), chat)}
-    return _Read(choice.record, names, selection, tasks)
+    names = {**recorded.names, **await names_of({task.owner for task in tasks} - recorded.names.keys(), chat)}
+    return _Read(recorded.record, recorded.talk, names, selection, tasks)
 
 
 async def edit(ctx: Context, incident: Incident, section: Section, text: str, *, seen: int, store: Store) -> Version:
@@ -200,7 +203,7 @@ def _facts(
         declared=(f"{DECLARED}:{incident.number}",),
         declared_by=name(incident.opened_by),
         names=names,
-        people=tuple(name(who) for who in read.record.people),
+        people=tuple(name(who) for who in read.record.people_with(read.talk.first_words())),
         changes=tuple(
             replace(each, by=name(each.by), approved_by=name(each.approved_by) if each.approved_by else "")
             for each in changes
@@ -211,13 +214,13 @@ def _facts(
     )
 
 
-async def _links(record: Record, keys: frozenset[str], chat: Chat) -> Mapping[str, str]:
+async def _links(record: Record, talk: Talk, keys: frozenset[str], chat: Chat) -> Mapping[str, str]:
     """Addresses of what a report rests on; the declaration is told by the card, a change by its own card."""
     incident = record.incident
     cards = {f"{DECLARED}:{incident.number}": incident.card}
     cards |= {_change_key(operation): operation.card for operation in record.operations}
     cards |= {entry.id: entry.message for entry in record.entries if entry.message}
-    return await links_of(keys, messages=record.messages, others=cards, chat=chat)
+    return await links_of(keys, channel=incident.channel, talk=talk, others=cards, chat=chat)
 
 
 def _change_key(operation: Operation) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import timedelta
-from operator import attrgetter
 
 from bot.incidents import afterwards
 from bot.incidents.bots import Kind
@@ -14,8 +12,10 @@ from bot.incidents.chosen import ActionItem, Chosen, Moment, Phase, Quote, Selec
 from bot.incidents.conversation import Acted, Conversation
 from bot.incidents.course import Course, read_course
 from bot.incidents.forms import words_of
+from bot.incidents.gathering import gather
 from bot.incidents.phases import ACTS, phase_of
-from bot.incidents.units import Unit, gather
+from bot.incidents.talk import Talk
+from bot.incidents.units import Unit
 from bot.incidents.weighing import LOOKS, weigh
 from bot.incidents.weights import Weight, Weights
 
@@ -35,12 +35,10 @@ def select(conversation: Conversation) -> Selection:
     What was recorded and what people marked is always in it.
     """
     told = {act.message for act in conversation.acted if act.message}
-    standing = (each for each in conversation.said if not each.deleted and each.ts not in told)
-    said = sorted(standing, key=attrgetter("ts"))
-    said.sort(key=attrgetter("at"))
-    units = gather(said)
-    weights = weigh(units, conversation)
-    picked = choose(weights, budget(len(said)))
+    talk = conversation.said if isinstance(conversation.said, Talk) else Talk(conversation.said)
+    order = talk.in_order(without=told)
+    weights = weigh(gather(talk, order), conversation)
+    picked = choose(weights, budget(len(order)))
     course = read_course(weights, conversation)
     alone = {weight.unit.main.ts for weight in picked}
     entries = [*map(_of_act, conversation.acted), *(_of_unit(weight, course, alone) for weight in picked)]
@@ -67,7 +65,7 @@ def budget(messages: int) -> int:
 def choose(weights: Weights, count: int) -> list[Weight]:
     """The weightiest units; one takes weight from its neighbours, which mostly tell the same."""
     units = weights.units
-    marked = [number for number, unit in enumerate(units) if unit.main.marked]
+    marked = [number for number, unit in enumerate(units) if unit.marked]
     most = max(count, count // 2 + len(marked))
     left = _candidates(weights, most * (2 * _BESIDE + 1))
     heap = [(-points, number) for number, points in left.items()]
@@ -79,7 +77,7 @@ def choose(weights: Weights, count: int) -> list[Weight]:
         left.pop(number, None)
         for other in range(number - _BESIDE, number + _BESIDE + 1):
             if other in left and (units[other].kind not in _SYSTEM or LOOKS in weights[other].points):
-                near = 1.0 if abs(units[other].main.at - units[number].main.at) <= _NEAR else 0.5
+                near = 1.0 if abs(units[other].at - units[number].at) <= _NEAR else 0.5
                 left[other] -= near * (1.1 if related(units[number], units[other]) else 0.4)
                 heapq.heappush(heap, (-left[other], other))
 
@@ -117,14 +115,16 @@ def _of_act(act: Acted) -> Chosen:
 
 def _of_unit(weight: Weight, course: Course, alone: Collection[str]) -> Chosen:
     """The entry of a unit; of its answers those that are in the timeline `alone` are not told with it again."""
-    unit = replace(weight.unit, answers=tuple(each for each in weight.unit.answers if each.ts not in alone))
+    unit = weight.unit
+    answers = [each for each in unit.answers if each.ts not in alone]
+    source = tuple(each.ts for each in (*unit.said, *answers))
     reasons = sorted((-points, reason) for reason, points in weight.points.items() if points > 0)
     why = ["marked by people"] * bool(unit.main.marked) + [reason for _, reason in reasons[:3]]
-    return Chosen(unit.main.at, unit.main.name, _words(unit), phase_of(weight, course), unit.keys, why=", ".join(why))
+    text = " — ".join((_words(unit), *(f"{each.name}: {each.text}" for each in answers)))
+    return Chosen(unit.at, unit.main.name, text, phase_of(weight, course), source, why=", ".join(why))
 
 
 def _words(unit: Unit) -> str:
-    """What its author wrote, then who agreed to it; files by name where nothing was written."""
+    """What its author wrote; files by name where nothing was written."""
     files = " ".join(f"[file: {name}]" for each in unit.said for name in each.files)
-    answers = (f"{each.name}: {each.text}" for each in unit.answers)
-    return " — ".join((" ".join(part for part in (unit.text, files) if part), *answers))
+    return " ".join(part for part in (unit.text, files) if part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,9 +32,9 @@ _NEWS = {"", "file_share", "me_message", "thread_broadcast", BOT}
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is stored of an incident; `operations` are those that its entries name.
+    """What is stored of an incident; `operations` are those that its entries name.
 
-    `edits` are what people made of entries by hand, the last of each.
+    `edits` are what people made of entries by hand, the last of each. `messages` is empty where others have them.
     """
 
     incident: Incident
@@ -46,24 +46,34 @@ class Record:
     @property
     def people(self) -> tuple[str, ...]:
         """Who took part, in the order in which they first did; bots do not."""
+        return self.people_with((message.at, message.user) for message in self.messages if message.subtype != BOT)
+
+    def people_with(self, spoke: Iterable[tuple[datetime, str]]) -> tuple[str, ...]:
+        """The same where these people `spoke`, each at a moment."""
         parts = [
             (self.incident.opened_at, self.incident.opened_by),
-            *((message.at, message.user) for message in self.messages if message.subtype != BOT),
+            *spoke,
             *((entry.at, entry.author) for entry in self.entries),
         ]
         return tuple(dict.fromkeys(who for _, who in sorted(parts) if who != AUTOMATIC.user_id))
 
 
-async def read_record(incident: Incident, store: Store) -> Record:
-    """Read what is stored: what people and other bots wrote since the record begins, and every entry."""
+async def read_record(incident: Incident, store: Store, *, take: Callable[[Message], None] | None = None) -> Record:
+    """Read what is stored: what people and other bots wrote since the record begins, and every entry.
+
+    Where there is a `take`, it gets the messages one by one, oldest first, and the record has none.
+    """
+    messages: list[Message] = []
+    keep = take or messages.append
     async with store.transaction() as tx:
-        messages = await tx.messages.of_channel(incident.channel, since=await _begins(tx, incident))
+        async for message in tx.messages.through(incident.channel, since=await _begins(tx, incident)):
+            if message.subtype in _NEWS:
+                keep(message)
         entries = await tx.entries.of_incident(incident.number)
         ids = dict.fromkeys(entry.operation_id for entry in entries if entry.operation_id)
         operations = [await tx.operations.get(operation_id) for operation_id in ids]
         edits = await tx.entries.edits(incident.number)
-    news = tuple(message for message in messages if message.subtype in _NEWS)
-    return Record(incident, news, entries, tuple(operations), edits)
+    return Record(incident, tuple(messages), entries, tuple(operations), edits)
 
 
 async def _begins(tx: Unit, incident: Incident) -> datetime:
@@ -86,7 +96,8 @@ def everybody(record: Record) -> set[str]:
 
 async def entries_of(record: Record, names: Mapping[str, str], chat: Chat) -> tuple[TimelineEntry, ...]:
     """Everything in `record` in order of time, with links where Slack gives them."""
-    archive = await archive_of(record.incident.card, record.messages, chat)
+    posted = (MessageRef(m.channel, m.ts) for m in record.messages if m.deleted_at is None)
+    archive = await archive_of(record.incident.card or next(posted, None), chat)
     found = [
         *((message.ts, _of_message(message, names, archive)) for message in record.messages),
         *((entry.id, _of_entry(entry, names, archive)) for entry in record.entries),

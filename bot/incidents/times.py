@@ -50,7 +50,7 @@ def habits_of(units: Iterable[Unit], conversation: Conversation) -> Habits:
     utc = False
     for unit in units:
         if unit.kind is None:
-            said[unit.main.user] += 1
+            said[unit.author] += 1
             if _CLOCK.search(unit.text):
                 utc = utc or bool(_UTC.search(unit.text))
                 balance += _recent(unit, "") - _recent(unit, _zone_of(unit, conversation))
@@ -63,14 +63,14 @@ def habits_of(units: Iterable[Unit], conversation: Conversation) -> Habits:
 
 
 def _zone_of(unit: Unit, conversation: Conversation) -> str:
-    person = conversation.people.get(unit.main.user)
+    person = conversation.people.get(unit.author)
     return (person.zone if person else "") or conversation.zone
 
 
 def _recent(unit: Unit, zone: str) -> bool:
     """Whether it tells what was just now, if its times are of `zone`, or of UTC where that is empty."""
-    found = told(outside_code(unit.text), at=unit.main.at, zone=zone, utc=False)
-    return any(unit.main.at - each.at <= _JUST_NOW for each in found)
+    found = told(outside_code(unit.text), at=unit.at, zone=zone, utc=False)
+    return any(unit.at - each.at <= _JUST_NOW for each in found)
 
 
 def times_in(unit: Unit, conversation: Conversation, habits: Habits, *, over: bool = False) -> tuple[Time, ...]:
@@ -82,7 +82,7 @@ def times_in(unit: Unit, conversation: Conversation, habits: Habits, *, over: bo
         return ()
     text = outside_code(unit.text)
     zone = _zone_of(unit, conversation)
-    found = told(text, at=unit.main.at, zone=zone, home=habits.home, utc=habits.utc, plans=not over)
+    found = told(text, at=unit.at, zone=zone, home=habits.home, utc=habits.utc, plans=not over)
     times: list[Time] = []
     for number, each in enumerate(found):
         begin = max((end.end() for end in _ENDS.finditer(text, 0, each.begin)), default=0)

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import overload
 
-from bot.incidents.bots import Kind, kind_of
+from bot.incidents.bots import Kind
 from bot.incidents.conversation import Said
-from bot.incidents.forms import asks, figures_in, has_digits, is_command, outside_code, shows_code
+from bot.incidents.forms import asks, figures_in, outside_code, shows_code
 from bot.incidents.lexicon import Cue, hear, shared
-from bot.incidents.said_severity import severity_in
+from bot.incidents.talk import Talk
 from bot.incidents.told import CORRECTS
 
-_BURST = timedelta(seconds=75)
-_LONGEST_BURST = 4
-_OUTCOME = timedelta(minutes=10)
-_STORM = timedelta(minutes=2)
-_CORRECTION = timedelta(minutes=5)
-_ANSWER = timedelta(minutes=6)
-_CALL = timedelta(minutes=45)
-_RESULT = timedelta(minutes=6)
-_READ = 4_000
+LONGEST_READ = 4_000
 """Characters of a message that are read and told: more is a pasted log, and must not cost its square."""
 
-_SHORT = 6
-"""Words of a message that can be no more than a yes."""
-_CALLED = re.compile(r"@([^\s,.:;?!]+)")
+_CODE, _ASKS, _CORRECTED, _PART, _CALLED = 1, 2, 4, 8, 16
+_KINDS: tuple[Kind | None, ...] = (None, *Kind)
 
 
 @dataclass(slots=True)
-class Unit:
-    """Messages of one author that make one entry: the `main` one, whose time counts, and `more` after it.
-
-    `answers` are of others, and belong to it. `length` counts the words of its text, `figures` what it measures; `code`
-    and `asks` say that it shows code and asks something. `kind` is that of a bot, None for people. `part` says that
-    another unit has it among its answers, `called` that somebody had asked for its author.
-    """
+class Growing:
+    """A unit to which messages may still be added; what it has is what `Unit` tells."""
 
     main: Said
     cues: frozenset[Cue]
@@ -53,31 +40,13 @@ class Unit:
     called: bool = False
 
     @property
-    def said(self) -> tuple[Said, ...]:
-        """Its messages."""
-        return (self.main, *self.more)
-
-    @property
-    def text(self) -> str:
-        """What its author wrote, a line for each message; as much of each as is read."""
-        text = self.main.text[:_READ]
-        for each in self.more:
-            text = f"{text}\n{each.text[:_READ]}" if text else each.text[:_READ]
-        return text
-
-    @property
     def end(self) -> datetime:
         """When its last message came."""
         return (self.more[-1] if self.more else self.main).at
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The messages that it rests on."""
-        return tuple(each.ts for each in (*self.said, *self.answers))
-
     def take(self, said: Said) -> None:
         """Go on with another message of the same author."""
-        text = said.text[:_READ]
+        text = said.text[:LONGEST_READ]
         self.more += (said,)
         self.cues = shared(self.cues | hear(outside_code(text)))
         self.length += len(text.split())
@@ -87,104 +56,165 @@ class Unit:
         self.corrected = self.corrected or bool(CORRECTS.search(text))
 
 
-def gather(said: Iterable[Said]) -> list[Unit]:
-    """Units in the order of their first messages; `said` is in order of time.
+class Unit:
+    """Messages of one author that make one entry: the `main` one, whose time counts, and `more` after it.
 
-    One pass that looks back a few units only.
+    `answers` are of others, and belong to it. `length` counts the words of its text, `figures` what it measures; `code`
+    and `asks` say that it shows code and asks something. `kind` is that of a bot, None for people. `part` says that
+    another unit has it among its answers, `called` that somebody had asked for its author. Messages are made when they
+    are looked at; what a rule asks of every unit has a property of its own.
     """
-    units: list[Unit] = []
-    last: dict[str, Unit] = {}
-    own: dict[tuple[str, str], Unit] = {}
-    calls: dict[str, datetime] = {}
-    command: Unit | None = None
-    change: Unit | None = None
-    for each in said:
-        place, mine = each.thread_ts, own.get((each.thread_ts, each.author))
-        if mine and _continues(each, mine, last[place]):
-            mine.take(each)
-            last[place] = mine
-            continue
-        unit = _begin(each)
-        if unit.kind == Kind.RESULT:
-            change = unit
-        elif unit.kind == Kind.CLEAR and change and each.at - change.end <= _OUTCOME:
-            change.answers += (each,)
-            unit.part, change = True, None
-        if each.bot:
-            if command and each.at - command.end > _RESULT:
-                command = None
-            elif command and unit.kind not in {Kind.ALARM, Kind.CLEAR}:
-                unit.kind = Kind.RESULT
-                unit.answers += (command.main,)
-                command.part, command = True, None
-                change = unit
-        else:
-            called = calls.pop(each.name, None)
-            unit.called = called is not None and each.at - called <= _CALL
-            calls.update((name, each.at) for name in _CALLED.findall(each.text))
-            asked = _answered(unit, units)
-            if asked:
-                asked.answers += (each,)
-                unit.part = True
-            elif is_command(each.text):
-                command = unit
-        units.append(unit)
-        last[place] = own[place, each.author] = unit
-    return units
+
+    __slots__ = ("_main", "_number", "_text", "_units")
+
+    def __init__(self, units: Units, number: int) -> None:
+        self._units, self._number = units, number
+        self._main: Said | None = None
+        self._text: str | None = None
+
+    @property
+    def kind(self) -> Kind | None:  # noqa: D102 - as above, and so are the next ones
+        return _KINDS[self._units.kinds[self._number]]
+
+    @property
+    def cues(self) -> frozenset[Cue]:  # noqa: D102
+        return self._units.cues[self._units.heard[self._number]]
+
+    @property
+    def length(self) -> int:  # noqa: D102
+        return self._units.lengths[self._number]
+
+    @property
+    def figures(self) -> int:  # noqa: D102
+        return self._units.figures[self._number]
+
+    @property
+    def code(self) -> bool:  # noqa: D102
+        return bool(self._units.flags[self._number] & _CODE)
+
+    @property
+    def asks(self) -> bool:  # noqa: D102
+        return bool(self._units.flags[self._number] & _ASKS)
+
+    @property
+    def corrected(self) -> bool:  # noqa: D102
+        return bool(self._units.flags[self._number] & _CORRECTED)
+
+    @property
+    def part(self) -> bool:  # noqa: D102
+        return bool(self._units.flags[self._number] & _PART)
+
+    @property
+    def called(self) -> bool:  # noqa: D102
+        return bool(self._units.flags[self._number] & _CALLED)
+
+    @property
+    def main(self) -> Said:  # noqa: D102
+        if self._main is None:
+            self._main = self._units.talk[self._units.mains[self._number]]
+        return self._main
+
+    @property
+    def more(self) -> tuple[Said, ...]:  # noqa: D102
+        return tuple(map(self._units.talk.__getitem__, self._units.more.get(self._number, ())))
+
+    @property
+    def answers(self) -> tuple[Said, ...]:  # noqa: D102
+        return tuple(map(self._units.talk.__getitem__, self._units.answers.get(self._number, ())))
+
+    @property
+    def at(self) -> datetime:
+        """That of its main message."""
+        return self._units.talk.at(self._units.mains[self._number])
+
+    @property
+    def author(self) -> str:
+        """Who wrote it."""
+        return self._units.talk.author(self._units.mains[self._number])
+
+    @property
+    def thread(self) -> str:
+        """The thread that it is in, empty at top level."""
+        return self._units.talk.thread(self._units.mains[self._number])
+
+    @property
+    def marked(self) -> bool:
+        """Whether people want it in the timeline."""
+        return self._units.talk.is_marked(self._units.mains[self._number])
+
+    @property
+    def said(self) -> tuple[Said, ...]:
+        """Its messages."""
+        return (self.main, *self.more)
+
+    @property
+    def text(self) -> str:
+        """What its author wrote, a line for each message; as much of each as is read."""
+        if self._text is None:
+            talk, more = self._units.talk, self._units.more.get(self._number, ())
+            text = talk.text(self._units.mains[self._number])[:LONGEST_READ]
+            for each in more:
+                line = talk.text(each)[:LONGEST_READ]
+                text = f"{text}\n{line}" if text else line
+            self._text = text
+        return self._text
+
+    @property
+    def end(self) -> datetime:
+        """When its last message came."""
+        more = self._units.more.get(self._number)
+        return self._units.talk.at(more[-1]) if more else self.at
 
 
-def _begin(said: Said) -> Unit:
-    text = said.text[:_READ]
-    return Unit(
-        main=said,
-        cues=hear(outside_code(text)),
-        length=len(text.split()),
-        code=shows_code(text),
-        figures=figures_in(text),
-        asks=asks(text),
-        kind=kind_of(said.name, text, commanded=False) if said.bot else None,
-    )
+class Units(Sequence[Unit]):
+    """Units of the messages of `talk`, in columns that `Unit` reads: a long incident has a hundred thousand.
 
+    `times` are those of their main messages, in seconds since 1970.
+    """
 
-def _continues(each: Said, own: Unit, before: Unit) -> bool:
-    """Whether `each` goes on with what its author wrote just before, or puts it right."""
-    if each.marked or own.main.marked or each.bot != own.main.bot:
-        return False
-    if each.bot:
-        storm = len(own.more) + 1 < _LONGEST_BURST and each.at - own.end <= _STORM
-        return (
-            storm
-            and own.kind in {Kind.ALARM, Kind.RESULT}
-            and own.kind == kind_of(each.name, each.text, commanded=False)
+    def __init__(self, talk: Talk) -> None:
+        self.talk = talk
+        self.mains, self.heard, self.flags, self.kinds = array("I"), array("I"), bytearray(), bytearray()
+        self.lengths, self.figures = array("I"), array("I")
+        self.more: dict[int, array[int]] = {}
+        self.answers: dict[int, array[int]] = {}
+        self.cues: list[frozenset[Cue]] = []
+        self._known: dict[frozenset[Cue], int] = {}
+        self.times = array("d")
+
+    def append(self, unit: Growing) -> None:
+        """Keep one more."""
+        number, heard = len(self), self._known.setdefault(unit.cues, len(self.cues))
+        if heard == len(self.cues):
+            self.cues.append(unit.cues)
+        self.mains.append(unit.main.number)
+        self.times.append(unit.main.at.timestamp())
+        self.heard.append(heard)
+        self.lengths.append(unit.length)
+        self.figures.append(unit.figures)
+        self.flags.append(
+            _CODE * unit.code
+            | _ASKS * unit.asks
+            | _CORRECTED * unit.corrected
+            | _PART * unit.part
+            | _CALLED * unit.called
         )
-    if each.at - own.end <= _CORRECTION and has_digits(each.text) and CORRECTS.search(each.text):
-        return True
-    if own is not before or len(own.more) + 1 >= _LONGEST_BURST or each.at - own.end > _BURST:
-        return False
-    return not _stands_alone(each) and not is_command(own.main.text)
+        self.kinds.append(_KINDS.index(unit.kind))
+        for kept, said in ((self.more, unit.more), (self.answers, unit.answers)):
+            if said:
+                kept[number] = array("I", (each.number for each in said))
 
+    def __len__(self) -> int:
+        return len(self.flags)
 
-def _stands_alone(said: Said) -> bool:
-    """Whether it changes the course of the incident: who leads, how bad it is, that it is over; or tells a bot to.
+    def __iter__(self) -> Iterator[Unit]:
+        return (Unit(self, number) for number in range(len(self)))
 
-    What was told out of a thread to the channel too stands for itself.
-    """
-    return (
-        said.broadcast
-        or is_command(said.text)
-        or bool(severity_in(said.text))
-        or not {Cue.LEADS, Cue.CLOSES}.isdisjoint(hear(said.text))
-    )
-
-
-def _answered(unit: Unit, units: Sequence[Unit]) -> Unit | None:
-    """What `unit` says yes to: somebody else's question or proposal a few messages before."""
-    each = unit.main
-    if not 0 < unit.length <= _SHORT or Cue.YES not in unit.cues or unit.asks:
-        return None
-    for before in reversed(units[-_SHORT:]):
-        if each.at - before.end > _ANSWER:
-            return None
-        if before.main.thread_ts == each.thread_ts and before.main.author != each.author and before.kind is None:
-            return before if before.answers or before.asks or "@" in before.text else None
-    return None
+    @overload
+    def __getitem__(self, place: int) -> Unit: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Unit, ...]: ...
+    def __getitem__(self, place: int | slice) -> Unit | tuple[Unit, ...]:
+        if isinstance(place, slice):
+            return tuple(Unit(self, number) for number in range(len(self.flags))[place])
+        return Unit(self, range(len(self.flags))[place])

@@ -26,10 +26,10 @@ class Vocabulary:
     """
 
     def __init__(self, units: Sequence[Unit], names: Collection[str]) -> None:
-        self._words = array("L")
-        self._ends = array("L", [0])
-        self._first = array("L")
-        self._counts = array("L")
+        self._words = array("I")
+        self._ends = array("I", [0])
+        self._first = array("I")
+        self._counts = array("I")
         self._spoken = bytearray()
         speakers = self._read(units)
         size = max(2, len(units))
@@ -51,7 +51,7 @@ class Vocabulary:
         bits: dict[str, int] = {}
         speakers: list[int] = []
         for number, unit in enumerate(units):
-            speaker = bits.setdefault(unit.main.author, 1 << len(bits))
+            speaker = bits.setdefault(unit.author, 1 << len(bits))
             for name in words_of(unit.text):
                 word = known.setdefault(name, len(known))
                 if word == len(speakers):

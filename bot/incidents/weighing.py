@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from bot.incidents.conversation import Conversation
 from bot.incidents.lexicon import Cue, hear
 from bot.incidents.said_severity import severity_in
 from bot.incidents.times import habits_of, times_in
-from bot.incidents.units import Unit
+from bot.incidents.units import Unit, Units
 from bot.incidents.vocabulary import Vocabulary
 from bot.incidents.weights import CLOSED, CLOSES, Weight, Weights
 
@@ -40,6 +41,10 @@ PERSISTS = "tells that it goes on"
 AGREED = "agreed to"
 ALL_WELL = "tells that all succeed"
 HEDGES = "is not sure"
+RESULT = "what was done"
+ALARM = "an alert"
+CLEAR = "an alert is over"
+SHIPPED = "a release"
 """Reasons that others ask for."""
 
 _CUES = (
@@ -57,7 +62,7 @@ _FORMS = (
     ("objects", 1.0, forms.objects),
 )
 _BOTS = {
-    Kind.SHIPPED: ("a release", 0.5, 2.0),
+    Kind.SHIPPED: (SHIPPED, 0.5, 2.0),
     Kind.OPENED: ("an incident is opened", 3.0, 0.0),
     Kind.STATUS: ("how the incident stands", 3.0, 0.0),
     Kind.BUILD: ("a build", -1.5, 1.0),
@@ -109,7 +114,7 @@ class _Channel:
     spoken: set[str] = field(default_factory=set)
 
 
-def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
+def weigh(units: Units, conversation: Conversation) -> Weights:
     """Points for each unit, in the same order."""
     people = (person.name.lower() for person in conversation.people.values() if not person.bot)
     names = frozenset(word for name in people for word in _WORD.findall(name))
@@ -119,13 +124,13 @@ def weigh(units: Sequence[Unit], conversation: Conversation) -> Weights:
         vocabulary=Vocabulary(units, names),
         leaders=leaders,
         names=names,
-        replies=Counter(unit.main.thread_ts for unit in units if unit.main.thread_ts),
-        closing={number: _closing(unit, lead=unit.main.author in leaders) for number, unit in _closers(units)},
+        replies=Counter(unit.thread for unit in units if unit.thread),
+        closing={number: _closing(unit, lead=unit.author in leaders) for number, unit in _closers(units)},
     )
     end, habits = _end(channel.closing, len(units)), habits_of(units, conversation)
     fired: frozenset[tuple[str, ...]] = frozenset()
     weights = Weights(units, stir=_stir(units, names))
-    for number, (unit, crowd) in enumerate(zip(units, _crowd(units), strict=True)):
+    for number, (unit, crowd) in enumerate(zip(units, _crowd(units.times), strict=True)):
         weight = Weight(unit, times=times_in(unit, conversation, habits, over=number > end))
         if unit.kind:
             _weigh_bot(weight, channel, number)
@@ -169,12 +174,12 @@ def _weigh_bot(weight: Weight, channel: _Channel, number: int) -> None:
     unit = weight.unit
     shared = channel.vocabulary.shared_with_people(number)
     if unit.kind == Kind.RESULT:
-        weight.add("what was done", 4.2)
+        weight.add(RESULT, 4.2)
         weight.add(LOOKS, -1.6 * (Cue.LOOKS in hear(unit.text)))
-        channel.actors.add(unit.main.author)
+        channel.actors.add(unit.author)
     elif unit.kind in {Kind.ALARM, Kind.CLEAR}:
         _weigh_alert(weight, channel, shared)
-    elif unit.main.author in channel.actors:
+    elif unit.author in channel.actors:
         weight.add("what came of it", 3.0 if Cue.FINISHED in unit.cues else min(2.0, shared))
     else:
         reason, points, most = _BOTS[unit.kind or Kind.OTHER]
@@ -191,17 +196,17 @@ def _weigh_alert(weight: Weight, channel: _Channel, shared: float) -> None:
     """The first of its kind weighs most; what nobody talks of is of something else."""
     key = alert_key(weight.unit.text)
     if weight.unit.kind == Kind.CLEAR:
-        weight.add("an alert is over", 2.4 if key in channel.fired else 0.0)
+        weight.add(CLEAR, 2.4 if key in channel.fired else 0.0)
     else:
         first = 2.4 if channel.fired else 3.2
-        weight.add("an alert", 1.6 if key in channel.fired else first)
+        weight.add(ALARM, 1.6 if key in channel.fired else first)
         channel.fired.add(key)
     weight.add("about what people talk of", min(1.2, 0.4 * shared) if shared else -1.5)
 
 
 def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
     unit = weight.unit
-    lead = unit.main.author in channel.leaders
+    lead = unit.author in channel.leaders
     topic = channel.vocabulary.topic(number)
     for place, (points, reason) in enumerate(sorted(_hints(unit, topic, lead=lead), reverse=True)):
         weight.add(reason, points * _FADES**place)
@@ -217,10 +222,10 @@ def _weigh_person(weight: Weight, channel: _Channel, number: int) -> None:
     weight.add("after a silence", _silence(channel.units, number))
     if weight.times and Cue.BEGAN not in unit.cues:
         weight.add("tells when", 0.8)
-    if unit.main.author not in channel.spoken:
+    if unit.author not in channel.spoken:
         weight.add("first word of its author", -0.5)
-        channel.spoken.add(unit.main.author)
-    if channel.replies.get(unit.main.ts, 0) >= _DISCUSSED:
+        channel.spoken.add(unit.author)
+    if channel.replies and channel.replies.get(unit.main.ts, 0) >= _DISCUSSED:
         weight.add("others discuss it", 0.6)
 
 
@@ -304,34 +309,27 @@ def _roles(unit: Unit, channel: _Channel, *, lead: bool) -> Iterator[tuple[str, 
         yield ORDERS, 1.8 if lead else 1.1
 
 
-def _names_several(unit: Unit, names: Collection[str]) -> bool:
+def _names_several(unit: Unit, names: frozenset[str]) -> bool:
     """Whether it names more than one of the others."""
-    return (
-        len({*_WORD.findall(unit.text.lower())}.intersection(names).difference(_WORD.findall(unit.main.name.lower())))
-        > 1
-    )
+    named = names & {*_WORD.findall(unit.text.lower())}
+    return len(named) > 1 and len(named.difference(_WORD.findall(unit.main.name.lower()))) > 1
 
 
-def _stir(units: Sequence[Unit], names: Collection[str]) -> int:
+def _stir(units: Sequence[Unit], names: frozenset[str]) -> int:
     """Where the talk begins in which somebody takes the lead or says how bad it is: before it people talk of else."""
     said = ((number, unit) for number, unit in enumerate(units) if unit.kind is None)
     first = next(
         (n for n, unit in said if Cue.LEADS in unit.cues or severity_in(unit.text) or _names_several(unit, names)), 0
     )
-    while first and units[first].main.at - units[first - 1].end <= _PAUSE:
+    while first and units[first].at - units[first - 1].end <= _PAUSE:
         first -= 1
     return first
 
 
-def _crowd(units: Sequence[Unit]) -> Iterator[int]:
+def _crowd(times: Sequence[float]) -> Iterator[int]:
     """How many are said around each of them."""
-    first = last = 0
-    for unit in units:
-        while unit.main.at - units[first].main.at > _AROUND:
-            first += 1
-        while last < len(units) and units[last].main.at - unit.main.at <= _AROUND:
-            last += 1
-        yield last - first
+    around = _AROUND.total_seconds()
+    return (bisect_right(times, at + around) - bisect_left(times, at - around) for at in times)
 
 
 def _closing(unit: Unit, *, lead: bool) -> float:
@@ -353,9 +351,9 @@ def _noticed(units: Sequence[Unit], number: int) -> float:
     unit = units[number]
     found = 0
     for after in units[number + 1 : number + 1 + _AT_ONCE]:
-        if after.main.at - unit.end > _NEWS:
+        if after.at - unit.end > _NEWS:
             break
-        found += after.main.author != unit.main.author and after.kind is None and after.length <= _AT_ONCE
+        found += after.author != unit.author and after.kind is None and after.length <= _AT_ONCE
     return min(0.8, 0.4 * found)
 
 
@@ -363,15 +361,15 @@ def _silence(units: Sequence[Unit], number: int) -> float:
     """Who speaks first, or after some minutes of silence, mostly has something to tell."""
     if not number:
         return 0.8
-    gap = (units[number].main.at - units[number - 1].end) / _SILENCE
+    gap = (units[number].at - units[number - 1].end) / _SILENCE
     return min(0.6, 0.3 * math.log2(1 + gap)) if gap >= 1 else 0.0
 
 
 def _explained_away(units: Sequence[Unit], number: int) -> bool:
     """Whether somebody says right after a bot that it does not matter."""
-    at = units[number].main.at
+    at = units[number].at
     return any(
-        after.kind is None and Cue.EXPECTED in after.cues and after.main.at - at <= timedelta(minutes=3)
+        after.kind is None and Cue.EXPECTED in after.cues and after.at - at <= timedelta(minutes=3)
         for after in units[number + 1 : number + 3]
     )
 
@@ -381,6 +379,6 @@ def find_leaders(units: Sequence[Unit]) -> frozenset[str]:
     score: Counter[str] = Counter()
     for unit in units:
         if unit.kind is None:
-            score[unit.main.author] += 3 * (Cue.LEADS in unit.cues) + unit.text.count("@")
+            score[unit.author] += 3 * (Cue.LEADS in unit.cues) + unit.text.count("@")
     most = max(score.values(), default=0)
     return frozenset(who for who, points in score.items() if points >= max(3, most / 3))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.incidents.times import Time
-from bot.incidents.units import Unit
+from bot.incidents.units import Unit, Units
 
 CLOSES = "closes"
 """Reason of what says that the incident is over."""
@@ -49,14 +49,14 @@ class Weights:
     that come together are kept once.
     """
 
-    def __init__(self, units: Sequence[Unit], *, stir: int = 0) -> None:
+    def __init__(self, units: Units, *, stir: int = 0) -> None:
         self.units = units
         self.stir = stir
         self.totals = array("d")
         self._reasons: dict[tuple[str, ...], int] = {}
-        self._which = array("L")
-        self._points = array("d")
-        self._ends = array("L", [0])
+        self._which = array("I")
+        self._points = array("f")
+        self._ends = array("I", [0])
         self._times: dict[int, tuple[Time, ...]] = {}
         self._known: list[tuple[str, ...]] = []
 

@@ -5,7 +5,7 @@ So the record does not depend on the order in which things arrived, and doubles 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -45,9 +45,13 @@ class Messages:
             await self._add_changes(changes)
 
     async def of_channel(self, channel: str, *, since: datetime | None = None) -> tuple[Message, ...]:
-        """What stands in a channel, in the channel's order; a deleted message has no text any more.
+        """What stands in a channel, in the channel's order; a deleted message has no text any more."""
+        return tuple([message async for message in self.through(channel, since=since)])
 
-        It is read in portions, between which others get their turn: a long incident has a hundred thousand.
+    async def through(self, channel: str, *, since: datetime | None = None) -> AsyncIterator[Message]:
+        """The same one by one, a portion in memory at a time, between which others get their turn.
+
+        A long incident has a hundred thousand. The transaction has to last until the end.
         """
         async with self._connection.cursor("messages", row_factory=row_of(Message)) as cursor:
             cursor.itersize = _PORTION
@@ -55,7 +59,8 @@ class Messages:
                 "select * from messages_now where channel = %s and at >= %s order by ts",
                 [channel, since or _NEVER],
             )
-            return tuple([message async for message in cursor])
+            async for message in cursor:
+                yield message
 
     async def get(self, channel: str, ts: str) -> Message | None:
         """One message as it stands, None where the record has none of that ts."""
