@@ -21,6 +21,7 @@ from bot.core.prose import Bold, Channel, Inline, Line, Person, When
 from bot.core.records import Lease, Operation, Store
 from bot.core.results import Field, ServiceStatus, Status
 from bot.digests.checks.payments import NO_PAYMENTS, find_success
+from bot.digests.checks.workers import starts_without_end
 from bot.digests.declaration import Terms
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ async def _service(service: Service, leases: Sequence[Lease], now: datetime, sto
     known = () if isinstance(workers, _Unknown) else workers
     voices = [worker.voice for worker in known if worker.pid]
     parts = [
-        workers if isinstance(workers, _Unknown) else _count(workers),
+        workers if isinstance(workers, _Unknown) else await _online(service, workers, now, store),
         *await asyncio.gather(
             _part("Health", _health(service, voices)),
             _part("Rates", _rates(service, voices, now, store)),
@@ -94,13 +95,19 @@ async def _workers(service: Service) -> tuple[Worker, ...]:
     return await service.port(Processes).workers()
 
 
-def _count(workers: Sequence[Worker]) -> Field:
+async def _online(service: Service, workers: Sequence[Worker], now: datetime, store: Store) -> Field:
+    again = await starts_without_end(workers, Terms(now, service=service.name), store=store)
+    return _count(workers, again)
+
+
+def _count(workers: Sequence[Worker], again: str = "") -> Field:
     away = [worker for worker in workers if worker.status != "online"]
     online = len(workers) - len(away)
     modes = "/".join(sorted({worker.mode.removesuffix("_mode") for worker in workers}))
     words = [f"{online} of {len(workers)} online", modes and f"{modes} mode"]
     words += [f"worker {worker.id} is {worker.status}" for worker in away]
-    state = State.FAIL if not online else State.WARN if away else State.OK
+    words.append(again)
+    state = State.FAIL if again or not online else State.WARN if away else State.OK
     return Field("Workers", ", ".join(word for word in words if word), state)
 
 

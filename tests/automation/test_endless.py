@@ -49,7 +49,8 @@ async def test_a_worker_that_is_started_without_end_is_told_as_that_until_it_sta
     os.kill(pm2_list(demo)[0][1], signal.SIGKILL)
     for _ in range(8):
         await attended.look_now()
-    card, why = attended.message("Worker restarts"), await attended.bench.says("why down")
+    card = attended.message("Worker restarts")
+    why, status = await attended.bench.says("why down"), await attended.bench.says("status")
     states = {status for _, _, status in pm2_list(demo)}
     program.write_bytes(whole)
     await until(lambda: {status for _, _, status in pm2_list(demo)} == {"online"})
@@ -58,8 +59,9 @@ async def test_a_worker_that_is_started_without_end_is_told_as_that_until_it_sta
     assert "errored" not in states
     assert card.state is State.FAIL
     assert [each.label for each in card.buttons][1:3] == ["Next: errors", "Or: rollback"]
-    for said in (str(card.lines), why):
-        assert "started again and again, and not given up: none of the starts lasts" in said
+    for said in (str(card.lines), why, status):
+        assert "times within 2m30s and not given up" in said
+    assert "Workers: ✗ fail" in status
     assert await attended.operations() == []
     assert await attended.cases() == ()
     assert attended.message("Worker restarts").state is State.OK

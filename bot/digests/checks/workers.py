@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
 
@@ -84,27 +85,35 @@ async def find_restarts(terms: Terms, *, processes: Processes, store: Store) -> 
     workers = await processes.workers()
     if not workers:
         raise IntegrationError("The process manager lists no worker.")
-    young = [w for w in workers if w.restarts and w.started_at and terms.now - w.started_at < _LATELY]
+    young = [worker for worker in workers if _started_within(_LATELY, worker, terms)]
     down = [worker for worker in workers if worker.status != "online"]
     words = [f"worker {worker.id} is {worker.status} after {worker.restarts} restarts" for worker in down]
     words += [f"worker {w.id} was started again within the hour, {w.restarts} times ever" for w in young]
     restarts = sum(worker.restarts for worker in workers)
-    lately = await _started_lately(terms, store, restarts)
-    fresh = [w for w in young if w in down or (w.started_at and terms.now - w.started_at < _JUST_NOW)]
-    if fresh and lately > _RELOADS * len(workers):
-        value = f"{restarts} ever, {lately:.0f} within {format_duration(_LOOP)}"
-        evidence = "; ".join(("started again and again, and not given up: none of the starts lasts", *words))
-        return Finding(State.FAIL, value, evidence=evidence, measure=restarts, then=ENDLESS)
+    if again := await starts_without_end(workers, terms, store=store):
+        evidence = "; ".join((f"{again}: none of the starts lasts", *words))
+        return Finding(State.FAIL, f"{restarts} ever", evidence=evidence, measure=restarts, then=ENDLESS)
     state = State.FAIL if down else State.WARN if young else State.OK
     return Finding(state, f"{restarts} ever", evidence="; ".join(words), measure=restarts)
 
 
-async def _started_lately(terms: Terms, store: Store, restarts: int) -> float:
-    """How many starts the looks of the last minutes saw; one after a removal of workers has fewer than before."""
+async def starts_without_end(workers: Sequence[Worker], terms: Terms, *, store: Store) -> str:
+    """What the looks of the last minutes say of workers that are started again and again; empty when none is."""
     async with store.transaction() as tx:
         seen = await tx.readings.series(terms.service, RESTARTS, since=terms.now - _LOOP, until=terms.now)
-    counts = [*(each.value for each in seen if each.value is not None), restarts]
-    return sum(max(after - before, 0) for before, after in pairwise(counts))
+    counts = [*(each.value for each in seen if each.value is not None), sum(worker.restarts for worker in workers)]
+    # After a removal of workers there are fewer than before.
+    starts = sum(max(after - before, 0) for before, after in pairwise(counts))
+    fresh = any(
+        _started_within(_JUST_NOW if worker.status == "online" else _LATELY, worker, terms) for worker in workers
+    )
+    if not fresh or starts <= _RELOADS * len(workers):
+        return ""
+    return f"started again {starts:.0f} times within {format_duration(_LOOP)} and not given up"
+
+
+def _started_within(span: timedelta, worker: Worker, terms: Terms) -> bool:
+    return bool(worker.restarts and worker.started_at and terms.now - worker.started_at < span)
 
 
 async def find_worker_memory(terms: Terms, *, processes: Processes, supervisor: Supervisor) -> Finding:
