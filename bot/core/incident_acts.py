@@ -132,6 +132,10 @@ class IncidentActs(Protocol):
         """All of one incident, the first one first."""
         ...
 
+    async def redact(self, incident: int, text: str) -> bool:
+        """Blank what an entry of this text tells: an update, a page, why it was opened again; whether there was any."""
+        ...
+
     async def add_update(self, update: StatusUpdate) -> None:
         """Store it."""
         ...

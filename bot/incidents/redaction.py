@@ -6,16 +6,19 @@ from uuid import uuid4
 
 from bot.core.command import Context
 from bot.core.errors import Conflict, IntegrationError, NotAllowed, NotFound
-from bot.core.incidents import Incident
+from bot.core.incidents import OWN, Incident
 from bot.core.parts import Button, Style
 from bot.core.plan import Json
 from bot.core.ports import Chat, MessageRef
 from bot.core.prose import Line, Person, When
 from bot.core.records import Pending, Store, Unit
 from bot.core.results import Text
+from bot.incidents.acts import show
 from bot.incidents.sources import find_told
 
 ROW = "redaction"
+
+_OWN_POST = "It is a post of mine: what it tells of stays in the record. Redact that where it was said."
 
 PUT_RIGHT = "redaction.put_right"
 """The job that takes what was redacted out of the messages, files and canvases of a report."""
@@ -25,10 +28,13 @@ async def ask_redaction(ctx: Context, incident: Incident, typed: str, *, why: st
     """What would be taken out, without its text, and the two buttons that decide."""
     async with store.transaction() as tx:
         told = await find_told(tx, incident, typed)
-        author = ""
+        author, own = "", False
         if told.message is not None and (stored := await tx.messages.get(told.message.channel, told.message.ts)):
-            author = stored.user
-        data: Json = {"incident": incident.number, "source": told.source, "why": why}
+            author, own = stored.user, stored.subtype == OWN and told.source == told.message.ts
+        # By its message where that is here, so that a post of the bot's own goes with the entry that it tells.
+        here = told.message is not None and told.message.channel == incident.channel
+        source = told.message.ts if told.message and here else told.source
+        data: Json = {"incident": incident.number, "source": source, "why": why}
         row = Pending(uuid4().hex, ROW, ctx.actor.user_id, ctx.channel_id, data, ctx.now)
         await tx.pending.put(row)
     what: Line = (
@@ -43,6 +49,7 @@ async def ask_redaction(ctx: Context, incident: Incident, typed: str, *, why: st
         (
             (*what, f" in incident {incident.number}: its text, all its former versions, its files and its edits."),
             "The record keeps that it was there, by whom and when. Nobody can bring the text back.",
+            *((_OWN_POST,) if own else ()),
             "Files of the report that people downloaded, and timelines that I sent to somebody as a file, keep it.",
         ),
         title="Take it out of the record for good?",
@@ -65,6 +72,8 @@ async def redact(ctx: Context, row_id: str, *, store: Store, chat: Chat) -> Text
         if told.message is not None:
             await tx.messages.redact(told.message.channel, told.message.ts, by=ctx.actor.user_id, at=ctx.now)
         await tx.entries.redact(incident.number, told.source)
+        elsewhere = await tx.acts.redact(incident.number, told.text)
+        await show(tx, incident.number)
         for key in {told.source, told.message.ts if told.message else told.source}:
             await tx.reports.purge(incident.number, key)
         report = await tx.reports.get(incident.number)
@@ -74,6 +83,12 @@ async def redact(ctx: Context, row_id: str, *, store: Store, chat: Chat) -> Text
         await tx.audit.append(at=ctx.now, actor=ctx.actor.user_id, kind="redaction", data=data)
     lines = [f"The text is out of the record of incident {incident.number}."]
     lines += [await _delete(told.message, chat)] if told.message is not None else []
+    lines += ["What I have posted of it stands in Slack: redact each of these posts too."] if elsewhere else []
+    lines += [
+        f"The {name} of the incident still says it: say that anew, /incident edit --{name}."
+        for name, text in (("title", incident.title), ("impact", incident.impact))
+        if text and told.text.endswith(text)
+    ]
     if report is not None:
         lines.append("I take it out of what I shared of the report: files and canvases are deleted and made anew.")
     return Text(tuple(lines))

@@ -52,6 +52,21 @@ class IncidentActs:
             [since],
         )
 
+    async def redact(self, incident: int, text: str) -> bool:
+        """Blank what an entry ends with: the entry of a page begins with whom it called."""
+        found = await self._connection.execute(
+            """with said as (select %(text)s::text as said),
+                updates as (update incident_updates set text = '(redacted)' from said
+                    where incident = %(incident)s and text <> '' and right(said, length(text)) = text returning 1),
+                pages as (update incident_pages set text = '(redacted)' from said
+                    where incident = %(incident)s and text <> '' and right(said, length(text)) = text returning 1),
+                cycles as (update incident_cycles set why = '(redacted)' from said
+                    where incident = %(incident)s and why <> '' and right(said, length(why)) = why returning 1)
+               select 1 from updates union all select 1 from pages union all select 1 from cycles""",
+            {"incident": incident, "text": text},
+        )
+        return await found.fetchone() is not None
+
     async def put_cycle(self, cycle: Cycle) -> None:
         """Store it, or its end."""
         c = cycle

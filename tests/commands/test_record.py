@@ -14,6 +14,7 @@ from bot.core.incidents import EntryEdit, Incident
 from bot.core.marks import MarkKind
 from bot.core.people import Role
 from bot.core.records import Store
+from bot.core.results import Text
 from bot.demo.workspace import Person, Workspace
 from bot.demo.workspace.records import Channel
 from bot.demo.workspace.seen import Seen
@@ -266,6 +267,39 @@ async def test_a_note_can_be_redacted_too(room: Room) -> None:
         (left,) = await tx.entries.of_incident(1)
 
     assert left.text == "(redacted)"
+
+
+async def test_a_note_is_redacted_by_the_menu_of_the_post_that_tells_it(room: Room) -> None:
+    await room.ana.command(room.inc, "/incident note the key & the door: hunter2")
+    await room.ana.command(room.inc, "/incident note the lock")
+    post = await room.ana.wait_for(room.inc, "hunter2")
+    await room.ana.wait_for(room.inc, "the lock")
+    await room.workspace.settled()
+    async with room.store.transaction() as tx:
+        await tx.pending.prune(before=datetime.now(UTC) + timedelta(days=1))
+
+    question = await (await room.ana.shortcut(post, "entry.redact")).reply()
+    answer = await (await room.ana.click(question, "Take it out")).reply()
+    async with room.store.transaction() as tx:
+        left = [entry.text for entry in await tx.entries.of_incident(1)]
+
+    assert sorted(left) == ["(redacted)", "the lock"]
+    assert "hunter2" not in await room.dump()
+    assert "I have deleted it in Slack too." in answer.plain()
+
+
+async def test_of_another_post_of_the_bot_only_the_post_is_redacted_and_that_is_said(room: Room) -> None:
+    await room.ana.command(room.inc, "/incident note hunter2")
+    note = await room.ana.wait_for(room.inc, "hunter2")
+    question = await (await room.ana.shortcut(note, "entry.redact")).reply()
+    await (await room.ana.click(question, "Keep it")).reply()
+    told = await room.bot.link.chat.post(room.inc.id, Text(("hunter2 " * 60,)))
+    await room.workspace.settled()
+
+    asked = await (await room.ana.command(room.inc, f"/incident redact {told.ts}")).reply()
+
+    assert "It is a post of mine: what it tells of stays in the record." in asked.plain()
+    assert "It is a post of mine" not in question.plain()
 
 
 def test_entries_stand_where_people_moved_them_and_say_who_changed_them() -> None:

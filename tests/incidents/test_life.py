@@ -16,7 +16,7 @@ from bot.core.reports import Version
 from bot.incidents.missing import missing
 from bot.jobs.due import sweep
 from tests.fakes import FakeChat
-from tests.incidents.desk import ANA, BEN, OWN, Desk, shown
+from tests.incidents.desk import ANA, BEN, OWN, Desk, shown, text
 
 OPENED = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -396,3 +396,22 @@ async def sweep_for(desk: Desk, task: str) -> int:
     desk.deferred.jobs.clear()
     await sweep(desk.store, now=desk.clock())
     return sum(job.task == task for job in desk.deferred.jobs)
+
+
+async def test_what_is_redacted_is_on_the_card_no_more_and_what_still_says_it_is_named(desk: Desk) -> None:
+    await desk.type("open high Card payments fail")
+    await desk.type("update the vault is open", channel=OWN)
+    await desk.type("edit --impact 'every vault'", channel=OWN)
+    await desk.work()
+    before = shown(desk.card())
+    answers = []
+    for kind in ("update", "edited"):
+        (entry,) = await desk.entries(kind)
+        asked = text(await desk.type(f"redact {entry.id}", channel=OWN))
+        answers.append(shown(await desk.click("redact.confirm", asked.buttons[0].row_id)))
+    await desk.work()
+
+    assert "the vault is open" in before
+    assert "the vault is open" not in shown(desk.card())
+    assert "What I have posted of it stands in Slack" in answers[0]
+    assert "The impact of the incident still says it: say that anew, /incident edit --impact." in answers[1]
