@@ -50,6 +50,7 @@ _ANSWERED = timedelta(minutes=10)
 _REPORTED = timedelta(hours=4)
 _CHANGE_BEFORE = timedelta(hours=2)
 _CALM = timedelta(minutes=30)
+_SOON = timedelta(minutes=20)
 _LOOK_BACK = 6
 """Units before one that it may refer to."""
 
@@ -263,7 +264,9 @@ def _resolved(weights: Weights, conversation: Conversation) -> Moment:
 
 def _mitigated(weights: Weights, started: datetime | None, resolved: datetime | None) -> Moment:
     """What people say ended the impact, else the change after which it was better."""
-    for unit in reversed(weights.units):
+    trouble = max((n for n in weights.having(ALARM, PERSISTS, REOPENS) if _is_trouble(weights[n])), default=-1)
+    for number in range(len(weights) - 1, trouble, -1):
+        unit = weights.units[number]
         if unit.kind is None and Cue.FALSE_ALARM in unit.cues:
             return Moment(None, f"nothing to mitigate: a false alarm, says {unit.main.name}", (unit.main.ts,))
     best = max(_mitigations(weights, started), key=lambda claim: (claim.strength, claim.at, claim.source), default=None)
@@ -274,36 +277,40 @@ def _mitigated(weights: Weights, started: datetime | None, resolved: datetime | 
     if found is None:
         return Moment(None, "nobody said what ended the impact")
     main = weights.units[found].main
-    how = "the change after which it was better" if _is_change(weights[found]) else "the last word that it is better"
+    how = "the change after which it was better" if _is_change(weights[found]) else "the word that it is better"
     return Moment(main.at, f"{how}, by {main.name}", (main.ts,))
 
 
 def _turn(weights: Weights, until: int) -> int | None:
-    """The change after which there is least trouble, before which there is least good news, and people calm down.
+    """What turned it, a change or a word that it is better.
 
-    Where nobody changed anything, the last word that it is better.
+    Least trouble comes after it, little good news before it, some soon after; and people calm down.
     """
     times, calm = weights.units.times, _CALM.total_seconds()
-    trouble = good = 0
-    last: int | None = None
-    changes: list[tuple[int, int, int, float]] = []
+    trouble = 0
+    good: list[float] = []
+    turns: list[tuple[int, int, int, float]] = []
     for number in weights.having(*_TURNS):
         if number >= until:
             break
         weight = weights[number]
-        if _is_change(weight):
+        change, better = _is_change(weight), _is_better(weight)
+        if change or better:
             before = number - bisect_left(times, times[number] - calm)
             after = min(until, bisect_right(times, times[number] + calm)) - number
-            sure = min(1.0, weight.total / _SURE) + 0.5 * (weight.unit.kind == Kind.RESULT)
-            changes.append((number, trouble, good, sure + 0.5 * math.log((1 + before) / (1 + after))))
+            sure = min(1.0, weight.total / _SURE) + 0.5 * (weight.unit.kind == Kind.RESULT) + 0.5 * change
+            turns.append((number, trouble, len(good), sure + 0.5 * math.log((1 + before) / (1 + after))))
         trouble += _is_trouble(weight)
-        if _is_better(weight):
-            good, last = good + 1, number
-    worth = (
-        (points - 2 * (trouble - troubles) / max(1, trouble) - goods / max(1, good), number)
-        for number, troubles, goods, points in changes
-    )
-    return max(worth, default=(0.0, last))[1]
+        if better:
+            good.append(times[number])
+
+    def worth(turn: tuple[int, int, int, float]) -> float:
+        number, troubles, goods, points = turn
+        soon = bisect_right(good, times[number] + _SOON.total_seconds()) - bisect_right(good, times[number])
+        ahead, behind = (trouble - troubles) / max(1, trouble), goods / max(1, len(good))
+        return points - 2 * ahead - behind + 0.25 * min(2, soon)
+
+    return max(turns, key=lambda turn: (worth(turn), turn[0]), default=(None,))[0]
 
 
 def _is_trouble(weight: Weight) -> bool:

@@ -230,6 +230,18 @@ def test_nothing_is_mitigated_where_nothing_was_wrong() -> None:
     assert "false alarm" in selection.mitigated.how
 
 
+def test_a_false_alarm_that_trouble_comes_after_was_another() -> None:
+    selection = chosen(
+        said("11:00", "alerts", "[FIRING] OrdersFailing"),
+        said("11:02", "bo", "disk of backup-1 was a false alarm"),
+        said("11:10", "ana", "still failing, 40 errors a second"),
+        said("11:20", "robot", "orders-api rolled back to 4.1 (by ana)"),
+        said("12:20", "ana", "closing"),
+    )
+
+    assert selection.mitigated.at == moment("11:20")
+
+
 def test_mitigated_is_the_change_after_which_there_is_no_trouble() -> None:
     selection = chosen(
         said("11:00", "alerts", "[FIRING] OrdersFailing"),
