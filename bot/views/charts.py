@@ -59,7 +59,7 @@ def draw(chart: Chart) -> bytes:
     for row, line in enumerate(told):
         y = (foot - _ROW * row) / height
         figure.text(0.03, y, line, color=_INK, fontsize=14, va="top", parse_math=False)
-    figure.subplots_adjust(left=0.13, right=0.96, top=1 - 0.95 / height, bottom=(foot + 0.55) / height, hspace=0.38)
+    figure.subplots_adjust(left=0.13, right=0.945, top=1 - 0.95 / height, bottom=(foot + 0.55) / height, hspace=0.38)
     written = io.BytesIO()
     figure.savefig(written, format="png", facecolor=_GROUND)
     return written.getvalue()
@@ -95,6 +95,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
         highs = [math.nan if point.high is None else point.high for point in panel.points]
         axes.vlines(moments, lows, highs, color=_LINE, alpha=0.6, linewidth=2.4)
     axes.margins(y=0.15)
+    axes.yaxis.set_major_formatter(lambda value, _: _short(value))
     if panel.limit is not None:
         axes.axhline(panel.limit, color=_LIMIT, linewidth=1.8, linestyle="--")
 
@@ -106,6 +107,14 @@ def _mark(axes: Axes, chart: Chart) -> None:
         axes.axvline(_days(mark.at), color=_MARK, linewidth=1.6, linestyle=":", alpha=alpha, zorder=1)
         if mark.until:
             axes.axvspan(_days(mark.at), _days(mark.until), color=_MARK, alpha=0.25, linewidth=0, zorder=1)
+
+
+def _short(value: float) -> str:
+    """A figure beside the axis, where there is room for few letters: 250k in place of 250000."""
+    for least, unit, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(value) >= least:
+            return f"{value / unit:g}{letter}"
+    return f"{value:g}"
 
 
 def _has_bars(panel: Panel) -> bool:

@@ -15,6 +15,7 @@ from bot.views import draw
 
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 LINE, LIMIT, MARK = (0x7C, 0xC4, 0xFF), (0xFF, 0xB4, 0x54), (0xD7, 0xB8, 0xFF)
+INK = (0xF2, 0xF4, 0xF8)
 BAR = (0x55, 0x82, 0xAB)
 """The line's colour, 60 % of it on the ground."""
 
@@ -67,6 +68,13 @@ def test_numbers_of_marks_that_are_close_stand_in_one_place() -> None:
 
     assert len(columns(draw(chart([1, 1, 1], marks=apart)), MARK)) > 2 * NUMBER
     assert len(columns(draw(chart([1, 1, 1], marks=close)), MARK)) <= 2 * NUMBER
+
+
+def test_figures_and_hours_beside_the_picture_are_not_cut_off() -> None:
+    points = tuple(Point(SINCE + timedelta(hours=hour), 9_100_000 + 1_000_000 * hour) for hour in range(4))
+    day = Chart("A day", SINCE, SINCE + timedelta(hours=3), (Panel("Requests", "", points),))
+
+    assert columns(draw(day), INK) <= set(range(2, 98))
 
 
 def test_a_limit_is_drawn_across_and_a_mark_where_it_was() -> None:
