@@ -83,7 +83,7 @@ class Calls:
             await change(tx, ctx, incident, "paged", words, tell=False)
 
     async def answered(self, page_id: str) -> None:
-        """The job `ANSWERED`: each message of the page says who is on it, and the paging system is told."""
+        """The job `ANSWERED`: each message of the page says who is on it, which the pager hears too, or that it is over."""
         page, incident = await self._read(page_id)
         text = page_text(page, incident)
         for message in page.messages:
@@ -94,7 +94,7 @@ class Calls:
             except IntegrationError as error:
                 log.warning("page not updated", incident=incident.number, reason=str(error))
         pager = self._reach.pager(incident.services)
-        if page.target and pager:
+        if page.answered_at and page.target and pager:
             try:
                 await pager.acknowledge(_key(page), to=page.target)
             except NotFound:

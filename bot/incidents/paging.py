@@ -22,7 +22,7 @@ from bot.core.ports import Chat
 from bot.core.prose import Line, Person, When
 from bot.core.records import Due, Store, Unit
 from bot.core.results import Text
-from bot.incidents.acts import change
+from bot.incidents.acts import OPEN, change
 from bot.incidents.people import mention, names_of
 from bot.incidents.rules import IncidentRules
 
@@ -115,8 +115,11 @@ class Reach:
         return alarm
 
     async def on_call_now(self, ctx: Context, about: Sequence[str]) -> Alarm | None:
-        """Whoever is on call, where nobody asked for them; None where nobody can be called."""
-        pager, chain = self.pager(about), (*await self._on_duty(ctx), *self._contacts())
+        """Whoever is on call, where nobody asked for them; None where nobody can be called, or it is they who act."""
+        duty = await self._on_duty(ctx)
+        if ctx.actor.user_id in (duty if self.on_call.group else duty[:1]):
+            return None
+        pager, chain = self.pager(about), (*duty, *self._contacts())
         target = pager.targets[0] if pager else ""
         return Alarm(ON_CALL, tuple(dict.fromkeys(chain)), target) if chain or target else None
 
@@ -157,8 +160,10 @@ async def raise_alarm(
 
 
 async def stand_down(tx: Unit, incident: Incident) -> None:
-    """Have the paging system told that it is over, so that it calls nobody any more either."""
+    """Have what stands in Slack, and the paging system, say that it is over and nobody is called any more."""
     for page in await tx.acts.pages(incident.number):
+        if not page.answered_at:
+            await tx.jobs.defer(ANSWERED, args={"page_id": page.id})
         if page.target:
             await tx.jobs.defer(STAND_DOWN, args={"page_id": page.id})
 
@@ -187,6 +192,8 @@ def page_text(page: Paged, incident: Incident, *, notes: Sequence[Line] = ()) ->
     lines: list[Line] = [page.text] if page.text else []
     if page.answered_by:
         lines.append((Person(page.answered_by), " is on it", *_since(page), "."))
+    elif incident.state != OPEN:
+        lines.append("It is over: nobody has to answer any more.")
     elif page.turn:
         lines.append((Person(page.turn), ", you are called ", *called_by(page), "."))
     else:

@@ -118,13 +118,16 @@ async def test_the_next_one_is_called_when_nobody_answers_and_in_the_end_that_is
     ]
 
 
-async def test_nobody_is_called_any_more_once_it_is_resolved(called: Desk) -> None:
+async def test_nobody_is_called_any_more_once_it_is_resolved(called: Desk, chat: FakeChat) -> None:
     await called.type("page", channel=OWN)
     await called.work()
     await called.type("resolve", channel=OWN)
     await called.later(timedelta(minutes=6))
 
     assert called.told("D0CHI") == []
+    (call,) = [text(result) for result in chat.posted(OWN) if "Call for" in shown(result)]
+    assert call.buttons == ()
+    assert all("It is over: nobody has to answer any more." in each for each in (shown(call), *called.told("D0BEN")))
 
 
 @pytest.mark.parametrize(
@@ -217,6 +220,15 @@ async def test_a_critical_incident_calls_by_itself_where_that_is_configured(call
 
     assert quiet == []
     assert len(called.told("D0BEN")) == 2
+
+
+async def test_who_is_on_call_and_declares_it_is_not_called_and_wakes_nobody(called: Desk) -> None:
+    called.rules = replace(called.rules, page_critical=True)
+    await called.type("open critical All payments fail", actor=BEN)
+    await called.work()
+    await called.later(timedelta(minutes=20))
+
+    assert [called.told(f"D0{name}") for name in ("BEN", "CHI", "SECURE")] == [[], [], []]
 
 
 async def test_of_a_private_incident_only_who_is_named_is_called_and_reads_no_word_of_it(desk: Desk) -> None:
