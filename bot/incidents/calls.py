@@ -83,7 +83,7 @@ class Calls:
             await change(tx, ctx, incident, "paged", words, tell=False)
 
     async def answered(self, page_id: str) -> None:
-        """The job `ANSWERED`: each message of the page says who is on it, which the pager hears too, or that it is over."""
+        """The job `ANSWERED`: each message of the page says who is on it, as the pager hears, or that it is over."""
         page, incident = await self._read(page_id)
         text = page_text(page, incident)
         for message in page.messages:
