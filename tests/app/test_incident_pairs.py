@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -281,12 +282,14 @@ def configured(workspace: Workspace, conninfo: str, folder: Path) -> Installatio
     for name, value in values.items():
         (secrets / name).write_text(value)
         (secrets / name).chmod(0o600)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
     settings = {
         "data_dir": str(folder / "bot"),
         "slack": {"api_url": workspace.api_url},
         "web": {"port": 0},
         "people": {"users": {ana.id: "commander", ben.id: "commander"}},
-        "on_call": {"rota": [ana.id, ben.id], "since": "2026-01-01T09:00", "zone": "UTC"},
+        # Ben's week: whoever declares an incident while on call is not called.
+        "on_call": {"rota": [ben.id, ana.id], "since": f"{yesterday:%Y-%m-%d}T09:00", "zone": "UTC"},
         "incidents": {
             "responders": [ben.id],
             "announce": [news.id],
