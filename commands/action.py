@@ -29,7 +29,7 @@ from bot.incidents.tasks import (
     listed,
     owner_of,
 )
-from bot.incidents.timeline import read_record
+from bot.incidents.timeline import read_people
 
 
 class Some(Which):
@@ -156,7 +156,7 @@ async def _clicked(ctx: Context, row_id: str, store: Store) -> tuple[Incident, T
 
 
 async def _owner(ctx: Context, incident: Incident, typed: str, *, store: Store, chat: Chat) -> str:
-    return await owner_of(ctx, typed, chat=chat, known=(await read_record(incident, store)).people)
+    return await owner_of(ctx, typed, chat=chat, known=await read_people(incident, store))
 
 
 async def _move(ctx: Context, args: Numbered, state: str, *, store: Store, chat: Chat) -> ActionItems:

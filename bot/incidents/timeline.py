@@ -76,6 +76,18 @@ async def read_record(incident: Incident, store: Store, *, take: Callable[[Messa
     return Record(incident, tuple(messages), entries, tuple(operations), edits)
 
 
+async def read_people(incident: Incident, store: Store) -> tuple[str, ...]:
+    """Who took part, as `Record.people` has them, without all that they said."""
+    spoke: dict[str, datetime] = {}
+
+    def take(message: Message) -> None:
+        if message.subtype != BOT:
+            spoke.setdefault(message.user, message.at)
+
+    record = await read_record(incident, store, take=take)
+    return record.people_with((at, who) for who, at in spoke.items())
+
+
 async def _begins(tx: Unit, incident: Incident) -> datetime:
     """Since when the channel is recorded; in one that had an incident before, since this one was declared."""
     declared = incident.record_begins - CLOCKS_APART
