@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Self
 
@@ -24,6 +25,12 @@ _BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 """What happens to a line that was there: the other side may have got the request."""
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that httpx trusts, read once."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class HttpClient:
     """Sends each request on a connection of its own, so that a balancer may choose another worker for each.
 
@@ -31,7 +38,8 @@ class HttpClient:
     """
 
     def __init__(self) -> None:
-        self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(verify=_trusted(), trust_env=False, limits=limits)
 
     async def __aenter__(self) -> Self:
         return self

@@ -87,9 +87,10 @@ _FOLDER = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the folder of this run's cluster, which a worker is told by the process that started it; mind skips."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell that runs us in the background has it so, and every process that a test starts would inherit it.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell that runs us in the background has them ignored, and every process that a test starts would inherit it.
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
     # Hypothesis says this of a large example that fails, and as an error it would hide what failed.
     config.addinivalue_line("filterwarnings", "default:Generating overly large repr")
     # Unasked, structlog draws each traceback with its sources in colours, which takes seconds.

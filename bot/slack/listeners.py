@@ -124,6 +124,7 @@ def _bolt(client: AsyncWebClient) -> AsyncApp:
     logger = logging.getLogger("slack_bolt")
     logger.setLevel(logging.ERROR)  # its warnings quote whole payloads
     return AsyncApp(
+        name="opsbot",  # without it bolt looks through all modules for its caller's, for a tenth of a second
         client=client,
         logger=logger,
         process_before_response=True,  # without it the ack is looked for every 10 ms
