@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.core.incidents import Incident
 from bot.core.records import Unit
+from bot.core.reports import Version
 
 
 async def missing(tx: Unit, incident: Incident) -> tuple[str, ...]:
@@ -18,4 +19,12 @@ async def missing(tx: Unit, incident: Incident) -> tuple[str, ...]:
         found.append("Its report is not drafted: report drafts it.")
     elif not report.final:
         found.append("Its report is a draft: make it final.")
+    elif await is_outdated(tx, report):
+        found.append("Its report is from before it was opened again: report drafts it anew, and then make it final.")
     return tuple(found)
+
+
+async def is_outdated(tx: Unit, report: Version) -> bool:
+    """Whether the incident was opened again after that version was written."""
+    _, *again = await tx.acts.cycles(report.incident)
+    return any(report.at < cycle.began_at for cycle in again)

@@ -20,6 +20,7 @@ from bot.core.prose import Line, Person, When
 from bot.core.records import Due, Store, Unit
 from bot.core.results import Text
 from bot.incidents.acts import OPEN, RESOLVED
+from bot.incidents.missing import is_outdated
 from bot.incidents.pages import ANEW
 from bot.incidents.severity import Severity
 
@@ -111,8 +112,17 @@ async def _asked(tx: Unit, incident: Incident, what: Remind, *, now: datetime) -
         case Remind.ROLES:
             return _roles(incident)
         case Remind.REPORT:
-            wanted = incident.state == RESOLVED and not await tx.reports.get(incident.number)
-            return (_to(incident.commander, "it is resolved, and its report is not drafted yet."),) if wanted else ()
+            return await _report(tx, incident)
+
+
+async def _report(tx: Unit, incident: Incident) -> Sequence[Line]:
+    if incident.state != RESOLVED:
+        return ()
+    report = await tx.reports.get(incident.number)
+    if report is None:
+        return (_to(incident.commander, "it is resolved, and its report is not drafted yet."),)
+    outdated = "it is resolved, and its report is from before it was opened again."
+    return (_to(incident.commander, outdated),) if await is_outdated(tx, report) else ()
 
 
 def _update(incident: Incident, *, now: datetime) -> Sequence[Line]:

@@ -255,6 +255,25 @@ async def test_closing_is_refused_with_all_that_is_missing(desk: Desk) -> None:
         await desk.type("close", channel=OWN)
 
 
+async def test_a_report_from_before_it_was_opened_again_is_asked_for_anew(desk: Desk) -> None:
+    await desk.type("open high Card payments fail --impact '200 payments'")
+    await desk.type("resolve", channel=OWN)
+    await final_report(desk)
+    desk.clock.advance(timedelta(hours=1))
+    await desk.type("reopen cards fail again", channel=OWN)
+    await desk.type("resolve", channel=OWN)
+    with pytest.raises(Conflict) as refused:
+        await desk.type("close", channel=OWN)
+    await desk.later(desk.rules.report_within + timedelta(minutes=1))
+
+    outdated = "report is from before it was opened again"
+    assert outdated in refused.value.hint
+    assert outdated in desk.told()[-1]
+    async with desk.store.transaction() as tx:
+        await tx.reports.add(Version(1, 3, desk.clock(), "U0ANA", "final", final=True, sections=()))
+    assert "Incident 1 is closed" in shown(await desk.type("close", channel=OWN))
+
+
 async def test_what_it_is_about_can_be_said_anew(desk: Desk, chat: FakeChat) -> None:
     await desk.type("open high Card payments fail --services gateway")
     await desk.type("edit --title 'All payments fail' --impact everybody --services gateway,ledger", channel=OWN)
