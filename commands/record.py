@@ -14,7 +14,7 @@ from bot.core.parse import option, words
 from bot.core.parts import Button
 from bot.core.people import Role
 from bot.core.ports import Chat, MessageRef
-from bot.core.prose import When
+from bot.core.prose import Line, When
 from bot.core.records import Store
 from bot.core.results import Text
 from bot.incidents.edits import drop_entry, edit_entry, entry_of, mark, restore_entry, row_for
@@ -67,7 +67,7 @@ async def note(ctx: Context, args: Note, *, store: Store, chat: Chat, rules: Inc
     typed, text = (args.at, args.text) if args.at else leading_time(args.text)
     at = await moment_of(ctx, typed, chat=chat, zone=rules.zone)
     source = await add_note(ctx, incident, text=text, at=at, store=store)
-    clock = f" ({typed} in {await zone_of(ctx, chat=chat, zone=rules.zone)})" if ":" in typed else ""
+    clock = await _clock(ctx, typed, chat, rules)
     said = ("Noted for ", When(at, date=True), f"{clock} in incident {incident.number}: {text}")
     return Text((said,), buttons=await _buttons(ctx, incident, source, store=store))
 
@@ -106,7 +106,10 @@ async def edit(ctx: Context, args: Edit, *, store: Store, chat: Chat, rules: Inc
     incident = await find_incident(store, channel=ctx.channel_id, number=args.incident)
     at = await moment_of(ctx, args.at, chat=chat, zone=rules.zone) if args.at else None
     told = await edit_entry(ctx, incident, args.entry, text=args.text, at=at, store=store)
-    said = ("The entry of ", When(told.at, date=True), f" in incident {incident.number} is changed.")
+    said: Line = ("The entry of ", When(told.at, date=True), f" in incident {incident.number} is changed.")
+    if at and at != told.at.replace(second=0, microsecond=0):  # a form has the time as it was
+        clock = await _clock(ctx, args.at, chat, rules)
+        said = (*said, " It is of ", When(at, date=True), f"{clock} now.")
     return Text((said,), buttons=await _buttons(ctx, incident, told.source, store=store))
 
 
@@ -162,6 +165,11 @@ async def redact_message(ctx: Context, message: MessageRef, *, store: Store) -> 
     """Take the text of this message out of the record for good."""
     incident = await find_incident(store, channel=message.channel)
     return await ask_redaction(ctx, incident, message.ts, why="", store=store)
+
+
+async def _clock(ctx: Context, typed: str, chat: Chat, rules: IncidentRules) -> str:
+    """How a clock time was read, for whoever meant it in another zone."""
+    return f" ({typed} in {await zone_of(ctx, chat=chat, zone=rules.zone)})" if ":" in typed else ""
 
 
 async def _buttons(ctx: Context, incident: Incident, source: str, *, store: Store) -> tuple[Button, ...]:

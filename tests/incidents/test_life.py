@@ -221,6 +221,18 @@ async def test_a_note_on_an_earlier_time_is_read_in_its_authors_zone_and_says_in
     assert "(09:55 in Europe/Berlin)" in shown(ben)  # Slack does not tell his zone: that of the incidents counts
 
 
+async def test_an_entry_that_is_given_another_time_says_in_which_zone_that_was_read(desk: Desk) -> None:
+    await desk.type("open high Card payments fail")
+    await desk.type("note first complaint by phone", channel=OWN)
+    (entry,) = await desk.entries("note")
+
+    moved = await desk.type(f"entry edit {entry.id} --at 03:50", channel=OWN)
+    reworded = await desk.type(f"entry edit {entry.id} the first complaint", channel=OWN)
+
+    assert "(03:50 in America/New_York) now" in shown(moved)
+    assert "now" not in shown(reworded)
+
+
 async def test_it_can_be_over_since_an_earlier_moment(desk: Desk) -> None:
     await desk.type("open high Card payments fail")
     await desk.later(timedelta(hours=1))
