@@ -6,7 +6,7 @@ of the alerts of other systems: one message a problem, whatever dies between.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from graphlib import TopologicalSorter
@@ -139,7 +139,7 @@ class Watches:
                 if check.name not in seen:
                     pulses[check.name] = replace(before_it, looked_at=now)
                     continue
-                held = seen[check.name].undecided or _held(check, pulses)
+                held = seen[check.name].undecided or _held(_causes(check, checks), pulses)
                 after = look_at(before_it, seen[check.name].state, now=now, patience=plan.patience, held=held)
                 pulses[check.name], alert = await self._told(
                     check, seen[check.name], before_it, after, plan=plan, tx=tx
@@ -189,7 +189,7 @@ def _timely(
     """Those it is time for, and the causes of those that were not well: they are to be known when it is decided."""
     due = {check.name for check in checks if _due_at(check, pulses, plan, now) <= now}
     ill = [check for check in checks if check.name in due and pulses.get(check.name, Pulse()).bad_since]
-    causes = {cause for check in ill for cause in check.follows}
+    causes = {cause for check in ill for cause in _causes(check, checks)}
     return (check for check in checks if check.name in due | causes)
 
 
@@ -203,10 +203,19 @@ def _due_at(check: Declaration, pulses: Mapping[str, Pulse], plan: WatchPlan, no
     return pulse.looked_at + (min(interval, _AGAIN) if doubtful else interval)
 
 
-def _held(check: Declaration, pulses: Mapping[str, Pulse]) -> bool:
-    """Whether it follows from what is not well itself."""
-    causes = [pulses[name] for name in check.follows if name in pulses]
-    return any(cause.is_open or (cause.recent and not is_well(cause.recent[-1])) for cause in causes)
+def _causes(check: Declaration, checks: Sequence[Declaration]) -> set[str]:
+    """All that it follows from, also by what is silent itself; `checks` stand after those that they follow from."""
+    found = {*check.follows}
+    for each in reversed(checks):
+        if each.name in found:
+            found |= {*each.follows}
+    return found
+
+
+def _held(causes: Collection[str], pulses: Mapping[str, Pulse]) -> bool:
+    """Whether something is not well that it follows from."""
+    known = [pulses[name] for name in causes if name in pulses]
+    return any(cause.is_open or (cause.recent and not is_well(cause.recent[-1])) for cause in known)
 
 
 async def _began(check: Declaration, service: str, known: datetime, now: datetime, tx: Unit) -> datetime:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bot.alerts.intake import Intake
 from bot.alerts.rules import AlertRules
+from bot.core.database import Database
 from bot.core.errors import IntegrationError
 from bot.core.fleet import Fleet, Service
 from bot.core.parts import State
-from bot.core.ports import Processes, Worker
+from bot.core.ports import Gateway, Processes, Worker
 from bot.core.prose import When
+from bot.core.provider import Provider, Said
 from bot.core.readings import Reading
+from bot.core.rehearsal import Rehearsal, Rehearsed
 from bot.digests.pulse import Patience
 from bot.digests.watches import Watches, WatchPlan, WatchPlans
 from bot.jobs.queue import Handler
 from bot.store.postgres import Postgres
 from tests.conftest import Deferred, SetClock
-from tests.fakes import FakeBackups, FakeChat, FakeGateway, FakeProcesses, backup, service, worker
+from tests.fakes import DatabaseWithRoom, FakeBackups, FakeChat, FakeGateway, FakeProcesses, backup, service, worker
 from tests.replicas import OPS, Replica
 
 PLAN = WatchPlan("gateway", OPS, timedelta(seconds=5), frozenset({"Transaction volume"}), Patience(2, 3, 2))
@@ -229,3 +232,141 @@ async def test_a_round_that_a_replica_without_the_service_took_comes_again(bot: 
 
     assert lost == 0
     assert [card.title for card in bot.cards()] == ["gateway: Workers"]
+
+
+EACH = 5
+"""Seconds from one look to the next."""
+
+
+async def see(bot: Bot, looks: str) -> str:
+    """Have the watch see that, `x` for a crash and `.` for none; how the message stood whenever that was new."""
+    states = ""
+    for each in looks:
+        bot.processes.found = DOWN if each == "x" else WELL
+        for _ in range(EACH):
+            await bot.pass_time(1)
+            state = "".join("." if card.state is State.OK else "x" for card in bot.cards()[-1:])
+            states += state if not states.endswith(state) else ""
+    return states
+
+
+@pytest.mark.parametrize(
+    ("looks", "states"),
+    [
+        pytest.param(".x..x..x..", "", id="one of three"),
+        pytest.param(".x.x.", "x", id="two of three"),
+        pytest.param(".xx.x.x.x.x", "x", id="never two good ones in a row"),
+        pytest.param(".xx...", "x.", id="two good ones in a row"),
+    ],
+)
+async def test_so_many_of_so_many_looks_begin_a_problem_and_so_many_in_a_row_end_it(
+    bot: Bot, looks: str, states: str
+) -> None:
+    await bot.start()
+
+    assert await see(bot, looks) == states
+
+
+async def test_what_comes_and_goes_is_one_problem_until_it_has_been_well_for_longer(bot: Bot) -> None:
+    await bot.start()
+    flapping = await see(bot, ".xx..." * 6)
+    calm = await see(bot, "." * 8)
+
+    assert flapping == "x.x.x"  # then it has to be well for eight looks
+    assert calm == "x."
+    assert len(bot.cards()) == 1
+
+
+async def test_what_begins_again_soon_goes_on_in_its_message_and_long_after_it_is_a_new_one(bot: Bot) -> None:
+    await bot.start()
+    await see(bot, ".xx....")
+    await see(bot, "xx.....")
+    soon = len(bot.cards())
+    await bot.pass_time(360, step=EACH)
+    await see(bot, "xxx")
+
+    assert soon == 1
+    assert [card.state for card in bot.cards()] == [State.OK, State.FAIL]
+
+
+async def test_a_problem_that_changes_with_each_look_is_told_anew_once_a_minute_at_most(bot: Bot) -> None:
+    await bot.start()
+    await see(bot, ".xx")
+    said: list[str] = []
+    for number in range(240):
+        bot.processes.found = tuple(worker(each, "errored") for each in range(2 + number % 7))
+        await bot.pass_time(1)
+        (card,) = bot.cards()
+        said += [str(card.lines)] if [str(card.lines)] != said[-1:] else []
+
+    assert 3 <= len(said) <= 5
+
+
+def paying(bot: Bot, percent: float, database: DatabaseWithRoom) -> None:
+    """Have so many percent of the payments succeed, with that database."""
+    gateway = FakeGateway({"success_rate": percent, "avg_response_time": 40.0, "daily_transactions": 5.0})
+    bot.at = replace(bot.at, ports={**bot.at.ports, Gateway: gateway, Database: database})
+
+
+async def test_with_the_database_down_nothing_is_told_of_what_follows_until_it_is_back(bot: Bot) -> None:
+    up, down = DatabaseWithRoom(100, 5), DatabaseWithRoom(100, 5, "Connection refused.")
+    paying(bot, 99.5, up)
+    await bot.start()
+    await bot.pass_time(20)
+    paying(bot, 3.0, down)
+    await bot.pass_time(120)
+    silent = [card.title for card in bot.cards()]
+    paying(bot, 3.0, up)
+    await bot.pass_time(60)
+    back = {card.title: card.state for card in bot.cards()}
+
+    assert silent == ["gateway: Database"]
+    assert back == {"gateway: Database": State.OK, "gateway: Success rate": State.FAIL}
+
+
+class Slow:
+    """A provider that is down by its own page, and a service whose payments wait for it."""
+
+    name, page, keys, probed = "sandbox", "https://status.example.org", (), ""
+
+    async def status(self) -> Said:
+        return Said(State.FAIL, "major outage")
+
+    async def probe(self) -> None:
+        return
+
+    async def rehearse(self) -> Rehearsed:
+        return Rehearsed(ok=True, said="", latency=30.0)
+
+
+async def test_what_follows_from_what_is_silent_itself_is_silent_too(bot: Bot) -> None:
+    slow = FakeGateway({"success_rate": 99.9, "avg_response_time": 40_000.0, "daily_transactions": 5.0})
+    bot.at = replace(bot.at, ports={**bot.at.ports, Gateway: slow, Rehearsal: Slow(), Provider: Slow()})
+    await bot.start()
+    await bot.pass_time(120)
+
+    assert [card.title for card in bot.cards()] == ["gateway: Provider status"]
+
+
+def rising(check: str, now: datetime, *, to: float) -> list[Reading]:
+    """Ten days in which what a check tells in percent rose by five a day, up to `to`."""
+    return [
+        Reading("gateway", check, now - timedelta(hours=hours), State.OK, to - 5 * hours / 24) for hours in range(241)
+    ]
+
+
+@pytest.mark.parametrize(("check", "ahead"), [("Disks", "Disk full"), ("Database", "Connections used up")])
+async def test_what_will_be_used_up_within_days_is_told_before_it_is(bot: Bot, check: str, ahead: str) -> None:
+    async with bot.store.transaction() as tx:
+        await tx.readings.add(rising(check, bot.clock(), to=80))
+    await bot.start()
+    await bot.pass_time(60)
+    weeks = bot.cards()
+    async with bot.store.transaction() as tx:
+        await tx.readings.add(rising(check, bot.clock() + timedelta(hours=1), to=92))
+    await bot.pass_time(3660, step=60)
+    (days,) = bot.cards()
+
+    assert weeks == []
+    assert (days.title, days.state) == (f"gateway: {ahead}", State.FAIL)
+    assert f"By the line through {check}." in str(days.lines)
