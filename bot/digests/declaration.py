@@ -27,11 +27,15 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a check is told beside its ports: the time, the limits of the service, and its name."""
+    """What a check is told beside its ports: the time, the limits of the service, and its name.
+
+    What is counted is judged over at least the time `over` too, where that is said: a digest is of a day.
+    """
 
     now: datetime
     limits: Mapping[str, float] = field(default_factory=dict)
     service: str = ""
+    over: timedelta = timedelta()
 
     def __getitem__(self, limit: Limit) -> float:
         return self.limits.get(limit.key, limit.default)

@@ -23,6 +23,7 @@ from bot.digests.trends import happened, week_over_week
 
 _FIGURES = 5
 _WEEK, _MONTH = 7, 30
+_DAY = timedelta(days=1)
 _TRENDED = ("Success rate", "Transaction volume", "Response time", "Health", "Error rate", "CPU", "Memory", "Disks")
 _SECURITY = {Family.SECURITY}
 _PERFORMANCE = {Family.PAYMENTS, Family.WORKERS, Family.OUTSIDE}
@@ -35,7 +36,7 @@ async def edition(order: Order) -> Edition:
 
 async def daily(order: Order) -> Edition:
     """How everything is now, against yesterday and the days before."""
-    looked = await take_round(order.service, store=order.store, now=order.now)
+    looked = await take_round(order.service, store=order.store, now=order.now, over=_DAY)
     well = [check for check in looked.checks if check.trend and check.state is State.OK]
     message = Digest(
         title=looked.title,
@@ -114,7 +115,7 @@ async def _look(order: Order, more: tuple[Declaration, ...]) -> tuple[tuple[Decl
     """Every check that the service has, and those of `more` that it has the ports for."""
     usual = checks_of(order.service, {Store: order.store})
     declared = (*usual, *(check for check in more if check.reads <= {*order.service.ports}))
-    looked = await take_round(order.service, store=order.store, now=order.now, checks=declared)
+    looked = await take_round(order.service, store=order.store, now=order.now, over=_DAY, checks=declared)
     return declared, looked.checks
 
 

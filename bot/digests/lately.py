@@ -82,37 +82,49 @@ async def counted_now(terms: Terms, gateway: Gateway, processes: Processes) -> T
 
 
 async def lately(
-    tally: Tally, name: str, *, store: Store, measure: Measure, judge: Callable[[float], State]
+    tally: Tally,
+    name: str,
+    *,
+    store: Store,
+    measure: Measure,
+    judge: Callable[[float], State],
+    over: timedelta = timedelta(),
 ) -> Lately | None:
     """How the average `name` was in the shortest time before `tally` that says how it was, and remember `tally`.
 
-    None where nothing is known of the time before.
+    With `over` it is no shorter than that, as far back as anybody looked. None where nothing is known of the time
+    before.
     """
     now, seen = tally.at, None
     async with store.transaction() as tx:
         await tx.tallies.add(tally)
-        for furthest in (_NEAR, FURTHEST):
+        for furthest in (FURTHEST,) if over else (_NEAR, FURTHEST):
             looks = [*await tx.tallies.series(tally.service, since=now - furthest, until=now), tally]
             if furthest is FURTHEST:
                 looks = [*_start(looks), *looks]
-            seen = judged(looks, name, measure=measure, judge=judge)
+            seen = judged(looks, name, measure=measure, judge=judge, over=over)
             if seen and (seen.state or (seen.amount.count < FEWEST and now - seen.since >= HOUR)):
                 break
     return seen
 
 
-def judged(tallies: Sequence[Tally], name: str, *, measure: Measure, judge: Callable[[float], State]) -> Lately | None:
+def judged(
+    tallies: Sequence[Tally],
+    name: str,
+    *,
+    measure: Measure,
+    judge: Callable[[float], State],
+    over: timedelta = timedelta(),
+) -> Lately | None:
     """The same of looks that are there, the oldest first."""
     known = [replace(tally, workers=tuple(each for each in tally.workers if name in each.means)) for tally in tallies]
     amount_of = measure([each.means[name] for tally in known for each in tally.workers])
     found = None
     for since, amount in _changes(known, lambda each: amount_of(each.means[name])):
-        found = Lately(since, amount)
-        if amount.count >= FEWEST:
-            low, high = map(judge, amount.bounds)
-            if low is high:
-                return replace(found, state=low)
-        elif tallies[-1].at - since >= HOUR:
+        age, enough = tallies[-1].at - since, amount.count >= FEWEST
+        low, high = map(judge, amount.bounds) if enough else (None, None)
+        found = Lately(since, amount, low if low is high else None)
+        if age >= over and (found.state or (not enough and age >= HOUR)):
             break
     return found
 
@@ -166,10 +178,11 @@ def _gained(run: _Run, since: Tally, there: set[tuple[Voice, datetime | None]]) 
 
 def successes(means: Sequence[Mean]) -> Callable[[Mean], Amount]:
     """What rates come to in percent; with two decimals at least, for what is rounded to 100 shows none of them."""
-    for mean in means:
-        check_rate(mean.value)
-    scale = 1 if any(mean.value > 1 for mean in means) else 100
-    half = 0.5 * scale * 10.0 ** -max(2 if scale == 1 else 4, _decimals(means))
+    values = {mean.value for mean in means}
+    for value in values:
+        check_rate(value)
+    scale = 1 if any(value > 1 for value in values) else 100
+    half = 0.5 * scale * 10.0 ** -max(2 if scale == 1 else 4, _decimals(values))
 
     def amount(mean: Mean) -> Amount:
         total, slack = scale * mean.value * mean.count, half * mean.count
@@ -181,7 +194,7 @@ def successes(means: Sequence[Mean]) -> Callable[[Mean], Amount]:
 
 def times(means: Sequence[Mean]) -> Callable[[Mean], Amount]:
     """What average times come to in all."""
-    half = 0.5 * 10.0 ** -_decimals(means)
+    half = 0.5 * 10.0 ** -_decimals({mean.value for mean in means})
     return lambda mean: Amount(mean.count, mean.value * mean.count, half * mean.count)
 
 
@@ -201,7 +214,7 @@ def is_counted(tally: Tally, name: str) -> bool:
     return any(having)
 
 
-def _decimals(means: Sequence[Mean]) -> int:
+def _decimals(values: set[float]) -> int:
     """Of the number that has the most, which shows how the service rounds them all."""
-    exponents = [Decimal(repr(mean.value)).normalize().as_tuple().exponent for mean in means]
+    exponents = [Decimal(repr(value)).normalize().as_tuple().exponent for value in values]
     return max((-each for each in exponents if isinstance(each, int)), default=0)

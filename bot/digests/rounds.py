@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 
 from bot.core.command import needs
@@ -57,16 +57,17 @@ async def take_round(
     checks: Sequence[Declaration] | None = None,
     title: str = "",
     ports: Mapping[type, object] | None = None,
+    over: timedelta = timedelta(),
 ) -> Checks:
     """What every check says of `service`, against what is usual too; all of it is remembered in the history.
 
     Without `checks` it is every check that the configuration of the service has the ports for. One that turns out not
-    to be configured, or to have too little of a past, is left out.
+    to be configured, or to have too little of a past, is left out. `over` is that of `Terms`.
     """
     given = {Store: store, **(ports or {})}
     wanted = checks_of(service, given) if checks is None else tuple(checks)
     before = await _past(service, wanted, store=store, now=now)
-    found = await check_service(service, now=now, checks=wanted, title=title, ports=given, past=before)
+    found = await check_service(service, now=now, checks=wanted, title=title, ports=given, past=before, over=over)
     found = replace(found, checks=tuple(each for each in found.checks if each.value != _NOT_THERE))
     async with store.transaction() as tx:
         await tx.readings.add(
@@ -86,6 +87,7 @@ async def check_service(
     title: str = "",
     ports: Mapping[type, object] | None = None,
     past: Mapping[str, Past] | None = None,
+    over: timedelta = timedelta(),
 ) -> Checks:
     """What `checks` say of `service`; one that could not run is unknown and says why. Nothing is remembered."""
     there = replace(service, ports={**service.ports, **(ports or {})})
@@ -93,7 +95,8 @@ async def check_service(
         there = replace(there, ports={**there.ports, Processes: _ListedOnce(there.port(Processes))})
     before = past or {}
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(_check(check, there, now, before.get(check.name))) for check in checks]
+        terms = Terms(now, service.limits, service.name, over)
+        running = [group.create_task(_check(check, there, terms, before.get(check.name))) for check in checks]
     return Checks(
         title=title or f"Health of {service.name} ({service.environment})",
         checks=tuple(task.result() for task in running),
@@ -119,9 +122,8 @@ async def _past(service: Service, checks: Sequence[Declaration], *, store: Store
     return found
 
 
-async def _check(check: Declaration, service: Service, now: datetime, past: Past | None) -> Check:
+async def _check(check: Declaration, service: Service, terms: Terms, past: Past | None) -> Check:
     patience = check.within.total_seconds()
-    terms = Terms(now, service.limits, service.name)
     try:
         ports: dict[str, object] = {name: service.port(kind) for name, kind in needs(check.find).items()}
         async with asyncio.timeout(patience):

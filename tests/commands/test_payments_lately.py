@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 import pytest
@@ -15,8 +15,11 @@ from bot.alerts.rules import AlertRules
 from bot.core.fleet import Fleet
 from bot.core.parts import State
 from bot.core.results import Check, Checks, Status
+from bot.digests.edition import Order
+from bot.digests.editions import edition
 from bot.digests.lately import FEWEST
 from bot.digests.pulse import Patience
+from bot.digests.schedules import Schedule
 from bot.digests.watches import Watches, WatchPlan, WatchPlans
 from tests.commands.bench import CHANNEL, Bench
 from tests.fixtures_gateway import pm2_cli, pm2_list
@@ -130,6 +133,37 @@ async def test_the_time_that_payments_take_is_that_of_the_last_ones(shop: Shop) 
     assert "30 payments" in first.evidence
     assert second.state is State.OK
     assert f"Of {FEWEST} payments in 1m." in second.evidence
+
+
+async def digest(shop: Shop) -> Check:
+    """What the daily digest says of it, a minute later."""
+    shop.bench.clock.advance(MINUTE)
+    plan = Schedule("health", CHANNEL, shop.bench.service.name, "daily 09:00")
+    made = await edition(Order(plan, shop.bench.service, shop.bench.clock(), shop.bench.store))
+    return next(check for check in made.checks if check.name == SUCCESS)
+
+
+async def test_the_digest_is_of_the_day_and_no_better_than_how_it_is_now(shop: Shop) -> None:
+    shop.bench.clock.at = datetime.now(UTC)  # the workers were started just now
+    await shop.pay(good=100)
+    await shop.check()
+    await shop.pay(good=100, bad=25)
+    await shop.check()
+    shop.bench.clock.advance(timedelta(hours=9))
+    night = await digest(shop)
+    shop.bench.clock.advance(timedelta(hours=25))
+    await shop.check()
+    await shop.pay(good=400)
+    shop.bench.clock.advance(timedelta(hours=12))
+    await shop.check()
+    await shop.pay(good=15, bad=10)
+    now = await digest(shop)
+
+    assert (night.state, night.value) == (State.FAIL, "88.89 %")
+    assert "25 of 225 payments in 9h" in night.evidence
+    assert "0 payments in 9h" in night.evidence
+    assert (now.state, now.value) == (State.FAIL, "60 %")
+    assert "10 of 425 payments in 12h2m failed. 10 of 25 payments in 1m failed." in now.evidence
 
 
 def watching(bench: Bench) -> Watches:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from bot.core.duration import format_duration
 from bot.core.errors import IntegrationError, NotConfigured
@@ -50,12 +53,29 @@ async def find_success(terms: Terms, *, gateway: Gateway, processes: Processes, 
     if not is_counted(tally, "success_rate"):
         percent, note = as_percent(await metric_of("success_rate", gateway, processes))
         return Finding(judge(percent), f"{percent:.4g} %", limit, f"{AS_GIVEN}{note}.", percent)
-    seen = await lately(tally, "success_rate", store=store, measure=successes, judge=judge)
-    if seen is None or seen.state is None:
-        return _undecided(seen, limit, terms)
-    failed = seen.amount.count - seen.amount.total / 100
-    evidence = f"{failed:,.0f}{_slack(seen.amount.slack / 100)} of {_payments(seen, terms)} failed."
-    return Finding(seen.state, f"{seen.amount.mean:.4g} %", limit, evidence, seen.amount.mean)
+
+    def tell(seen: Lately) -> Finding:
+        failed = seen.amount.count - seen.amount.total / 100
+        evidence = f"{failed:,.0f}{_slack(seen.amount.slack / 100)} of {_payments(seen, terms)} failed."
+        return Finding(seen.state or State.UNKNOWN, f"{seen.amount.mean:.4g} %", limit, evidence, seen.amount.mean)
+
+    look = partial(lately, tally, "success_rate", store=store, measure=successes, judge=judge)
+    return await _found(look, tell, limit, terms)
+
+
+async def _found(
+    look: Callable[..., Awaitable[Lately | None]], tell: Callable[[Lately], Finding], limit: str, terms: Terms
+) -> Finding:
+    """How it was lately; of a longer time too where the terms want that, and the worse of both."""
+    recent = await look()
+    longer = await look(over=terms.over) if terms.over else None
+    now = tell(recent) if recent and recent.state else _undecided(recent, limit, terms)
+    if not (longer and longer.state):
+        return now
+    found = tell(longer)
+    worse = not now.undecided and State.worst((found.state, now.state)) is not found.state
+    evidence = " ".join(dict.fromkeys((found.evidence, now.evidence)))
+    return replace(now if worse else found, evidence=evidence)
 
 
 def _undecided(seen: Lately | None, limit: str, terms: Terms) -> Finding:
@@ -117,11 +137,13 @@ async def find_response(terms: Terms, *, gateway: Gateway, processes: Processes,
     if not is_counted(tally, "avg_response_time"):
         took = await metric_of("avg_response_time", gateway, processes)
         return Finding(judge(took), f"{took:.0f} ms", limit, f"{AS_GIVEN}.", took)
-    seen = await lately(tally, "avg_response_time", store=store, measure=times, judge=judge)
-    if seen is None or seen.state is None:
-        return _undecided(seen, limit, terms)
-    took = seen.amount.mean
-    return Finding(seen.state, f"{took:.0f} ms", limit, f"Of {_payments(seen, terms)}.", took)
+
+    def tell(seen: Lately) -> Finding:
+        took, evidence = seen.amount.mean, f"Of {_payments(seen, terms)}."
+        return Finding(seen.state or State.UNKNOWN, f"{took:.0f} ms", limit, evidence, took)
+
+    look = partial(lately, tally, "avg_response_time", store=store, measure=times, judge=judge)
+    return await _found(look, tell, limit, terms)
 
 
 async def find_test_payment(terms: Terms, *, rehearsal: Rehearsal) -> Finding:
