@@ -45,7 +45,7 @@ bench: install  ## Measure; ONLY=ack runs one group
 	@$(BIN)/python -m tests.bench $(ONLY)
 
 soak: install  ## Kill or pause one of two bots in each kind of change, TIMES=10 times each, at random places
-	@SOAK=$(TIMES) $(BIN)/python -m pytest -n auto tests/app/test_pairs.py tests/app/test_incident_pairs.py $(ARGS)
+	@SOAK=$(TIMES) $(BIN)/python -m pytest -n auto tests/app/test_pairs.py tests/app/test_incident_pairs.py tests/app/test_alert_pairs.py $(ARGS)
 
 docs: install  ## Write the manifest and the references anew
 	@$(BIN)/python -m bot.reference

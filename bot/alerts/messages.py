@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from bot.core.alerts import GroupView
 from bot.core.clock import Clock
 from bot.core.errors import IntegrationError, NotFound
 from bot.core.ports import Chat, MessageRef
+from bot.core.posts import post_alone
 from bot.core.records import Due, Store
 
 WAKE = "alerts.wake"
@@ -87,9 +89,10 @@ class GroupMessages:
         if view.silence:
             return None
         key = f"{SHOW}:{group.id}" if group.message is None else f"{SHOW}:{group.id}:{group.message.ts}"
-        found = await self.chat.find(group.channel, key, since=group.opened_at - _CLOCKS_APART)
+        began, since = time.monotonic(), group.opened_at - _CLOCKS_APART
+        found = await self.chat.find(group.channel, key, since=since)
         if found is None:
-            return await self.chat.post(group.channel, card, key=key)
+            return await post_alone(group.channel, card, key=key, since=since, chat=self.chat, began=began)
         await self.chat.update(found, card)
         return found
 

@@ -36,6 +36,16 @@ async def post_once(
     began, since = time.monotonic(), since - _CLOCKS_APART
     if (is_first is None or not await is_first()) and (there := await _there(channel, key, since, chat)):
         return there[0]
+    return await post_alone(channel, result, key=key, since=since, chat=chat, began=began)
+
+
+async def post_alone(
+    channel: str, result: Result, *, key: str, since: datetime, chat: Chat, began: float
+) -> MessageRef:
+    """Post what did not stand there when it was looked for, at or after `began` on the monotonic clock.
+
+    Where that is so long ago that somebody else may have posted it meanwhile, the first one stays.
+    """
     posted = await chat.post(channel, result, key=key)
     if time.monotonic() - began < _SLOW:
         return posted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,10 +11,12 @@ import pytest
 
 from bot.alerts.intake import OWN_MESSAGES, Intake
 from bot.alerts.rules import AlertRules
+from bot.core import posts
 from bot.core.alert_looks import SHOW
 from bot.core.alerts import Alert, Level, Silence
 from bot.core.parts import State
-from bot.core.results import Text
+from bot.core.ports import MessageRef
+from bot.core.results import Result, Text
 from bot.jobs.due import sweep
 from bot.jobs.queue import Handler
 from bot.store.postgres import Postgres
@@ -231,6 +233,38 @@ async def test_a_post_whose_record_was_lost_is_found_and_not_posted_again(bot: B
         await bot.messages.show(group)
 
     assert "1 firing" in said(bot.card())
+
+
+class Sleeper(FakeChat):
+    """Whoever is about to post sleeps, and `meanwhile` another replica does something."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
+        act, self.meanwhile = self.meanwhile, None
+        if act:
+            await act()
+        return await FakeChat.post(self, channel, result, key=key, thread=thread)
+
+
+async def test_a_replica_that_slept_before_its_post_leaves_one_message_with_what_is_true(
+    store: Postgres, other_store: Postgres, deferred: Deferred, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posts, "_SLOW", 0.0)
+    chat = Sleeper()
+    bot, replica = Bot(store, deferred, chat, clock), Bot(other_store, deferred, chat, clock)
+    await bot.take(alert("a"))
+    group = await _first_job(bot)
+
+    async def resolve() -> None:
+        await replica.take(over(alert("a")))
+        await replica.messages.show(group)
+
+    chat.meanwhile = resolve
+    await bot.messages.show(group)
+    await bot.wait()
+
+    assert bot.card().state is State.OK
 
 
 async def test_two_replicas_make_one_group_and_one_message_of_what_both_are_told(bot: Bot, replica: Bot) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import yaml
 from psycopg import AsyncConnection
 
 from bot.app import audit_key, private_folder
@@ -19,7 +21,8 @@ from bot.core.plan import Risk
 from bot.core.records import Operation, StepRow
 from bot.core.results import OperationState, PlanState, StepState
 from bot.demo.gateway import Gateway
-from bot.demo.workspace import Seen
+from bot.demo.workspace import Person, Seen, Workspace
+from bot.demo.workspace.records import Channel
 from bot.jobs.queue import defer
 from bot.store.postgres import Postgres
 from bot.store.verify import verify
@@ -201,6 +204,38 @@ class Pair(Bots):
         """What began by itself since then."""
         async with self.store.transaction() as tx:
             return [each for each in await tx.operations.recent() if each.automatic and each.proposed_at >= moment]
+
+
+def without_gateway(
+    workspace: Workspace,
+    conninfo: str,
+    folder: Path,
+    settings: Callable[[Person, Person, Channel], Mapping[str, object]],
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> Installation:
+    """A bot in a workspace of two commanders; `settings` says what else it has, of them and their channel."""
+    ana, ben = workspace.person("ana"), workspace.person("ben")
+    ops = workspace.channel("ops", [ana, ben])
+    (folder / "secrets").mkdir(mode=0o700)
+    values = {
+        "slack__bot_token": workspace.bot_token,
+        "slack__app_token": workspace.app_token,
+        "database_url": conninfo,
+        **secrets,
+    }
+    for name, value in values.items():
+        (folder / "secrets" / name).write_text(value)
+        (folder / "secrets" / name).chmod(0o600)
+    written = {
+        "data_dir": str(folder / "bot"),
+        "slack": {"api_url": workspace.api_url},
+        "web": {"port": 0},
+        "people": {"users": {ana.id: "commander", ben.id: "commander"}},
+        **settings(ana, ben, ops),
+    }
+    file = folder / "opsbot.yaml"
+    file.write_text(yaml.safe_dump(written))
+    return Installation(file, workspace, ana, ben, ops, written)
 
 
 def _configure(installation: Installation, stage: Stage) -> None:

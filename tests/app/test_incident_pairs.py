@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import yaml
 from psycopg import AsyncConnection
 
 from bot.core.incidents import Incident
-from bot.demo.workspace import Seen, Workspace
+from bot.demo.workspace import Person, Seen, Workspace
 from bot.demo.workspace.records import Channel
 from bot.incidents.opening import SET_UP
 from bot.incidents.paging import PASS_ON
@@ -29,7 +28,7 @@ from bot.incidents.report import PUBLISH
 from bot.jobs.queue import defer
 from bot.store.postgres import Postgres
 from tests.app.conftest import Installation
-from tests.app.pair import RETRIES, Bots
+from tests.app.pair import RETRIES, Bots, without_gateway
 from tests.app.soak import EXAMPLES, drawing, explained
 from tests.app.trap import INCIDENTS, Blow, Trap
 from tests.postgres import fresh_database
@@ -270,36 +269,22 @@ async def bots(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
 
 def configured(workspace: Workspace, conninfo: str, folder: Path) -> Installation:
     """A bot that has no service, and runs incidents."""
-    ana, ben = workspace.person("ana"), workspace.person("ben")
-    ops, news, reports = (workspace.channel(name, [ana, ben]) for name in ("ops", "news", "reports"))
-    secrets = folder / "secrets"
-    secrets.mkdir(mode=0o700)
-    values = {
-        "slack__bot_token": workspace.bot_token,
-        "slack__app_token": workspace.app_token,
-        "database_url": conninfo,
-    }
-    for name, value in values.items():
-        (secrets / name).write_text(value)
-        (secrets / name).chmod(0o600)
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    settings = {
-        "data_dir": str(folder / "bot"),
-        "slack": {"api_url": workspace.api_url},
-        "web": {"port": 0},
-        "people": {"users": {ana.id: "commander", ben.id: "commander"}},
-        # Ben's week: whoever declares an incident while on call is not called.
-        "on_call": {"rota": [ben.id, ana.id], "since": f"{yesterday:%Y-%m-%d}T09:00", "zone": "UTC"},
-        "incidents": {
-            "responders": [ben.id],
-            "announce": [news.id],
-            "reports_channel": reports.id,
-            "page_critical": True,
-        },
-    }
-    file = folder / "opsbot.yaml"
-    file.write_text(yaml.safe_dump(settings))
-    return Installation(file, workspace, ana, ben, ops, settings)
+
+    def settings(ana: Person, ben: Person, _ops: Channel) -> Mapping[str, object]:
+        news, reports = (workspace.channel(name, [ana, ben]) for name in ("news", "reports"))
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        return {
+            # Ben's week: whoever declares an incident while on call is not called.
+            "on_call": {"rota": [ben.id, ana.id], "since": f"{yesterday:%Y-%m-%d}T09:00", "zone": "UTC"},
+            "incidents": {
+                "responders": [ben.id],
+                "announce": [news.id],
+                "reports_channel": reports.id,
+                "page_critical": True,
+            },
+        }
+
+    return without_gateway(workspace, conninfo, folder, settings)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

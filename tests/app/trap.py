@@ -16,7 +16,8 @@ Way = Literal["before", "after", "inside", "due before", "due after", "due insid
 """Before a commit, once it is kept and nobody has heard of it, and while work is going on that was kept as begun.
 
 A place is a row that changes. `CHANGES`: of the operation and its steps once somebody has taken it over; with `due`,
-of what is due and of whatever comes of that. `INCIDENTS`: of all that is stored of them, and of their jobs.
+of what is due and of whatever comes of that. `INCIDENTS`: of all that is stored of them, and of their jobs. `ALERTS`:
+of the alerts and what shows them; with `due`, of the looks of watches that find them.
 """
 
 Place = tuple[Way, str, str, str]
@@ -67,13 +68,24 @@ INCIDENTS: tuple[Place, ...] = (
     *((way, "insert or update or delete", table, "") for table in _OF_INCIDENTS for way in _COMMITS),
     *((way, "update", "procrastinate_jobs", "") for way in _COMMITS),
 )
+ALERTS: tuple[Place, ...] = (
+    ("inside", "update", "procrastinate_jobs", "when (new.status = 'doing' and new.task_name = 'alerts.show')"),
+    *((way, "insert or update", table, "") for table in ("alerts", "alert_groups") for way in _COMMITS),
+    *((way, "insert or update", "due", "when (new.kind = 'alerts.show')") for way in _COMMITS),
+    *((way, "delete", "due", "when (old.kind = 'alerts.show')") for way in _COMMITS),
+    *((way, "update", "procrastinate_jobs", "when (new.task_name = 'alerts.show')") for way in _COMMITS),
+    *((way, "insert or update", "watches", "") for way in _DUE),
+    *((way, "insert or update", "due", "when (new.kind = 'watch')") for way in _DUE),
+    *((way, "delete", "due", "when (old.kind = 'watch')") for way in _DUE),
+    *((way, "update", "procrastinate_jobs", "when (new.task_name = 'watch')") for way in _DUE),
+)
 
 
 def _springs(places: Sequence[Place]) -> str:
     """Triggers for each way; one that is deferred fires within the commit, which then goes through without us."""
     return "".join(
         _SPRING.format(
-            name=f"{way} {table}",
+            name=f"{way} {event} {table}",
             event=event,
             table=table,
             when="immediate" if way.endswith("before") else "deferred",
