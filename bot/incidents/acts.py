@@ -16,8 +16,8 @@ OPEN, RESOLVED, CLOSED = "open", "resolved", "closed"
 REOPENED = "reopened"
 """Kind of the entry that begins another cycle."""
 
-UPDATED = "update"
-"""Kind of the entry of a status update."""
+UPDATED, PAGED = "update", "paged"
+"""Kinds of the entries of a status update and of a call."""
 
 DECLARED = "declared"
 """Kind of the entry that begins the timeline; `RESOLVED` is the kind of the one that ends it."""

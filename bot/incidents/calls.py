@@ -20,7 +20,7 @@ from bot.core.posts import post_once
 from bot.core.prose import Channel, Line, Person
 from bot.core.records import Due, Store
 from bot.core.results import Text
-from bot.incidents.acts import OPEN, change
+from bot.incidents.acts import OPEN, PAGED, change
 from bot.incidents.paging import CALL, PASS_ON, Reach, called_by, page_text, page_title
 from bot.incidents.people import mention
 from bot.incidents.rules import IncidentRules
@@ -80,7 +80,7 @@ class Calls:
                 args: Json = {"page_id": page.id, "place": page.place}
                 await tx.due.put(Due(PASS_ON, page.id, now + self._rules.page_wait, args))
             words = f"Nobody answered: called {mention(page.turn)}" if page.turn else "Nobody answered, nobody is left"
-            await change(tx, ctx, incident, "paged", words, tell=False)
+            await change(tx, ctx, incident, PAGED, words, tell=False)
 
     async def answered(self, page_id: str) -> None:
         """The job `ANSWERED`: each message of the page says who is on it, as the pager hears, or that it is over."""

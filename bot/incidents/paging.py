@@ -22,7 +22,7 @@ from bot.core.ports import Chat
 from bot.core.prose import Line, Person, When
 from bot.core.records import Due, Store, Unit
 from bot.core.results import Text
-from bot.incidents.acts import OPEN, change
+from bot.incidents.acts import OPEN, PAGED, change
 from bot.incidents.people import mention, names_of
 from bot.incidents.rules import IncidentRules
 
@@ -156,7 +156,7 @@ async def raise_alarm(
     await tx.due.put(Due(PASS_ON, page.id, ctx.now + rules.page_wait, {"page_id": page.id, "place": 0}))
     called = mention(page.turn) if page.turn else alarm.whom
     words = f"Called {called}" + (f": {text}" if text else "")
-    return await change(tx, ctx, incident, "paged", words, tell=False)  # the page itself stands in the channel
+    return await change(tx, ctx, incident, PAGED, words, tell=False)  # the page itself stands in the channel
 
 
 async def stand_down(tx: Unit, incident: Incident) -> None:

@@ -12,6 +12,7 @@ from bot.core.incidents import OWN, Entry, Incident, Message
 from bot.core.mrkdwn import unescape
 from bot.core.ports import MessageRef
 from bot.core.records import Unit
+from bot.incidents.acts import PAGED
 
 _LINK = re.compile(r"<?https?://[^\s/|>]+/archives/(?P<channel>[A-Z0-9]+)/p(?P<seconds>\d{10})(?P<rest>\d{6})[^\s>]*>?")
 _TS = re.compile(r"\d{10}\.\d{6}")
@@ -62,12 +63,13 @@ async def find_told(tx: Unit, incident: Incident, typed: str) -> Told:
 
 def _told_by(post: Message, entries: Sequence[Entry]) -> Entry | None:
     """The one entry that a post of the bot's own tells, such as the answer to whoever made it; None for any other."""
-    said = unescape(post.text)
+    said = f"\n{unescape(post.text).strip()}\n"
     told = [
         (len(words), entry)
         for entry in entries
-        for words in (entry.text, entry.text.partition(": ")[2])
-        if words and words in said and len(said) <= len(words) + _AROUND
+        if (words := entry.text.partition(": ")[2] if entry.kind == PAGED else entry.text.strip())
+        and (f"\n{words}\n" in said or f": {words}\n" in said)
+        and len(said) <= len(words) + _AROUND
     ]
     longest = max((length for length, _ in told), default=0)
     found = {entry.id: entry for length, entry in told if length == longest}

@@ -182,6 +182,33 @@ async def test_what_is_redacted_is_in_no_version_of_the_report_and_in_no_action_
     assert "hunter2" not in f"{versions} {tasks}"
 
 
+@pytest.mark.parametrize(
+    ("typed", "said", "kind"),
+    [
+        ("note the vault is open", "Noted", "note"),
+        ("update the vault is open", "Said by", "update"),
+        ("page @ben the vault is open", "Call for ben", "paged"),
+        ("severity high the vault is open", "Severity Critical", "severity"),
+    ],
+)
+async def test_a_post_of_the_bot_is_redacted_with_the_entry_that_it_tells(
+    room: Room, typed: str, said: str, kind: str
+) -> None:
+    await room.hear(room.ana, "the vault is open")
+    await room.command(typed)
+    await room.work()
+    await until(lambda: any(said in each.plain() for each in room.ben.sees(room.channel)))
+    post = next(each for each in room.ben.sees(room.channel) if said in each.plain())
+    await room.workspace.settled()
+    asked = await room.command(f"redact {post.ts}")
+    await (await room.ana.click(asked, "Take it out")).reply()
+
+    async with room.bot.store.transaction() as tx:
+        left = {entry.kind for entry in await tx.entries.of_incident(1) if "vault" in entry.text}
+        gone = {entry.kind for entry in await tx.entries.of_incident(1) if entry.text == "(redacted)"}
+    assert (left, gone) == (set(), {kind})
+
+
 async def test_an_edited_entry_stands_in_the_report_with_who_edited_it(room: Room) -> None:
     said = await room.hear(room.ben, "hm")
     await room.command(f"entry edit {said.ts} The cache was full")
