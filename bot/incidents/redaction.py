@@ -18,6 +18,7 @@ from bot.incidents.sources import find_told
 
 ROW = "redaction"
 
+_POSTED = "What I have posted of it stands in Slack: redact each post by its menu here; elsewhere an admin of Slack deletes it."
 _OWN_POST = "It is a post of mine: what it tells of stays in the record. Redact that where it was said."
 
 PUT_RIGHT = "redaction.put_right"
@@ -83,7 +84,7 @@ async def redact(ctx: Context, row_id: str, *, store: Store, chat: Chat) -> Text
         await tx.audit.append(at=ctx.now, actor=ctx.actor.user_id, kind="redaction", data=data)
     lines = [f"The text is out of the record of incident {incident.number}."]
     lines += [await _delete(told.message, chat)] if told.message is not None else []
-    lines += ["What I have posted of it stands in Slack: redact each of these posts too."] if elsewhere else []
+    lines += [_POSTED] if elsewhere else []
     lines += [
         f"The {name} of the incident still says it: say that anew, /incident edit --{name}."
         for name, text in (("title", incident.title), ("impact", incident.impact))
