@@ -18,7 +18,7 @@ from bot.incidents.sources import find_told
 
 ROW = "redaction"
 
-_POSTED = "What I have posted of it stands in Slack: redact each post by its menu here; elsewhere an admin of Slack deletes it."
+_POSTED = "What I have posted of it stands in Slack: redact each post here by its menu; elsewhere an admin deletes it."
 _OWN_POST = "It is a post of mine: what it tells of stays in the record. Redact that where it was said."
 
 PUT_RIGHT = "redaction.put_right"
