@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.parts import State
+from bot.demo.gateway import Gateway
 from tests.automation.conftest import Attended
 from tests.fixtures_gateway import pm2_cli, pm2_list
 from tests.waiting import until
@@ -31,11 +32,17 @@ def program(attended: Attended, request: pytest.FixtureRequest) -> Iterator[Path
     assert count == 1
     changed = changed.replace("wait_ready: true", f"wait_ready: {request.param}")
     ecosystem.write_text(changed)
-    pm2_cli(demo, "delete", "all")
-    assert pm2_cli(demo, "start", "ecosystem.config.js", "--env", "production").returncode == 0
+    start_anew(demo)
     yield program
     program.write_bytes(whole)
     ecosystem.write_text(kept)
+    start_anew(demo)
+
+
+def start_anew(demo: Gateway) -> None:
+    """PM2 keeps what it has read of an ecosystem file until the app is deleted."""
+    pm2_cli(demo, "delete", "all")
+    assert pm2_cli(demo, "start", "ecosystem.config.js", "--env", "production").returncode == 0
 
 
 async def test_a_worker_that_is_started_without_end_is_told_as_that_until_it_stays(

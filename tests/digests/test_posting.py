@@ -115,7 +115,7 @@ async def test_asked_for_again_the_thread_has_new_pictures_and_a_new_file_in_pla
     assert [file[1] for file in chat.files] == [file[1] for file in before.values()]
     assert not before.keys() & chat.shared.keys()
     assert "99 to 99 %" in str(before)
-    assert "55.75 to 99 %, 55.75 % at last" in str(chat.files)
+    assert "12.5 to 99 %, 55.75 % at last" in str(chat.files)
 
 
 async def test_a_picture_that_is_refused_once_is_there_and_its_excuse_gone_when_it_is_asked_for_again(

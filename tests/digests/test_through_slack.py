@@ -8,8 +8,7 @@ import pytest
 
 from bot.core.fleet import Fleet
 from bot.demo.workspace import Workspace
-from bot.digests.checks import checks_of
-from bot.digests.rounds import check_service
+from bot.digests.rounds import take_round
 from bot.digests.schedules import Schedule
 from bot.store.postgres import Postgres
 from tests.conftest import Deferred, SetClock
@@ -35,7 +34,7 @@ async def test_a_slot_is_one_message_in_the_channel(
     await digests.tick(clock.advance(timedelta(minutes=30)))
     (job,) = deferred.jobs
     if killed:
-        checks = await check_service(GATEWAY, now=clock(), checks=checks_of(GATEWAY, {}))
+        checks = await take_round(GATEWAY, store=store, now=clock())
         await slack_bot.link.chat.post(ops.id, checks, key="digest:daily:2026-03-02T09:30")
 
     await digests.post(**job.args)  # type: ignore[arg-type]  # as the queue hands them over
