@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from bot.incidents import forms
@@ -21,6 +21,8 @@ from bot.incidents.weights import Weight, Weights
 _MOST = 3
 _MOST_LESSONS = 6
 _FEW = 3
+_SEVERAL = 2
+_APOSTROPHE = r"['\N{RIGHT SINGLE QUOTATION MARK}]"
 _CALL_FOR_ITEMS = re.compile(
     r"\b(?:to-?dos?|action(?: item)?s?|follow[ -]?ups?|who does what|next steps|maßnahmen|aufgaben|wer macht was|tareas"
     r"|pendientes|tâches|ações)\b",
@@ -29,11 +31,21 @@ _CALL_FOR_ITEMS = re.compile(
 _MARKED = re.compile(r"^\W*(?:to-?do|action(?: item)?|ai|follow[ -]?up|task)\b\s*[:\-\N{EN DASH}]\s*", re.IGNORECASE)
 _OWN = re.compile(r"^\W*(?:me|mine|i|ich|moi|yo|eu)\s*[:\-\N{EN DASH}]\s*", re.IGNORECASE)
 _MINE = re.compile(
-    rf"{_OWN.pattern}|\b(?:i'?ll|i will|i'?d like|i'?m going to|i put|taking (?:it|this|that)|ich (?:mache|schreibe)"
-    r"|je (?:m'en occupe|prends)|yo (?:me|lo))\b|(?:^|[.,;]\s*)(?:me|mine|on me)(?:,[^.]*)?[.!]?\s*$",
+    rf"{_OWN.pattern}|\b(?:i{_APOSTROPHE}?ll|i will|i{_APOSTROPHE}?d like|i{_APOSTROPHE}?m going to|i put"
+    r"|taking (?:it|this|that)|ich (?:mache|schreibe)|je (?:m'en occupe|prends)|yo (?:me|lo))\b"
+    r"|(?:^|[.,;]\s*)(?:me|mine|on me)(?:,[^.]*)?[.!]?\s*$",
     re.IGNORECASE,
 )
-_JOINED = re.compile(r"(?:[,;.]?\s+(?:and|und|et|y|e)|[,;.\s])+$", re.IGNORECASE)
+_AND = r"\b(?:and|und|et|y|e)"
+_CLAUSE = rf"(?:^|[.;,:)]\s*|\n|{_AND}\s+)"
+_SIGN = r"\s*[:\-\N{EN DASH}]"
+_PROMISES = (
+    rf"(?:{_APOSTROPHE}(?:ll\b|[ms](?=\s+going to\b))|(?=\s+(?:will|would like|is going to|puts"
+    r"|(?:takes|is taking) (?:it|this|that)|macht|schreibt|s'en occupe|prend|se|lo)\b))"
+)
+"""What follows the name of somebody who is said to do what `_MINE` tells of oneself."""
+_FIRST_NAME = re.compile(r"[^\W\d_]+")
+_JOINED = re.compile(rf"(?:[,;.]?\s+{_AND}|[,;.\s])+$", re.IGNORECASE)
 
 
 def severity(weights: Weights, conversation: Conversation) -> Quote | None:
@@ -59,12 +71,18 @@ def impact(weights: Weights, conversation: Conversation) -> tuple[Quote, ...]:
     return tuple(_quote(weights.units[number]) for number in best)
 
 
-def root_cause(picked: Sequence[Weight]) -> tuple[Quote, ...]:
-    """What people say it came from, of what is in the timeline: those who are sure, the later the better."""
+def root_cause(picked: Sequence[Weight], conversation: Conversation) -> tuple[Quote, ...]:
+    """What people say it came from, of what is in the timeline: those who are sure, the later the better.
+
+    Who only says what somebody will do tells no cause.
+    """
+    promise = re.compile(rf"\W*(?:i|{_any_of(_ids(conversation))}){_PROMISES}", re.IGNORECASE)
     found = []
     for number, weight in enumerate(picked):
         marked = weight.unit.kind is None and bool(weight.unit.main.marked)
-        if (marked or FINDS in weight.points) and not {HEDGES, ASKS, AFTER} & weight.points.keys():
+        if not (marked or FINDS in weight.points) or {HEDGES, ASKS, AFTER} & weight.points.keys():
+            continue
+        if not all(promise.match(_MARKED.sub("", each)) for each in forms.sentences(weight.unit.text)):
             strength = 2 * (Cue.CAUSE in weight.unit.cues) + marked + number / len(picked)
             found.append((strength, number))
     best = sorted(number for _, number in sorted(found, reverse=True)[:_MOST])
@@ -101,10 +119,12 @@ def lessons(weights: Weights) -> tuple[Quote, ...]:
 
 def action_items(weights: Weights, conversation: Conversation) -> tuple[ActionItem, ...]:
     """What somebody takes on or is asked for: in a thread that calls for it, once it is over, or marked as such."""
-    ids = {person.name.lower(): key for key, person in conversation.people.items() if not person.bot}
-    names = "|".join(re.escape(name) for name in sorted(ids, key=lambda name: (-len(name), name)))
+    ids = _ids(conversation)
+    names = _any_of(ids)
     told = re.compile(
-        rf"(?:@(?P<at>{names})\b[:,]?|(?:^|[.;,]\s*|\n)(?P<plain>{names})\s*[:\-\N{{EN DASH}}])\s+", re.IGNORECASE
+        rf"(?:@(?P<at>{names})\b[:,]?|{_CLAUSE}(?P<plain>{names})(?:{_SIGN}|{_PROMISES}|\b(?P<bare>)))\s+"
+        rf"|{_CLAUSE}(?:(?:me|mine|ich|moi|yo|eu){_SIGN}\s+|(?=i(?:ll\b|{_PROMISES})))",
+        re.IGNORECASE,
     )
     roots: set[str] = set()
     found: dict[str, ActionItem] = {}
@@ -115,7 +135,7 @@ def action_items(weights: Weights, conversation: Conversation) -> tuple[ActionIt
             if len(each.text.split()) <= 2 * _FEW and _CALL_FOR_ITEMS.search(each.text):
                 roots.add(each.ts)
             elif number >= end or each.thread_ts in roots or _MARKED.match(each.text):
-                parts = tuple(_for_others(each, ids, told)) if names else ()
+                parts = tuple(_for_others(each, ids, told))
                 for item in parts or _own(each, called=each.thread_ts in roots):
                     found.setdefault(item.text.lower(), item)
     return tuple(found.values())
@@ -134,12 +154,40 @@ def _own(said: Said, *, called: bool) -> Iterator[ActionItem]:
 
 
 def _for_others(said: Said, ids: Mapping[str, str], told: re.Pattern[str]) -> Iterator[ActionItem]:
-    """`@hana a banner text, and @chidi the curl first`, `gus: silence it; oda: no nulls`: an item for each name."""
+    """`@hana a banner text, and @chidi the curl first`, `gus: silence it; oda: no nulls`: an item for each name.
+
+    Names alone tell who does what where there are several, `gus silences it, oda an alert`; then the author's own too.
+    """
     begins = list(told.finditer(said.text))
+    if len({match["plain"].lower() for match in begins if match["plain"]}) < _SEVERAL:
+        begins = [match for match in begins if match["bare"] is None]
+    if not any(match["at"] or match["plain"] for match in begins):
+        return
     for match, after in zip_longest(begins, begins[1:]):
         text = _JOINED.sub("", said.text[match.end() : after.start() if after else len(said.text)].strip()).strip()
-        if len(forms.words_of(text)) >= _FEW - 1 and not forms.asks(text):
-            yield ActionItem(text, ids[(match["at"] or match["plain"]).lower()], (said.ts,))
+        done = match["bare"] is not None and Cue.DONE in hear(text)
+        if len(forms.words_of(text)) >= _FEW - 1 and not done and not forms.asks(text):
+            name = match["at"] or match["plain"]
+            yield ActionItem(text, _whose(name, ids) if name else said.user, (said.ts,))
+
+
+def _ids(conversation: Conversation) -> dict[str, str]:
+    """Who goes by which name: whole ones, and first ones that are one person's and no common word."""
+    whole = {key: person.name for key, person in conversation.people.items() if person.name and not person.bot}
+    first = {key: match[0] for key, name in whole.items() if (match := _FIRST_NAME.match(name))}
+    bearers = Counter(map(str.casefold, first.values()))
+    own = {name: key for key, name in first.items() if bearers[name.casefold()] == 1 and forms.words_of(name)}
+    return own | {name: key for key, name in whole.items()}
+
+
+def _whose(name: str, ids: Mapping[str, str]) -> str:
+    """Whose `name` it is, by the rule that found it: `lower` tells others apart than patterns do, `İ` and `i`."""
+    return next(who for known, who in ids.items() if re.fullmatch(re.escape(known), name, re.IGNORECASE))
+
+
+def _any_of(names: Collection[str]) -> str:
+    """A pattern of `names`, the longest first; it matches nothing where there are none."""
+    return "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name)))) or "(?!)"
 
 
 def _quote(unit: Unit) -> Quote:

@@ -51,7 +51,7 @@ def select(conversation: Conversation) -> Selection:
         severity=afterwards.severity(weights, conversation),
         impact=afterwards.impact(weights, conversation),
         action_items=afterwards.action_items(weights, conversation),
-        root_cause=afterwards.root_cause(picked),
+        root_cause=afterwards.root_cause(picked, conversation),
         resolution=afterwards.resolution(picked, course),
         lessons=afterwards.lessons(weights),
     )

@@ -278,6 +278,82 @@ def test_action_items_have_the_owner_that_people_named() -> None:
     ]
 
 
+def test_who_is_said_to_do_something_later_owns_it_whatever_they_are_called_by() -> None:
+    conversation = talk(
+        said("11:00", "bo", "looking at the 503 of 40 customers"),
+        said("11:02", "cleo", "here"),
+        said("11:10", "ana", "bo will restart the payments worker now"),
+        said("12:00", "ana", "all good, closing"),
+        said("12:01", "ana", "Bo Lind will raise the pool size tomorrow"),
+        said(
+            "12:02",
+            "bo",
+            "cleo\N{RIGHT SINGLE QUOTATION MARK}ll write the runbook page, I\N{RIGHT SINGLE QUOTATION MARK}ll"
+            " test the failover this week",
+        ),
+        said("12:03", "ana", "and Ida is going to rename the column next sprint; idas will grow in the garden"),
+        said("12:03:30", "ana", "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}lker will renew the certificate by hand"),
+        said("12:04", "cleo", "sam will probe the provider each minute"),
+        said("12:05", "cleo", "it will be a quiet evening of cooking"),
+    )
+    people = {
+        **conversation.people,
+        "UBO": Person("Bo Lind"),
+        "UIDA": Person("ida.k"),
+        "USAM1": Person("Sam Ek"),
+        "USAM2": Person("Sam Oz"),
+        "UIT": Person("It Support"),
+        "UILK": Person("ilker"),
+    }
+
+    selection = select(replace(conversation, people=people))
+
+    assert [(item.owner, item.text) for item in selection.action_items] == [
+        ("UBO", "will raise the pool size tomorrow"),
+        ("UCLEO", "write the runbook page"),
+        ("UBO", "I\N{RIGHT SINGLE QUOTATION MARK}ll test the failover this week"),
+        ("UIDA", "is going to rename the column next sprint; idas will grow in the garden"),
+        ("UILK", "will renew the certificate by hand"),
+    ]
+
+
+def test_several_names_in_one_message_afterwards_tell_who_does_what_but_not_who_did_what() -> None:
+    selection = select(
+        talk(
+            said("11:00", "bo", "looking at the 503 of 40 customers"),
+            said("11:02", "cleo", "here"),
+            said("11:10", "ana", "bo takes the database, cleo the failing queue"),
+            said("12:00", "ana", "all good, closing"),
+            said(
+                "12:01",
+                "ana",
+                "before we forget: bo an alert on pool usage and cleo null checks in the client. me: the runbook page",
+            ),
+            said("12:02", "ana", "bo rolled back the release, cleo restarted the payments worker"),
+            said("12:03", "bo", "cleo you are a great cook"),
+        )
+    )
+
+    assert [(item.owner, item.text) for item in selection.action_items] == [
+        ("UBO", "an alert on pool usage"),
+        ("UCLEO", "null checks in the client"),
+        ("UANA", "the runbook page"),
+    ]
+
+
+@pytest.mark.parametrize("told", ["bo will raise the pool size tomorrow", "action item: I'll fix the leak tomorrow"])
+def test_what_somebody_will_do_is_no_root_cause_though_it_is_marked(told: str) -> None:
+    selection = select(
+        talk(
+            said("11:00", "bo", "looking at the 503 of 40 customers"),
+            said("11:10", "ana", told, marked=("UANA",)),
+            said("11:20", "ana", "the pool was too small. bo will raise it", marked=("UANA",)),
+        )
+    )
+
+    assert [quote.text for quote in selection.root_cause] == ["the pool was too small. bo will raise it"]
+
+
 def test_the_report_gets_only_peoples_own_words() -> None:
     conversation = read_case("warehouse").conversation
     selection = select(conversation)

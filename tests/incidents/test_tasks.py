@@ -22,6 +22,19 @@ async def test_action_items_are_picked_from_the_conversation_with_owner_and_plac
     assert "add an alert on upstream errors (owner: ana, said here)" in room.pages()["Action Items"].plain()
 
 
+async def test_whom_somebody_names_as_doing_something_later_owns_it(room: Room) -> None:
+    await room.hear(room.ben, "the provider answers 503")
+    await room.hear(room.ana, "ben will restart the payments worker now")
+    await room.hear(room.ana, "all good, closing")
+    await room.hear(room.ana, "Ben will raise the pool size tomorrow")
+
+    await room.command("report")
+    listed = await room.command("actions")
+
+    assert "raise the pool size tomorrow · owner @ben" in listed.plain()
+    assert "restart" not in listed.plain()
+
+
 async def test_what_is_typed_is_assigned_and_ticked_by_buttons(room: Room) -> None:
     await room.command("report")
     added = await room.command("action add Probe the provider each minute")
