@@ -228,7 +228,7 @@ async def run(
             engine, policies, store=store, chat=link.chat, clock=clock, commanders=link.commanders
         )
         plans = cast("WatchPlans", ports[WatchPlans])
-        watches = Watches(plans, store, fleet, clock, intake.take, redactor.redact, automations.after)
+        watches = Watches(plans, store, fleet, clock, intake.take, redactor.redact, registry, automations.after)
         housekeeping = Housekeeping(store, clock)
         await housekeeping.plan()
         samples = Samples(store, fleet, clock)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+GIVEN_UP = frozenset({"errored", "failed", "exited", "dead"})
+"""What the process managers call a worker that they start no more by themselves."""
+
 
 class Verb(StrEnum):
     """What can be asked of a process manager. `SCALE` takes the wanted count, `REMOVE` the id of one worker."""

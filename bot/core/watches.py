@@ -15,7 +15,7 @@ class Pulse:
     """The last states, the newest last, and whether there is a problem now.
 
     `bad_since` is the first look of those in a row that were not well, `openings` when problems began lately, `told_at`
-    when the problem was last told of with its present value.
+    when the problem was last told of as it is now, which is `said`.
     """
 
     recent: tuple[State, ...] = ()

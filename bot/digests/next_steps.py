@@ -55,16 +55,21 @@ def step(text: str, service: str, registry: Registry) -> Call | Filling:
 
 
 def _offered(shown: Digest, registry: Registry) -> tuple[tuple[str, str, str], ...]:
-    """Verb, word and command of what helps with the worst check.
-
-    With what is unknown only what looks does: nobody changes what nobody has seen.
-    """
+    """Verb, word and command of what helps with the worst check."""
     worst = worst_of(shown)
     if worst is None:
         return ()
-    found = [(text, typed(text, registry)[0]) for text in worst.then]
-    texts = [text for text, command in found if command and not (worst.state is State.UNKNOWN and command.plan)]
+    texts = helps(worst, registry)
     return tuple((verb, word, text) for (verb, word), text in zip(_HELPS, texts, strict=False))
+
+
+def helps(check: Check, registry: Registry) -> tuple[str, ...]:
+    """The commands that help with what a check found, the first first.
+
+    With what is unknown only what looks does: nobody changes what nobody has seen.
+    """
+    found = [(text, typed(text, registry)[0]) for text in check.then]
+    return tuple(text for text, command in found if command and not (check.state is State.UNKNOWN and command.plan))
 
 
 def typed(text: str, registry: Registry) -> tuple[Command | None, str]:

@@ -16,10 +16,12 @@ from bot.core.clock import Clock
 from bot.core.fleet import Fleet, Service
 from bot.core.parts import State
 from bot.core.records import Due, Store, Unit
+from bot.core.registry import Registry
 from bot.core.results import Check
 from bot.core.watches import Pulse
 from bot.digests.checks import checks_of
 from bot.digests.declaration import Declaration
+from bot.digests.next_steps import helps
 from bot.digests.pulse import Patience, is_well, look_at
 from bot.digests.rounds import take_round
 
@@ -89,6 +91,7 @@ class Watches:
     clock: Clock
     take: Take
     redact: Callable[[str], str]
+    registry: Registry
     after: After = _nothing
 
     @property
@@ -157,7 +160,9 @@ class Watches:
             await tx.due.put(Due(TASK, service, ahead, {"service": service}))
 
     def _clean(self, check: Check) -> Check:
-        return replace(check, value=self.redact(check.value), evidence=self.redact(check.evidence))
+        """As it is told: without secrets, and with what helps as the digest offers it."""
+        value, evidence = self.redact(check.value), self.redact(check.evidence)
+        return replace(check, value=value, evidence=evidence, then=helps(check, self.registry))
 
     async def _told(
         self, check: Declaration, seen: Check, before: Pulse, after: Pulse, *, plan: WatchPlan, tx: Unit
@@ -166,10 +171,11 @@ class Watches:
         now = after.looked_at or self.clock()
         if not before.is_open and not after.is_open:
             return after, None
-        told = replace(after, told_at=now, said=seen.value) if after.is_open else replace(after, told_at=None, said="")
+        said = f"{seen.state.value}: {seen.value}"
+        told = replace(after, told_at=now, said=said) if after.is_open else replace(after, told_at=None, said="")
         if before.is_open and after.is_open:
             old = before.told_at is None or now - before.told_at >= _TOLD_AGAIN
-            if not (old and before.said != seen.value):
+            if not (old and before.said != said):
                 return after, None
             return told, _alert(check, seen, plan, firing=True, since=before.bad_since or now, now=now)
         if not after.is_open:

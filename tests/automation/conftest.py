@@ -81,8 +81,8 @@ class Attended:
         name = bench.service.name
         plan = WatchPlan(name, CHANNEL, self.every, self.off, PATIENCE)
         take = Intake(AlertRules("", watches={name: CHANNEL}), bench.clock).take
-        after = self.automations(bench).after
-        return Watches(WatchPlans((plan,)), bench.store, Fleet((bench.service,)), bench.clock, take, str, after)
+        after, fleet = self.automations(bench).after, Fleet((bench.service,))
+        return Watches(WatchPlans((plan,)), bench.store, fleet, bench.clock, take, str, bench.registry, after)
 
     async def look(self, times: int, *, work: bool = True) -> None:
         """Look again and again, and let follow what follows."""

@@ -171,7 +171,7 @@ def watching(bench: Bench) -> Watches:
     off = frozenset({check.name for check in WatchPlan(bench.service.name, CHANNEL).checks(bench.service)}) - {SUCCESS}
     plan = WatchPlan(bench.service.name, CHANNEL, MINUTE, off, Patience(2, 3, 2))
     take = Intake(AlertRules("", watches={bench.service.name: CHANNEL}), bench.clock).take
-    return Watches(WatchPlans((plan,)), bench.store, Fleet((bench.service,)), bench.clock, take, str)
+    return Watches(WatchPlans((plan,)), bench.store, Fleet((bench.service,)), bench.clock, take, str, bench.registry)
 
 
 async def firing(bench: Bench) -> list[str]:

@@ -37,7 +37,7 @@ def watches_of(bench: Bench) -> Watches:
     plans = bench.service.port(WatchPlans)
     rules = AlertRules("", watches={bench.service.name: CHANNEL})
     take = Intake(rules, bench.clock).take
-    return Watches(plans, bench.store, Fleet((bench.service,)), bench.clock, take, str)
+    return Watches(plans, bench.store, Fleet((bench.service,)), bench.clock, take, str, bench.registry)
 
 
 async def look(bench: Bench, times: int) -> None:

@@ -19,10 +19,13 @@ from bot.core.ports import Gateway, Processes, Worker
 from bot.core.prose import When
 from bot.core.provider import Provider, Said
 from bot.core.readings import Reading
+from bot.core.registry import Registry
 from bot.core.rehearsal import Rehearsal, Rehearsed
 from bot.digests.pulse import Patience
 from bot.digests.watches import Watches, WatchPlan, WatchPlans
 from bot.jobs.queue import Handler
+from bot.operations.clicks import CLICKS
+from bot.operations.effects import STEPS
 from bot.store.postgres import Postgres
 from tests.conftest import Deferred, SetClock
 from tests.fakes import DatabaseWithRoom, FakeBackups, FakeChat, FakeGateway, FakeProcesses, backup, service, worker
@@ -31,6 +34,7 @@ from tests.replicas import OPS, Replica
 PLAN = WatchPlan("gateway", OPS, timedelta(seconds=5), frozenset({"Transaction volume"}), Patience(2, 3, 2))
 WELL = (worker(0), worker(1))
 DOWN = (worker(0, "errored"), worker(1, "errored"))
+REGISTRY = Registry.discover(clicks=CLICKS, steps=STEPS)
 
 
 class Bot(Replica):
@@ -49,7 +53,7 @@ class Bot(Replica):
     @property
     def watches(self) -> Watches:
         intake = Intake(AlertRules("", watches={"gateway": OPS}), self.clock)
-        return Watches(WatchPlans(self.plans), self.store, Fleet((self.at,)), self.clock, intake.take, str)
+        return Watches(WatchPlans(self.plans), self.store, Fleet((self.at,)), self.clock, intake.take, str, REGISTRY)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -108,6 +112,18 @@ async def test_a_crash_is_one_message_with_what_helps_and_says_when_it_is_over(b
     assert len(chat.messages) == 1
 
 
+async def test_a_worker_that_was_given_up_beside_others_is_to_be_brought_back(bot: Bot) -> None:
+    await bot.start()
+    await bot.pass_time(10)
+    bot.processes.found = (replace(DOWN[0], restarts=16, started_at=bot.clock()), worker(1))
+    await bot.pass_time(60)
+
+    (card,) = bot.cards()
+    assert card.title == "gateway: Worker restarts"
+    assert "16 ever, 1 given up" in str(card.lines)
+    assert [button.label for button in card.buttons][1:3] == ["Next: reset", "Or: errors"]
+
+
 async def test_a_problem_is_dated_by_the_history_of_the_check_whoever_looked(bot: Bot) -> None:
     began = bot.clock() - timedelta(minutes=40)
     async with bot.store.transaction() as tx:
@@ -147,7 +163,7 @@ class Silent(FakeProcesses):
         raise IntegrationError("No daemon runs.")
 
 
-async def test_what_cannot_be_looked_at_for_long_is_told_with_the_reason(bot: Bot) -> None:
+async def test_what_cannot_be_looked_at_for_long_is_told_with_the_reason_and_offers_only_looks(bot: Bot) -> None:
     bot.at = replace(bot.at, ports={**bot.at.ports, Processes: Silent(())})
     await bot.start()
     await bot.pass_time(90)
@@ -155,6 +171,21 @@ async def test_what_cannot_be_looked_at_for_long_is_told_with_the_reason(bot: Bo
     (card,) = bot.cards()
     assert (card.title, card.state) == ("gateway: Workers", State.WARN)
     assert "No daemon runs." in str(card.lines)
+    assert [button.label for button in card.buttons if button.label.startswith(("Next", "Or"))] == ["Next: errors"]
+
+
+async def test_what_is_unknown_after_it_failed_offers_only_looks_though_it_reads_the_same(bot: Bot) -> None:
+    answers = FakeGateway(latency=0.0)
+    bot.at = replace(bot.at, ports={**bot.at.ports, Gateway: answers})
+    offered = []
+    for ill in (500, 0):
+        answers.statuses = {1001: ill}
+        await bot.start()
+        await bot.pass_time(90, step=5)
+        (card,) = [card for card in bot.cards() if card.title == "gateway: Health"]
+        offered.append([button.label for button in card.buttons if button.label.startswith(("Next", "Or"))])
+
+    assert offered == [["Next: reload", "Or: why slow"], ["Next: why slow", "Or: health"]]
 
 
 async def test_two_replicas_look_and_tell_once(bot: Bot, replica: Bot) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from bot.automation.rule import Rule, RuleSettings, Seen, Want
 from bot.core.plan import Call
 from bot.core.ports import Processes, Worker
+from bot.core.processes import GIVEN_UP
 from bot.operations.workers import online
-
-_DEAD = frozenset({"errored", "failed", "exited", "dead"})
-"""What the process managers call a worker that they have given up."""
 
 _STOPPED = frozenset({"stopped", "inactive", "paused", "created"})
 """What they call one that somebody stopped. By every other name they are at it still, and while it has a process:
@@ -39,7 +37,7 @@ async def want(seen: Seen, _settings: RuleSettings, *, processes: Processes) -> 
 
 def _is_at_it(worker: Worker) -> bool:
     """Whether the process manager does something about it by itself."""
-    return worker.status not in _DEAD and (worker.status not in _STOPPED or bool(worker.pid))
+    return worker.status not in GIVEN_UP and (worker.status not in _STOPPED or bool(worker.pid))
 
 
 RULE = Rule("heal", RuleSettings, want)

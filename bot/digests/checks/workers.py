@@ -11,7 +11,7 @@ from bot.core.duration import format_duration
 from bot.core.errors import IntegrationError, NotConfigured
 from bot.core.parts import State
 from bot.core.ports import Gateway, Monitor, Processes, Worker
-from bot.core.processes import Supervisor
+from bot.core.processes import GIVEN_UP, Supervisor
 from bot.core.records import Store
 from bot.core.sizes import format_size
 from bot.digests.declaration import Declaration, Finding, Limit, Terms, at_most
@@ -28,6 +28,9 @@ NOBODY_UP = ("rollback", "restart")
 
 ENDLESS = ("errors", "rollback")
 """What helps where a worker is started without end: each start is a restart already, and the log says why it ends."""
+
+LOST = ("reset", "errors")
+"""What helps where only some were given up: the others serve meanwhile, and the log says why they ended."""
 
 RESTARTS = "Worker restarts"
 
@@ -89,12 +92,15 @@ async def find_restarts(terms: Terms, *, processes: Processes, store: Store) -> 
     down = [worker for worker in workers if worker.status != "online"]
     words = [f"worker {worker.id} is {worker.status} after {worker.restarts} restarts" for worker in down]
     words += [f"worker {w.id} was started again within the hour, {w.restarts} times ever" for w in young]
+    lost = [worker for worker in down if worker.status in GIVEN_UP]
     restarts = sum(worker.restarts for worker in workers)
+    value = f"{restarts} ever, {len(lost)} given up" if lost else f"{restarts} ever"
     if again := await starts_without_end(workers, terms, store=store):
         evidence = "; ".join((f"{again}: none of the starts lasts", *words))
-        return Finding(State.FAIL, f"{restarts} ever", evidence=evidence, measure=restarts, then=ENDLESS)
+        return Finding(State.FAIL, value, evidence=evidence, measure=restarts, then=ENDLESS)
     state = State.FAIL if down else State.WARN if young else State.OK
-    return Finding(state, f"{restarts} ever", evidence="; ".join(words), measure=restarts)
+    then = LOST if lost == down and 0 < len(down) < len(workers) else ()
+    return Finding(state, value, evidence="; ".join(words), measure=restarts, then=then)
 
 
 async def starts_without_end(workers: Sequence[Worker], terms: Terms, *, store: Store) -> str:
@@ -105,7 +111,9 @@ async def starts_without_end(workers: Sequence[Worker], terms: Terms, *, store: 
     # After a removal of workers there are fewer than before.
     starts = sum(max(after - before, 0) for before, after in pairwise(counts))
     fresh = any(
-        _started_within(_JUST_NOW if worker.status == "online" else _LATELY, worker, terms) for worker in workers
+        _started_within(_JUST_NOW if worker.status == "online" else _LATELY, worker, terms)
+        for worker in workers
+        if worker.status not in GIVEN_UP
     )
     if not fresh or starts <= _RELOADS * len(workers):
         return ""

@@ -73,7 +73,8 @@ async def watches(whole: Gateway, store: Postgres, tmp_path: Path) -> AsyncItera
         plan = WatchPlan(service.name, "", timedelta(seconds=1), frozenset(OF_THE_MACHINE), Patience(2, 3, 2))
         clock = lambda: datetime.now(UTC)  # noqa: E731
         take = Intake(AlertRules(""), clock).take
-        yield Watches(WatchPlans((plan,)), store, Fleet((service,)), clock, take, str)
+        registry = Registry.discover(clicks=CLICKS, steps=STEPS)
+        yield Watches(WatchPlans((plan,)), store, Fleet((service,)), clock, take, str, registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Night:
 
     async def digest(self) -> Seen:
         """What the daily digest says now, in a channel of its own."""
-        store, registry = self.watches.store, Registry.discover(clicks=CLICKS, steps=STEPS)
+        store, registry = self.watches.store, self.watches.registry
         plan = Schedule("health", self.mornings.id, self.watches.fleet.services[0].name, "daily 09:00")
         digests = made(plan, store, self.watches.fleet, self.messages.chat, self.watches.clock, registry=registry)
         async with store.transaction() as tx:
