@@ -100,8 +100,7 @@ def do(config: Path | None, *, words: tuple[str, ...], yes: bool) -> None:
 
     For when Slack is away. Exit code 0 when it answered, or when the change was seen to be done.
     """
-    import shlex
-
+    from bot.core.parse import join
     from bot.core.redact import Redactor
     from bot.logs import set_up
     from bot.shell import open_shell
@@ -115,7 +114,7 @@ def do(config: Path | None, *, words: tuple[str, ...], yes: bool) -> None:
 
     async def attend() -> bool:
         async with open_shell(settings, known=known, redactor=redactor, say=click.echo) as shell:
-            return await shell.do(words[0] if len(words) == 1 else shlex.join(words), agree=agree)
+            return await shell.do(words[0] if len(words) == 1 else join(words), agree=agree)
 
     raise SystemExit(0 if asyncio.run(attend()) else 1)
 

@@ -1,15 +1,16 @@
 """Chat text to a command's arguments: one grammar everywhere, positionals, then `--name value`.
 
 A duration fills the first `timedelta` field, in front (`30m provider down`, `for 30m provider down`) or at the end
-(`provider down for 30m`); the words that remain fill the field made by `words`.
+(`provider down for 30m`); the words that remain fill the field made by `words`, as they were typed: with the quotes in
+them, save a pair around the whole.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
@@ -28,7 +29,12 @@ _SMART_QUOTES = str.maketrans(
     {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " "}
 )
 _SMART_DASH = re.compile(r"(?<!\S)[\u2013\u2014](?=\w)")
-_QUOTED_OR_APOSTROPHE = re.compile(r"""(?<!\S)'[^']*'(?!\w)|"(?:[^"\\]|\\.)*"|(?<=\w)'(?=\w)""", re.DOTALL)
+# An apostrophe that follows a letter opens no quote, and one between two letters closes none.
+_PAIR = r"""(?:"(?:[^"\\]|\\.)*"|(?<!\w)'(?:[^']|\b'\b)*?'(?!\w))"""
+_PAIRS = re.compile(rf"{_PAIR}+", re.DOTALL)
+_WORD = re.compile(rf"\n+|(?:{_PAIR}|\\.|[^ \t\r\n])+", re.DOTALL)
+_PLAIN = re.compile(r"""(?:[^\s"'\\]|\b'\b)+""")
+_PART = re.compile(rf"""(?P<pair>{_PAIR})|\\(?P<escaped>.)|(?P<open>["\\])""", re.DOTALL)
 
 _PERSON = re.compile(r"<@(?P<id>[UW][A-Z0-9]{2,20})(?:\|[^>]*)?>|(?P<bare>[UW][A-Z0-9]{2,20})", re.ASCII)
 _QUOTED = 40
@@ -90,37 +96,61 @@ def usage(typed: str, model: type[BaseModel]) -> str:
     return " ".join([typed, *(p.usage for p in parameters(model))])
 
 
-def split(text: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as it was `typed`, with its quotes and backslashes, or the ends of lines between two words."""
+
+    typed: str
+
+    @property
+    def ends_lines(self) -> bool:
+        """Whether it is ends of lines and nothing else."""
+        return not self.typed.strip("\n")
+
+    @property
+    def given(self) -> str:
+        """What a POSIX shell makes of it, save that a quote that is never closed is a letter."""
+        return _PART.sub(_unquoted, self.typed)
+
+    @property
+    def is_enclosed(self) -> bool:
+        """Whether quotes enclose the whole of it."""
+        return _PAIRS.fullmatch(self.typed) is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a quote in it is never closed, or a backslash ends it."""
+        return any(part["open"] for part in _PART.finditer(self.typed))
+
+
+def split(text: str) -> list[Word]:
     """Words as a POSIX shell splits them, except that an apostrophe inside a word is a letter: `can't` is one word.
 
     Ends of lines that stand in no quotes are words of their own.
     """
     text = _SMART_DASH.sub("--", text.translate(_SMART_QUOTES))
-    text = _QUOTED_OR_APOSTROPHE.sub(lambda match: r"\'" if match[0] == "'" else match[0], text)
-    for quotes in ("'\"", '"'):
-        lexer = shlex.shlex(text, posix=True, punctuation_chars="\n")
-        lexer.whitespace = " \t\r"
-        lexer.whitespace_split = True
-        lexer.commenters = ""
-        lexer.quotes = quotes
-        try:
-            return list(lexer)
-        except ValueError:
-            continue
-    raise UsageError("A quote is opened and never closed, or the text ends with a backslash.")
+    return [Word(match[0]) for match in _WORD.finditer(text)]
+
+
+def join(arguments: Iterable[str]) -> str:
+    """The text of arguments that a shell has split already; `split` has them again."""
+    return " ".join(
+        argument if _PLAIN.fullmatch(argument) and split(argument) == [Word(argument)] else _in_quotes(argument)
+        for argument in arguments
+    )
 
 
 def gather(text: str, model: type[BaseModel]) -> dict[str, str]:
     """What `text` gives to each field by name, as text and not validated yet."""
     known = parameters(model)
     given: dict[str, str] = {}
-    free: list[str] = []
+    free: list[Word] = []
     rest = iter(split(text))
     for word in rest:
-        if word == "--":
+        if word.given == "--":
             free.extend(rest)
-        elif word.startswith("--"):
-            _take_option(word[2:], rest, known, given)
+        elif word.given.startswith("--"):
+            _take_option(_closed(word)[2:], rest, known, given)
         else:
             free.append(word)
     _take_free(free, known, given)
@@ -173,7 +203,26 @@ def by_prefix(there: Mapping[str, str], wanted: str) -> str:
     raise NotFound(f'Nothing has an id that begins with "{wanted}".', hint=hint)
 
 
-def _take_option(word: str, rest: Iterator[str], known: tuple[Parameter, ...], given: dict[str, str]) -> None:
+def _unquoted(part: re.Match[str]) -> str:
+    pair = part["pair"]
+    if pair is None:
+        return part["escaped"] or part[0]
+    return pair[1:-1] if pair[0] == "'" else re.sub(r'\\(["\\])', r"\1", pair[1:-1])
+
+
+def _in_quotes(argument: str) -> str:
+    escaped = re.sub(r'(["\\])', r"\\\1", argument.translate(_SMART_QUOTES))
+    return f'"{escaped}"'
+
+
+def _closed(word: Word) -> str:
+    """What it gives, where a quote is no letter."""
+    if word.is_open:
+        raise UsageError("A quote is opened and never closed, or the text ends with a backslash.")
+    return word.given
+
+
+def _take_option(word: str, rest: Iterator[Word], known: tuple[Parameter, ...], given: dict[str, str]) -> None:
     typed, equals, value = word.partition("=")
     flag = typed.lower().replace("_", "-")
     parameter = next((p for p in known if p.flag == flag), None)
@@ -187,7 +236,9 @@ def _take_option(word: str, rest: Iterator[str], known: tuple[Parameter, ...], g
     if parameter.name in given:
         raise UsageError(f"--{flag} is given twice.")
     if not equals:
-        value = "true" if parameter.kind is bool else next((word for word in rest if not _ends_lines(word)), "--")
+        value = (
+            "true" if parameter.kind is bool else next((_closed(word) for word in rest if not word.ends_lines), "--")
+        )
         if value.startswith("--"):
             raise UsageError(
                 f"--{flag} needs a value.",
@@ -196,14 +247,14 @@ def _take_option(word: str, rest: Iterator[str], known: tuple[Parameter, ...], g
     given[parameter.name] = value
 
 
-def _take_free(free: list[str], known: tuple[Parameter, ...], given: dict[str, str]) -> None:
+def _take_free(free: list[Word], known: tuple[Parameter, ...], given: dict[str, str]) -> None:
     lasts = next((p for p in known if p.kind is timedelta and p.name not in given), None)
     _trim(free)
     if lasts:
         _take_duration(free, lasts, given)
     for parameter in known:
         if parameter.is_positional and free and parameter.name not in given:
-            given[parameter.name] = free.pop(0)
+            given[parameter.name] = _closed(free.pop(0))
             _trim(free)
             if lasts:
                 _take_duration(free, lasts, given)
@@ -218,36 +269,35 @@ def _take_free(free: list[str], known: tuple[Parameter, ...], given: dict[str, s
         )
 
 
-def _ends_lines(word: str) -> bool:
-    return not word.strip("\n") and bool(word)
-
-
-def _trim(free: list[str]) -> None:
+def _trim(free: list[Word]) -> None:
     """Take off the ends of lines before the first word and after the last."""
-    while free and _ends_lines(free[0]):
+    while free and free[0].ends_lines:
         del free[0]
-    while free and _ends_lines(free[-1]):
+    while free and free[-1].ends_lines:
         del free[-1]
 
 
-def _joined(free: list[str], *, lines: bool) -> str:
+def _joined(free: Sequence[Word], *, lines: bool) -> str:
+    """Prose as it was typed, without the quotes that enclose the whole of it."""
+    if len(free) == 1 and free[0].is_enclosed:
+        return free[0].given
     if not lines:
-        return " ".join(word for word in free if not _ends_lines(word))
-    spaced = (f"{'' if _ends_lines(word) or _ends_lines(before) else ' '}{word}" for before, word in pairwise(free))
-    return "".join((free[0], *spaced))
+        return " ".join(word.typed for word in free if not word.ends_lines)
+    spaced = (f"{'' if word.ends_lines or before.ends_lines else ' '}{word.typed}" for before, word in pairwise(free))
+    return "".join((free[0].typed, *spaced))
 
 
-def _take_duration(free: list[str], lasts: Parameter, given: dict[str, str]) -> None:
+def _take_duration(free: list[Word], lasts: Parameter, given: dict[str, str]) -> None:
     """Move a duration from the front or, after the word "for", from the end of `free`."""
     if lasts.name in given:
         return
-    if free and is_duration(free[0]):
-        given[lasts.name] = free.pop(0)
-    elif len(free) > 1 and free[0].lower() == "for" and is_duration(free[1]):
-        given[lasts.name] = free[1]
+    if free and is_duration(free[0].given):
+        given[lasts.name] = free.pop(0).given
+    elif len(free) > 1 and free[0].given.lower() == "for" and is_duration(free[1].given):
+        given[lasts.name] = free[1].given
         del free[:2]
-    elif len(free) > 1 and free[-2].lower() == "for" and is_duration(free[-1]):
-        given[lasts.name] = free[-1]
+    elif len(free) > 1 and free[-2].given.lower() == "for" and is_duration(free[-1].given):
+        given[lasts.name] = free[-1].given
         del free[-2:]
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 from bot.core.command import Args, ChangeArgs
 from bot.core.duration import Duration
 from bot.core.errors import UsageError
-from bot.core.parse import missing, option, parse, person, split, usage, words
+from bot.core.parse import join, missing, option, parse, person, split, usage, words
 
 
 class Level(StrEnum):
@@ -49,6 +49,7 @@ class Block(Args):
 
 
 HALF_HOUR = timedelta(minutes=30)
+OPEN = "A quote is opened and never closed, or the text ends with a backslash."
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,22 @@ def test_one_meaning_has_many_spellings(text: str) -> None:
         ("slow for 30m today", "slow for 30m today"),
         ("latency above 2s", "latency above 2s"),
         ("--for 30m down for 2h", "down for 2h"),
-        ("'30m  spaces' kept", "30m  spaces kept"),
+        ("'30m  spaces' kept", "'30m  spaces' kept"),
+        ('ana said "it is down"', 'ana said "it is down"'),
+        ("ana said \u201cit is  down\u201d", 'ana said "it is  down"'),
+        ("'down', said ana, 'not up'", "'down', said ana, 'not up'"),
+        ('"down" or "up"', '"down" or "up"'),
+        ('"ana said \\"down\\""', 'ana said "down"'),
+        ("'it can't be reached'", "it can't be reached"),
+        ("the users' payments and the clients' money", "the users' payments and the clients' money"),
+        ('5" disk', '5" disk'),
+        ('--for 30m 5" disk --service shop', '5" disk'),
+        ('say "it is --for 30m', 'say "it is'),
+        ('"down', '"down'),
+        (r"C:\logs is full", r"C:\logs is full"),
+        ("full at C:\\", "full at C:\\"),
+        ('"provider down" for 30m', "provider down"),
+        ("--reason 'ana said \"down\"'", 'ana said "down"'),
     ],
 )
 def test_a_reason_is_taken_as_people_write(text: str, reason: str) -> None:
@@ -100,6 +116,7 @@ class Written(Args):
         ("impact\none\ntwo", "one\ntwo"),
         ("impact one\n--at\n14:05\ntwo", "one\n\ntwo"),
         ("impact 'one\n  two'", "one\n  two"),
+        ('impact "one"\n"two\n  three"', '"one"\n"two\n  three"'),
     ],
 )
 def test_a_text_of_several_lines_keeps_them(text: str, written: str) -> None:
@@ -150,7 +167,10 @@ def test_a_flag_can_be_denied() -> None:
         ("--share half", Logs, "--share must be a number."),
         ("--err=maybe", Logs, "--err must be yes or no."),
         ("5 6 7", Logs, 'I did not expect "6 7". Put quotes around a value that has spaces in it.'),
-        ('"down', On, "A quote is opened and never closed, or the text ends with a backslash."),
+        ('--reason "down', On, OPEN),
+        ('--reason="provider down', On, OPEN),
+        ("--reason down\\", On, OPEN),
+        ('"203.0.113.7 scanning', Block, OPEN),
         (
             f"{'x' * 60} down",
             Open,
@@ -240,6 +260,7 @@ class Three(Args):
     rest: str = words("", "The rest.")
 
 
+THIRD = 3
 odd = st.text(st.characters(exclude_characters="\u201c\u201d\u201e\u2018\u2019\u00a0", exclude_categories=["Cs"]))
 
 
@@ -250,14 +271,46 @@ def test_any_argument_survives_quoting(free: list[str], named: str) -> None:
     parsed = parse(text, Three)
 
     assert (parsed.first, parsed.second, parsed.named) == (free[0], free[1], named)
-    assert parsed.rest == " ".join(free[2:])
+    assert parsed.rest == (free[2] if len(free) == THIRD else shlex.join(free[2:]))
 
 
 @given(st.lists(odd))
 def test_splitting_agrees_with_a_shell_on_what_a_shell_has_quoted(arguments: list[str]) -> None:
     plain = [word for word in arguments if not word.startswith(("\u2013", "\u2014"))]
 
-    assert split(shlex.join(plain)) == plain
+    assert [word.given for word in split(shlex.join(plain))] == plain
+
+
+@given(st.lists(odd.filter(lambda word: " \u2013" not in word and " \u2014" not in word)))
+def test_what_a_shell_has_split_is_joined_so_that_it_is_split_alike(arguments: list[str]) -> None:
+    assert [word.given for word in split(join(arguments))] == arguments
+
+
+def test_what_a_shell_has_split_is_joined_without_quotes_that_nobody_needs() -> None:
+    assert join(["note", "it", "can't", "be", ">", "2s"]) == "note it can't be > 2s"
+
+
+class Note(Args):
+    text: str = words(..., "What happened.")
+
+
+typed = st.lists(
+    st.text("ab'\"\\(,.", min_size=1).filter(lambda word: not word.startswith("--")), min_size=1, max_size=8
+).map(" ".join)
+
+
+@given(typed)
+def test_prose_stays_as_it_was_typed_but_for_quotes_around_the_whole(text: str) -> None:
+    said = parse(text, Note).text
+
+    assert said == text or (text[0] == text[-1] and text[0] in "'\"" and len(said) <= len(text) - 2)
+
+
+@given(typed.filter(lambda text: '"' not in text and "\\" not in text))
+def test_one_pair_of_quotes_around_the_whole_is_taken_off(text: str) -> None:
+    assert parse(f'"{text}"', Note).text == text
+    assert parse(f'"{text}" --', Note).text == text
+    assert parse(f'see "{text}"', Note).text == f'see "{text}"'
 
 
 @given(st.text() | st.text("'\"\\ -=a1m\u2014\u2019"), st.sampled_from([On, Open, Logs, Block, Three]))

@@ -370,6 +370,14 @@ async def sweep_for(desk: Desk, task: str) -> int:
     return sum(job.task == task for job in desk.deferred.jobs)
 
 
+async def test_a_note_keeps_the_quotes_that_were_typed_in_it(desk: Desk) -> None:
+    await desk.type("open high Card payments fail")
+    await desk.type('note ana said "it is down" --at 14:05', channel=OWN)
+    await desk.type('note "a 5\\" disk"', channel=OWN)
+
+    assert {entry.text for entry in await desk.entries("note")} == {'ana said "it is down"', 'a 5" disk'}
+
+
 async def test_what_is_redacted_is_on_the_card_no_more_and_what_still_says_it_is_named(desk: Desk) -> None:
     await desk.type("open high Card payments fail")
     await desk.type("update the vault is open", channel=OWN)
