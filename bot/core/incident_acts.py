@@ -10,6 +10,9 @@ from typing import Protocol
 
 from bot.core.ports import MessageRef
 
+REDACTED = "(redacted)"
+"""What stands in place of a text that was taken out for good."""
+
 
 class Duty(StrEnum):
     """What one person sees to in an incident; the value is also the field of `Incident` that holds who it is."""
@@ -132,8 +135,8 @@ class IncidentActs(Protocol):
         """All of one incident, the first one first."""
         ...
 
-    async def redact(self, incident: int, text: str) -> bool:
-        """Blank what an entry of this text tells: an update, a page, why it was opened again; whether there was any."""
+    async def redact(self, incident: int, text: str) -> tuple[tuple[StatusUpdate, ...], bool]:
+        """Blank what an entry of this text tells: the updates, now `REDACTED`, and whether a page or a cycle did."""
         ...
 
     async def add_update(self, update: StatusUpdate) -> None:

@@ -52,14 +52,32 @@ async def post_alone(
     there = await _there(posted.channel, key, since, chat)
     first, *others = sorted({posted, *there}, key=lambda message: message.ts)  # two who look keep the same one
     for other in others:
+        await _delete(other, chat)
+    return first
+
+
+async def take_back(channel: str, *, key: str, since: datetime, instead: Result, chat: Chat) -> None:
+    """Delete what was posted with `key` since a moment, or have it say `instead` where Slack does not delete it.
+
+    `IntegrationError` when Slack does neither, or does not let us look.
+    """
+    for copy in await chat.copies(channel, key, since=since - _CLOCKS_APART):
         try:
-            await chat.delete(other)
+            await _delete(copy.message, chat)
         except OutcomeUnknown:
             raise
-        except IntegrationError as error:
-            if error.hint != "message_not_found":
-                raise
-    return first
+        except IntegrationError:
+            await chat.update(copy.message, instead)
+
+
+async def _delete(message: MessageRef, chat: Chat) -> None:
+    try:
+        await chat.delete(message)
+    except OutcomeUnknown:
+        raise
+    except IntegrationError as error:
+        if error.hint != "message_not_found":
+            raise
 
 
 async def _there(channel: str, key: str, since: datetime, chat: Chat) -> tuple[MessageRef, ...]:

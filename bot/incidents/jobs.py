@@ -19,7 +19,7 @@ from bot.incidents.redaction import PUT_RIGHT
 from bot.incidents.reminders import REMIND, Reminders
 from bot.incidents.report import PUBLISH
 from bot.incidents.rules import IncidentRules
-from bot.incidents.updates import ANNOUNCE, Announcer
+from bot.incidents.updates import ANNOUNCE, WITHDRAW, Announcer
 
 
 def incident_jobs(
@@ -34,6 +34,7 @@ def incident_jobs(
     scrub: Scrub,
 ) -> Mapping[str, Callable[..., Awaitable[None]]]:
     """The handlers, on the ports that they need."""
+    announcer = Announcer(store=store, chat=chat)
     calls = Calls(store=store, reach=reach, rules=rules, scrub=scrub, clock=clock)
 
     async def publish(number: int, attempt: int) -> None:
@@ -44,7 +45,8 @@ def incident_jobs(
         SET_UP: Opening(store=store, chat=chat, rules=rules, contacts=contacts, clock=clock).set_up,
         REMIND: Reminders(store=store, chat=chat, clock=clock).remind,
         PUBLISH: publish,
-        ANNOUNCE: Announcer(store=store, chat=chat).announce,
+        ANNOUNCE: announcer.announce,
+        WITHDRAW: announcer.withdraw,
         CALL: calls.call,
         PASS_ON: calls.pass_on,
         ANSWERED: calls.answered,

@@ -10,15 +10,16 @@ from bot.core.incidents import OWN, Incident
 from bot.core.parts import Button, Style
 from bot.core.plan import Json
 from bot.core.ports import Chat, MessageRef
-from bot.core.prose import Line, Person, When
+from bot.core.prose import Channel, Line, Person, When
 from bot.core.records import Pending, Store, Unit
 from bot.core.results import Text
 from bot.incidents.acts import show
 from bot.incidents.sources import find_told
+from bot.incidents.updates import withdraw
 
 ROW = "redaction"
 
-_POSTED = "What I have posted of it stands in Slack: redact each post here by its menu; elsewhere an admin deletes it."
+_POSTED = "What I have posted of it stands in Slack: redact each post here by its menu"
 _OWN_POST = "It is a post of mine: what it tells of stays in the record. Redact that where it was said."
 
 PUT_RIGHT = "redaction.put_right"
@@ -73,7 +74,9 @@ async def redact(ctx: Context, row_id: str, *, store: Store, chat: Chat) -> Text
         if told.message is not None:
             await tx.messages.redact(told.message.channel, told.message.ts, by=ctx.actor.user_id, at=ctx.now)
         await tx.entries.redact(incident.number, told.source)
-        elsewhere = await tx.acts.redact(incident.number, told.text)
+        updates, called = await tx.acts.redact(incident.number, told.text)
+        for update in updates:
+            await withdraw(tx, update)
         await show(tx, incident.number)
         for key in {told.source, told.message.ts if told.message else told.source}:
             await tx.reports.purge(incident.number, key)
@@ -82,9 +85,13 @@ async def redact(ctx: Context, row_id: str, *, store: Store, chat: Chat) -> Text
             await put_right(tx, incident.number, redaction=row_id)
         data: Json = {"incident": incident.number, "source": told.source}
         await tx.audit.append(at=ctx.now, actor=ctx.actor.user_id, kind="redaction", data=data)
-    lines = [f"The text is out of the record of incident {incident.number}."]
+    lines: list[Line] = [f"The text is out of the record of incident {incident.number}."]
     lines += [await _delete(told.message, chat)] if told.message is not None else []
-    lines += [_POSTED] if elsewhere else []
+    if updates or called:
+        lines.append(f"{_POSTED}; elsewhere an admin deletes it." if called else f"{_POSTED}.")
+    if channels := sorted({channel for update in updates for channel in update.announced}):
+        where = [part for each in channels for part in (", ", Channel(each))][1:]
+        lines.append(("I take it out of ", *where, "; what Slack refuses is said in the incident's channel."))
     lines += [
         f"The {name} of the incident still says it: say that anew, /incident edit --{name}."
         for name, text in (("title", incident.title), ("impact", incident.impact))

@@ -13,13 +13,13 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from bot.core.command import Context
-from bot.core.errors import Conflict, IntegrationError, NotAllowed, OutcomeUnknown
-from bot.core.incident_acts import StatusUpdate
+from bot.core.errors import Conflict, IntegrationError, NotAllowed, OutcomeUnknown, Unreachable
+from bot.core.incident_acts import REDACTED, StatusUpdate
 from bot.core.incident_results import IncidentUpdate
 from bot.core.incidents import Incident
 from bot.core.parts import Button, Style
 from bot.core.ports import Chat
-from bot.core.posts import post_once
+from bot.core.posts import post_once, take_back
 from bot.core.prose import Channel, Line, When
 from bot.core.records import Pending, Store, Unit
 from bot.core.results import Text
@@ -33,6 +33,9 @@ ANNOUNCE = "incident.announce"
 
 DRAFT = "incident.update"
 """Kind of the row that keeps an update while its author looks at it."""
+
+WITHDRAW = "incident.withdraw"
+"""The job that takes an update that was redacted out of one channel."""
 
 log = structlog.get_logger(__name__)
 
@@ -144,21 +147,31 @@ def update_card(incident: Incident, update: StatusUpdate, *, elsewhere: bool) ->
     )
 
 
+async def withdraw(tx: Unit, update: StatusUpdate) -> None:
+    """Have an update that was redacted taken out of the channels where it was announced."""
+    for channel in update.announced:
+        await tx.jobs.defer(WITHDRAW, args={"update_id": update.id, "channel": channel})
+
+
 class Announcer:
-    """Tells updates in channels."""
+    """Tells updates in channels, and takes them back."""
 
     def __init__(self, *, store: Store, chat: Chat) -> None:
         self._store = store
         self._chat = chat
 
     async def announce(self, update_id: str, channel: str) -> None:
-        """The job `ANNOUNCE`: once in each channel, however often it runs; a channel that refuses it is named."""
-        async with self._store.transaction() as tx:
-            update = await tx.acts.get_update(update_id)
-            incident = await tx.incidents.get(update.incident)
-        if incident.private and channel != incident.channel:
-            return
+        """The job `ANNOUNCE`: once in each channel, however often it runs; a channel that refuses it is named.
+
+        What is redacted while it is on its way is taken back at once.
+        """
+        update, incident = await self._read(update_id)
         elsewhere, key = channel != incident.channel, f"{ANNOUNCE}:{update.id}"
+        if elsewhere and update.text == REDACTED:
+            await self.withdraw(update_id, channel)
+            return
+        if elsewhere and incident.private:
+            return
         try:
             await post_once(
                 channel, update_card(incident, update, elsewhere=elsewhere), key=key, since=update.at, chat=self._chat
@@ -172,6 +185,32 @@ class Announcer:
                 await post_once(
                     incident.channel, Text((line,)), key=f"{key}:{channel}", since=update.at, chat=self._chat
                 )
+        else:
+            if elsewhere and (await self._read(update_id))[0].text == REDACTED:
+                await self.withdraw(update_id, channel)
+
+    async def withdraw(self, update_id: str, channel: str) -> None:
+        """The job `WITHDRAW`: deleted, or else its words replaced; what Slack refuses is said in the incident's."""
+        update, incident = await self._read(update_id)
+        instead = Text((f"An update of incident {incident.number} stood here. It was redacted.",))
+        key = f"{ANNOUNCE}:{update.id}"
+        try:
+            await take_back(channel, key=key, since=update.at, instead=instead, chat=self._chat)
+        except (OutcomeUnknown, Unreachable):
+            raise  # the queue tries again
+        except IntegrationError as error:
+            log.warning("update not taken back", incident=incident.number, channel=channel, reason=str(error))
+            line = (
+                *("The update that was redacted may still stand in ", Channel(channel)),
+                f": {error.hint or error}. An admin of Slack can delete it there.",
+            )
+            key = f"{WITHDRAW}:{update.id}:{channel}"
+            await post_once(incident.channel, Text((line,)), key=key, since=update.at, chat=self._chat)
+
+    async def _read(self, update_id: str) -> tuple[StatusUpdate, Incident]:
+        async with self._store.transaction() as tx:
+            update = await tx.acts.get_update(update_id)
+            return update, await tx.incidents.get(update.incident)
 
 
 def _update(ctx: Context, incident: Incident, draft: Draft, *, rules: IncidentRules) -> StatusUpdate:

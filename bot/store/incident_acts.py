@@ -8,7 +8,7 @@ from typing import Any, LiteralString, TypeVar
 from psycopg import AsyncConnection
 
 from bot.core.errors import NotFound
-from bot.core.incident_acts import Cycle, Paged, StatusUpdate, ToldMoment
+from bot.core.incident_acts import REDACTED, Cycle, Paged, StatusUpdate, ToldMoment
 from bot.core.ports import MessageRef
 from bot.store.rows import dump, row_of
 
@@ -52,20 +52,23 @@ class IncidentActs:
             [since],
         )
 
-    async def redact(self, incident: int, text: str) -> bool:
-        """Blank what an entry ends with: the entry of a page begins with whom it called."""
+    async def redact(self, incident: int, text: str) -> tuple[tuple[StatusUpdate, ...], bool]:
+        """Blank what an entry of an update is, or another one ends with: that of a page begins with whom it called."""
+        updates = await self._select(
+            StatusUpdate,
+            "update incident_updates set text = %s where incident = %s and text = %s returning *",
+            [REDACTED, incident, text],
+        )
         found = await self._connection.execute(
             """with said as (select %(text)s::text as said),
-                updates as (update incident_updates set text = '(redacted)' from said
+                pages as (update incident_pages set text = %(redacted)s from said
                     where incident = %(incident)s and text <> '' and right(said, length(text)) = text returning 1),
-                pages as (update incident_pages set text = '(redacted)' from said
-                    where incident = %(incident)s and text <> '' and right(said, length(text)) = text returning 1),
-                cycles as (update incident_cycles set why = '(redacted)' from said
+                cycles as (update incident_cycles set why = %(redacted)s from said
                     where incident = %(incident)s and why <> '' and right(said, length(why)) = why returning 1)
-               select 1 from updates union all select 1 from pages union all select 1 from cycles""",
-            {"incident": incident, "text": text},
+               select 1 from pages union all select 1 from cycles""",
+            {"incident": incident, "text": text, "redacted": REDACTED},
         )
-        return await found.fetchone() is not None
+        return updates, await found.fetchone() is not None
 
     async def put_cycle(self, cycle: Cycle) -> None:
         """Store it, or its end."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from bot.core.command import Filling
-from bot.core.errors import Conflict, NotAllowed
+from bot.core.errors import Conflict, NotAllowed, Unreachable
 from bot.core.incident_results import IncidentUpdate
 from bot.core.plan import Json
+from bot.core.ports import MessageRef
+from bot.core.results import Result, Text
 from bot.incidents.reminders import REMIND
+from bot.incidents.updates import ANNOUNCE, Announcer
 from tests.fakes import FakeChat
 from tests.incidents.desk import BEN, OWN, Desk, shown, text
 
@@ -94,6 +99,114 @@ async def test_a_channel_that_refuses_an_announcement_is_named(announced: Desk, 
 
     assert any(f"could not be told in <#{NEWS}>: not_in_channel." in told for told in announced.told())
     assert len(chat.posted(STATUS)) == 1
+
+
+async def announce(desk: Desk) -> None:
+    _, row = await draft(desk)
+    await desk.click("incident.update_announce", row)
+
+
+async def redact(desk: Desk) -> str:
+    """Redact the one update; what is answered."""
+    (entry,) = await desk.entries("update")
+    asked = text(await desk.type(f"redact {entry.id}", channel=OWN))
+    return shown(await desk.click("redact.confirm", asked.buttons[0].row_id))
+
+
+async def test_an_announcement_of_what_is_redacted_is_taken_away_where_it_stands(
+    announced: Desk, chat: FakeChat
+) -> None:
+    await chat.post(NEWS, Text(("somebody else's",)), key="other")
+    await announce(announced)
+    await announced.work()
+    before = len(chat.posted(NEWS))
+    answer = await redact(announced)
+    await announced.work()
+
+    assert before == 2
+    assert announced.told(NEWS) == ["somebody else's"]
+    assert announced.told(STATUS) == []
+    assert f"I take it out of <#{NEWS}>, <#{STATUS}>" in answer
+    assert "an admin deletes it" not in answer
+    assert not any("may still stand" in told for told in announced.told())
+
+
+async def test_where_slack_does_not_delete_an_announcement_its_words_are_replaced(
+    announced: Desk, chat: FakeChat
+) -> None:
+    await announce(announced)
+    await announced.work()
+    chat.refuses["delete"] = "cant_delete_message"
+    await redact(announced)
+    await announced.work()
+
+    assert announced.told(NEWS) == ["An update of incident 1 stood here. It was redacted."]
+    assert not any("may still stand" in told for told in announced.told())
+
+
+@pytest.mark.parametrize("refused", [("find",), ("delete", "update")])
+async def test_what_could_not_be_taken_away_is_said_once_for_each_channel(
+    announced: Desk, chat: FakeChat, refused: tuple[str, ...]
+) -> None:
+    await announce(announced)
+    await announced.work()
+    await redact(announced)
+    chat.refuses |= dict.fromkeys(refused, "missing_scope")
+    await announced.work()
+
+    said = [told for told in announced.told() if "may still stand" in told]
+    assert [f"<#{channel}>: missing_scope" in told for channel, told in zip((NEWS, STATUS), said, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+async def test_slack_that_is_away_is_asked_again_for_what_is_redacted(announced: Desk, chat: FakeChat) -> None:
+    await announce(announced)
+    await announced.work()
+    await redact(announced)
+    waiting = list(announced.deferred.jobs)
+    chat.away["*"] = Unreachable("Slack is away.")
+    with pytest.raises(Unreachable):
+        await announced.work()
+    chat.away.clear()
+    announced.deferred.jobs[:] = waiting
+    await announced.work()
+
+    assert [*chat.posted(NEWS), *chat.posted(STATUS)] == []
+
+
+class Late(FakeChat):
+    """Something happens `meanwhile`, between a post and the answer to it; `killed` before that is heard."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    killed = False
+
+    async def post(self, channel: str, result: Result, *, key: str = "", thread: str = "") -> MessageRef:
+        message = await FakeChat.post(self, channel, result, key=key, thread=thread)
+        act, self.meanwhile = self.meanwhile, None
+        if act:
+            await act()
+            if self.killed:
+                raise RuntimeError("killed")
+        return message
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_an_announcement_that_is_redacted_while_it_is_on_its_way_is_taken_back(
+    announced: Desk, *, killed: bool
+) -> None:
+    await announce(announced)
+    (update_id,) = {str(job.args["update_id"]) for job in announced.deferred.jobs if job.task == ANNOUNCE}
+    late = Late()
+    late.meanwhile, late.killed = partial(redact, announced), killed
+    announcer = Announcer(store=announced.store, chat=late)
+    if killed:
+        with pytest.raises(RuntimeError):
+            await announcer.announce(update_id, NEWS)
+    await announcer.announce(update_id, NEWS)
+
+    assert late.posted(NEWS) == []
 
 
 async def test_an_update_of_a_private_incident_stays_in_its_channel(desk: Desk, chat: FakeChat) -> None:
