@@ -97,7 +97,9 @@ def _notes(now: Mapping[str, float], names: Sequence[str]) -> tuple[Line, ...]:
             f"n/a now: the service gives no {', '.join(missing)}; it has none as long as there was no payment."
         )
     if any(name in CHECKED for name in names):
-        notes.append("Averages and rates are since the workers were started; checks tells how they were lately.")
+        notes.append(
+            "A worker that is started counts anew; checks tells the payments of the day, and how rates were lately."
+        )
         notes.append("The past is what the checks found; n/a where none looked about that time.")
     return tuple(notes)
 

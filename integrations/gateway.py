@@ -17,7 +17,7 @@ from bot.core.cache import WarmUp
 from bot.core.duration import Duration
 from bot.core.errors import Indistinct, IntegrationError
 from bot.core.integration import Integration, IntegrationConfig
-from bot.core.ports import Answer, Gateway, Health, Http, Mean, Voice
+from bot.core.ports import Answer, Counters, Gateway, Health, Http, Mean, Voice
 from bot.core.rehearsal import Rehearsal, Rehearsed
 
 T = TypeVar("T")
@@ -163,17 +163,20 @@ class HttpGateway:
         """See `Gateway`. Raises when a worker did not answer: a sum without it would look like a drop."""
         return _combined([*(await self._metrics_by_worker(voices)).values()], self._config.weights)
 
-    async def means(self, voices: Sequence[Voice]) -> Mapping[Voice, Mapping[str, Mean]]:
+    async def counters(self, voices: Sequence[Voice]) -> Mapping[Voice, Counters]:
         """See `Gateway`. Raises as `metrics` does."""
-        weights = self._config.weights.items()
-        return {
-            voice: {
+        return {voice: self._counters(numbers) for voice, numbers in (await self._metrics_by_worker(voices)).items()}
+
+    def _counters(self, numbers: Mapping[str, float]) -> Counters:
+        weights = self._config.weights
+        return Counters(
+            means={
                 name: Mean(numbers.get(name, 0.0), numbers[weight])
-                for name, weight in weights
+                for name, weight in weights.items()
                 if weight in numbers and (name in numbers or not numbers[weight])
-            }
-            for voice, numbers in (await self._metrics_by_worker(voices)).items()
-        }
+            },
+            sums={name: number for name, number in numbers.items() if name not in weights},
+        )
 
     async def _metrics_by_worker(self, voices: Sequence[Voice]) -> Mapping[Voice, Mapping[str, float]]:
         if self._config.shared_metrics:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,11 +20,11 @@ from bot.core.ports import (
     Backups,
     ChatMessage,
     Copy,
+    Counters,
     Done,
     Gateway,
     Health,
     LogFile,
-    Mean,
     MessageRef,
     Monitor,
     Processes,
@@ -241,7 +242,7 @@ class FakeGateway:
 
     numbers: dict[str, float] = field(default_factory=dict)
     statuses: dict[Voice, int] = field(default_factory=dict)
-    counted: dict[Voice, dict[str, Mean]] = field(default_factory=dict)
+    counted: dict[Voice, Counters] = field(default_factory=dict)
     latency: float = 0.012
     hangs: bool = False
 
@@ -263,8 +264,9 @@ class FakeGateway:
     async def metrics(self, voices: Sequence[Voice]) -> Mapping[str, float]:
         return self.numbers
 
-    async def means(self, voices: Sequence[Voice]) -> Mapping[Voice, Mapping[str, Mean]]:
-        return self.counted
+    async def counters(self, voices: Sequence[Voice]) -> Mapping[Voice, Counters]:
+        numbers = {name: number for name, number in self.numbers.items() if math.isfinite(number)}
+        return self.counted or {voice: Counters({}, numbers if voice == voices[0] else {}) for voice in voices}
 
     async def pending_payments(self) -> int | None:
         return None

@@ -230,6 +230,14 @@ class Mean:
     count: float
 
 
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What one worker has counted: the averages of which it is known of how many, and the numbers that are summed."""
+
+    means: Mapping[str, Mean]
+    sums: Mapping[str, float]
+
+
 class Gateway(Protocol):
     """The service as its users see it, over HTTP; each call is a new connection, so that any worker may answer."""
 
@@ -256,8 +264,8 @@ class Gateway(Protocol):
         """Metrics by name over all of `voices`: counters are summed, rates weighted; a missing one is missing."""
         ...
 
-    async def means(self, voices: Sequence[Voice]) -> Mapping[Voice, Mapping[str, Mean]]:
-        """By worker, and for "" where any worker's are those of all: the averages of which it is known of how many."""
+    async def counters(self, voices: Sequence[Voice]) -> Mapping[Voice, Counters]:
+        """By worker, and for "" where any worker's are those of all."""
         ...
 
     async def pending_payments(self) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,11 +12,20 @@ from bot.core.ports import Mean, Voice
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The averages of one worker by metric, since it was started; None where nobody tells when that was."""
+    """What one worker counted by metric: averages since it was started, and payments since its midnight.
+
+    `started_at` is None where nobody tells when it was started.
+    """
 
     voice: Voice
     started_at: datetime | None
     means: Mapping[str, Mean]
+    sums: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def process(self) -> tuple[Voice, datetime | None]:
+        """Tells it from another one that has the same voice later."""
+        return self.voice, self.started_at
 
 
 @dataclass(frozen=True, slots=True)

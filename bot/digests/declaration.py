@@ -47,7 +47,8 @@ class Finding:
 
     `measure` is the number behind it in the declaration's unit, None where there is none. `then` are the commands that
     help with what was seen, where others do than those of the declaration. `undecided` is an unknown that comes of too
-    little to go by: a watch neither begins nor ends a problem for it.
+    little to go by: a watch neither begins nor ends a problem for it. `floor` says that the measure may be
+    more: what is too low is unknown then and not decided, and what is usual is not told from it.
     """
 
     state: State
@@ -57,6 +58,7 @@ class Finding:
     measure: float | None = None
     then: tuple[str, ...] = ()
     undecided: bool = False
+    floor: bool = False
 
 
 class Unusual(Enum):

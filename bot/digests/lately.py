@@ -20,6 +20,9 @@ from bot.core.records import Store
 from bot.core.tallies import Counted, Tally
 from bot.digests.declaration import Terms
 
+DAILY = "daily_transactions"
+"""What each worker counts from nothing since it was started, and since midnight."""
+
 FEWEST = 20
 """So many make a rate: one that failed of fewer is already more than five percent."""
 
@@ -76,9 +79,14 @@ async def counted_now(terms: Terms, gateway: Gateway, processes: Processes) -> T
     if not workers:
         raise IntegrationError("No worker is online that could be asked.")
     started: Mapping[Voice, datetime | None] = {worker.voice: worker.started_at for worker in workers}
-    means = await gateway.means([worker.voice for worker in workers])
-    found = tuple(Counted(voice, started.get(voice), each) for voice, each in means.items())
-    return Tally(terms.service, terms.now, found)
+    counters = await gateway.counters([worker.voice for worker in workers])
+    found = (Counted(voice, started.get(voice), each.means, _of_day(each.sums)) for voice, each in counters.items())
+    return Tally(terms.service, terms.now, tuple(found))
+
+
+def _of_day(sums: Mapping[str, float]) -> Mapping[str, float]:
+    """Only that, for looks are kept."""
+    return {name: number for name, number in sums.items() if name == DAILY}
 
 
 async def lately(
@@ -155,7 +163,7 @@ def _changes(tallies: Sequence[Tally], amount_of: Callable[[Counted], Amount]) -
     for tally in (last, *reversed(before)):
         there = set()
         for worker in tally.workers:
-            amount, process = amount_of(worker), (worker.voice, worker.started_at)
+            amount, process = amount_of(worker), worker.process
             there.add(process)
             run = runs.get(process)
             if run and amount.count <= run.first.count:

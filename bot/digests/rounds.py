@@ -136,6 +136,9 @@ async def _check(check: Declaration, service: Service, terms: Terms, past: Past 
         found = Finding(State.UNKNOWN, _UNKNOWN, evidence=str(error))
     if past and found.measure is not None:
         found = _against_usual(check, found, past, terms)
+    if found.floor:
+        found = replace(found, measure=None)
+        found = found if found.state is State.OK else replace(found, state=State.UNKNOWN, undecided=True)
     trend = _trend(found.measure, past, check.unit) if past and found.measure is not None else ""
     return Check(
         *(check.name, found.state, found.value, found.limit, found.evidence, found.measure, check.unit, trend),

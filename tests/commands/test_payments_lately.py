@@ -27,7 +27,7 @@ from tests.fixtures_gateway import pm2_cli, pm2_list
 pytestmark = [pytest.mark.row("K2"), pytest.mark.timeout(120)]
 
 MINUTE = timedelta(minutes=1)
-SUCCESS, RESPONSE = "Success rate", "Response time"
+SUCCESS, RESPONSE, VOLUME = "Success rate", "Response time", "Transaction volume"
 
 
 @dataclass(slots=True)
@@ -133,6 +133,21 @@ async def test_the_time_that_payments_take_is_that_of_the_last_ones(shop: Shop) 
     assert "30 payments" in first.evidence
     assert second.state is State.OK
     assert f"Of {FEWEST} payments in 1m." in second.evidence
+
+
+@pytest.mark.row("K1")
+@pytest.mark.parametrize(("day", "least"), [(0, "at least "), (1, "")], ids=["started today", "started yesterday"])
+async def test_the_payments_of_the_day_are_those_before_a_reload_too(shop: Shop, day: int, least: str) -> None:
+    shop.bench.clock.at = datetime.now(UTC) + timedelta(days=day)
+    await shop.pay(good=30)
+    before = await shop.check(VOLUME)
+    shop.start_again()
+    await shop.pay(good=5)
+    after = await shop.check(VOLUME)
+
+    assert (before.value, after.value) == (f"{least}30 today", f"{least}35 today")
+    assert after.evidence.startswith("30 of them at workers that have ended.")
+    assert after.state is State.OK
 
 
 async def digest(shop: Shop) -> Check:

@@ -79,9 +79,11 @@ def test_every_check_has_a_name_of_its_own() -> None:
     ],
 )
 async def test_the_volume_is_held_against_its_limits(
-    numbers: dict[str, float], limits: dict[str, float], state: State, value: str
+    store: Postgres, numbers: dict[str, float], limits: dict[str, float], state: State, value: str
 ) -> None:
-    seen = await look("Transaction volume", service(processes=TWO, gateway=FakeGateway(numbers), limits=limits))
+    at = service(processes=TWO, gateway=FakeGateway(numbers), limits=limits)
+
+    seen = await look("Transaction volume", at, store)
 
     assert (seen.state, seen.value) == (state, value)
 
@@ -195,10 +197,10 @@ async def test_health_is_asked_of_every_worker(gateway: FakeGateway, state: Stat
     assert (seen.state, seen.evidence) == (state, evidence)
 
 
-async def test_metrics_are_unknown_when_no_worker_can_be_asked() -> None:
+async def test_metrics_are_unknown_when_no_worker_can_be_asked(store: Postgres) -> None:
     away = FakeProcesses((worker(0, "stopped"),))
 
-    seen = await look("Transaction volume", service(processes=away, gateway=WELL))
+    seen = await look("Transaction volume", service(processes=away, gateway=WELL), store)
 
     assert seen.state is State.UNKNOWN
     assert "No worker is online" in seen.evidence

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer, unused_port
 from pydantic import ValidationError
 
 from bot.core.errors import Indistinct, IntegrationError
-from bot.core.ports import Mean
+from bot.core.ports import Counters, Mean
 from integrations import gateway as module
 from integrations.gateway import Config, CustomerProbe, HttpGateway, PendingProbe
 from integrations.http import HttpClient
@@ -101,19 +101,19 @@ async def test_counters_are_summed_and_rates_weighed() -> None:
     assert metrics == {"total_transactions": 100, "success_rate": 95, "errors.DECLINED": 1}
 
 
-async def test_averages_are_told_by_worker_with_how_many_each_is_of() -> None:
+async def test_averages_are_told_by_worker_with_how_many_each_is_of_and_apart_from_what_is_summed() -> None:
     one = {"pid": 1, "total_transactions": 90, "success_rate": 98.5, "avg_response_time": 40, "error_rate": 0.5}
     two = {"pid": 2, "total_transactions": 0, "success_rate": None}
     both = {"success_rate": Mean(98.5, 90), "avg_response_time": Mean(40, 90)}
     none = {"success_rate": Mean(0, 0), "avg_response_time": Mean(0, 0)}
 
     async with answering({"/api/metrics": [one, two]}) as gateway:
-        by_worker = await gateway.means([1, 2])
+        by_worker = await gateway.counters([1, 2])
     async with answering({"/api/metrics": [one]}, shared_metrics=True) as gateway:
-        shared = await gateway.means([1, 2])
+        shared = await gateway.counters([1, 2])
 
-    assert by_worker == {1: both, 2: none}
-    assert shared == {"": both}
+    assert by_worker == {1: Counters(both, {"total_transactions": 90}), 2: Counters(none, {"total_transactions": 0})}
+    assert shared == {"": Counters(both, {"total_transactions": 90})}
 
 
 async def test_a_rate_that_nothing_weighs_is_missing_and_no_number_is_no_metric() -> None:

@@ -16,7 +16,8 @@ from bot.core.records import Store
 from bot.core.rehearsal import Rehearsal
 from bot.digests.checks.workers import online_of
 from bot.digests.declaration import Declaration, Family, Finding, Limit, Terms, Unusual, at_least, at_most
-from bot.digests.lately import FEWEST, Lately, check_rate, counted_now, is_counted, lately, successes, times
+from bot.digests.lately import DAILY, FEWEST, Lately, check_rate, counted_now, is_counted, lately, successes, times
+from bot.digests.today import today
 
 TRANSACTIONS_WARN = Limit("transactions_warn_below", 1, "Payments that are expected on any day.")
 TRANSACTIONS_FAIL = Limit("transactions_fail_below", 0, "Payments of a day below which something must be broken.")
@@ -35,11 +36,20 @@ NO_PAYMENTS = "no payments"
 AS_GIVEN = "As the service gives it, which does not say of how many payments"
 
 
-async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes) -> Finding:
-    """How many payments there were today."""
-    count = await metric_of("daily_transactions", gateway, processes)
-    state = at_least(count, terms, warn=TRANSACTIONS_WARN, fail=TRANSACTIONS_FAIL)
-    return Finding(state, f"{count:,.0f} today", f"at least {terms[TRANSACTIONS_WARN]:,g}", measure=count)
+async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes, store: Store) -> Finding:
+    """How many payments there were today, at workers that have ended too."""
+    tally = await counted_now(terms, gateway, processes)
+    if not any(DAILY in worker.sums for worker in tally.workers):
+        raise IntegrationError(_missing(DAILY))
+    seen = await today(tally, DAILY, store=store)
+    state = at_least(seen.count, terms, warn=TRANSACTIONS_WARN, fail=TRANSACTIONS_FAIL)
+    limit = f"at least {terms[TRANSACTIONS_WARN]:,g}"
+    evidence = f"{seen.ended:,.0f} of them at workers that have ended." if seen.ended else ""
+    if seen.is_whole:
+        return Finding(state, f"{seen.count:,.0f} today", limit, evidence, seen.count)
+    unseen = f"For {format_duration(seen.unseen)} of it nobody saw what workers counted that have ended."
+    evidence = f"{evidence} {unseen}".strip()
+    return Finding(state, f"at least {seen.count:,.0f} today", limit, evidence, seen.count, floor=True)
 
 
 async def find_success(terms: Terms, *, gateway: Gateway, processes: Processes, store: Store) -> Finding:
@@ -111,10 +121,14 @@ async def metric_of(name: str, gateway: Gateway, processes: Processes) -> float:
     """One metric over all workers; an error when it is not there or is no number, for that is no zero."""
     metrics = await gateway.metrics([worker.voice for worker in await online_of(processes)])
     if name not in metrics:
-        raise IntegrationError(f"The service gives no {name}; it has none as long as there was no payment.")
+        raise IntegrationError(_missing(name))
     if not math.isfinite(metrics[name]):
         raise IntegrationError(f"The service gives {metrics[name]} as {name}.")
     return metrics[name]
+
+
+def _missing(name: str) -> str:
+    return f"The service gives no {name}; it has none as long as there was no payment."
 
 
 async def find_pending(terms: Terms, *, gateway: Gateway) -> Finding:
