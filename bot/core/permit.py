@@ -25,7 +25,8 @@ def permitted_by(permit: Permit) -> Iterator[None]:
 async def ask_permit() -> None:
     """To be called by a host that holds the lock, as the last thing before it starts a changing command.
 
-    Slack is asked without a lock: who posts looks again afterwards.
+    What has no such lock is asked for before it begins: the engine does it for each step, and who posts to Slack looks
+    again afterwards.
 
     A replica may be paused at any moment before that, and wake when its successor has done the work and let go of the
     lock. Who holds the lock and is permitted then may go on: a successor has to wait for the lock first.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from bot.core.clock import Clock
 from bot.core.errors import Conflict, Fenced, OpsbotError, OutcomeUnknown
-from bot.core.permit import permitted_by
+from bot.core.permit import ask_permit, permitted_by
 from bot.core.plan import Attempt, Json, Observation, Step, Verdict
 from bot.core.records import Operation, StepRow, Store
 from bot.core.registry import bind
@@ -202,6 +202,8 @@ async def _bring_about(effect: _Effect, before: Json, *, interrupted: bool, undo
             return _Outcome(_STATES[seen.verdict], seen.evidence)
     said = unclear = ""
     try:
+        # Also for what asks no host, which asks again under its lock: one that slept until now must not begin.
+        await ask_permit()
         said = await effect.do(before)
     except Fenced:
         raise

@@ -79,6 +79,23 @@ async def test_who_was_taken_over_from_touches_nothing_more(world: World) -> Non
     assert (await world.get(operation_id)).state is OperationState.DONE
 
 
+async def test_who_was_taken_over_from_before_it_began_does_not_begin(world: World) -> None:
+    operation_id = await world.accepted("a")
+    world.lamps.dead, world.lamps.refuses = {"a on"}, {"a on": Died()}
+    with pytest.raises(Died):
+        await world.engine.run(operation_id)
+    world.lamps.refuses.clear()
+
+    async def finish() -> None:
+        await world.another().run(operation_id)
+
+    world.lamps.during_look = finish
+    await world.another().run(operation_id)  # looks whether it came, and sleeps while it does so
+
+    assert world.lamps.done == ["a on", "a on"]
+    assert (await world.get(operation_id)).state is OperationState.ROLLED_BACK
+
+
 async def test_a_stopping_replica_ends_its_step_and_hands_the_rest_back(world: World) -> None:
     operation_id = await world.accepted("ab")
 

@@ -34,7 +34,7 @@ class Lamps:
     """What there is to change. Everything below `done` is keyed by what is to be done, such as `a on`.
 
     `refuses` is raised by doing it, `dark` by looking before it; `dead` does nothing; `blind` is not seen afterwards;
-    `during` happens while it is done.
+    `during` happens while it is done, `during_look` while somebody looks at any the next time.
     """
 
     on: dict[str, bool] = field(default_factory=lambda: dict.fromkeys("abc", False))
@@ -47,6 +47,7 @@ class Lamps:
     dead: set[str] = field(default_factory=set)
     blind: set[str] = field(default_factory=set)
     during: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
+    during_look: Callable[[], Awaitable[object]] | None = None
 
 
 class Turn(ChangeArgs):
@@ -122,6 +123,9 @@ async def switch(attempt: Attempt[Switch], *, lamps: Lamps) -> str:
 async def look(attempt: Attempt[Switch], *, lamps: Lamps) -> Observation:
     """See it."""
     wanted = attempt.params
+    if lamps.during_look:
+        during, lamps.during_look = lamps.during_look, None
+        await during()
     if wanted.words in lamps.blind:
         raise IntegrationError(f"It is too dark to see {wanted.lamp}.")
     verdict = Verdict.DONE if lamps.on[wanted.lamp] is wanted.on else Verdict.NOT_DONE
