@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,6 @@ from bot.alerts.intake import Intake
 from bot.alerts.messages import GroupMessages
 from bot.automation.automations import Automations
 from bot.automation.policy import Policies
-from bot.core.alerts import Alert
 from bot.core.clock import Clock, now
 from bot.core.contacts import Contact, Contacts
 from bot.core.errors import IntegrationError
@@ -342,7 +341,7 @@ async def _receiving(
             app_token = settings.slack.app_token.get_secret_value()
             sockets = await stack.enter_async_context(link.sockets(door, app_token=app_token))
             checks["slack"] = sockets.check
-        taken: Batcher[Sequence[Alert]] = Batcher(store, intake.take)
+        taken = Batcher(store, intake.take)
         webhooks = Webhooks(taken.add, secrets=settings.alerts.secrets(), clock=clock, redact=redact, metrics=metrics)
         app = build_web(slack=route, checks=checks, metrics=metrics, webhooks=webhooks)
         port = await stack.enter_async_context(serving(app, host=settings.web.host, port=settings.web.port))

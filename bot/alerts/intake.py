@@ -21,6 +21,9 @@ FLAPPING = timedelta(minutes=5)
 OWN_MESSAGES, STORM_WITHIN = 10, timedelta(minutes=1)
 """So many groups of a channel get a message of their own within that time; the others are one group, a storm."""
 
+ONCE = timedelta(seconds=1)
+"""What is told within this time of one alert is told once: it may have waited together."""
+
 _STORM = "alert storm"
 
 
@@ -31,34 +34,40 @@ class Intake:
     rules: AlertRules
     clock: Clock
 
-    async def take(self, tx: Unit, requests: Sequence[Sequence[Alert]]) -> None:
-        """Store what is new. An end of what nobody said had begun is dropped: there is nothing to show or to end."""
+    async def take(self, tx: Unit, requests: Sequence[Sequence[Alert]]) -> frozenset[tuple[str, str]]:
+        """Store what is new; identities of the alerts that their source has to tell once more before they count.
+
+        An end of what nobody said had begun is dropped: there is nothing to show or to end.
+        """
         now = self.clock()
         await tx.alerts.lock()
-        changed: set[str] = set()
+        changed, doubted = set[str](), set[tuple[str, str]]()
         for alerts in _rounds(chain.from_iterable(requests)):
-            changed |= await self._round(alerts, tx, now)
-        if not changed:
-            return
-        await tx.alerts.settle(sorted(changed), at=now)
-        await look(tx, sorted(changed), now=now)
+            changed |= await self._round(alerts, tx, now, doubted)
+        if changed:
+            await tx.alerts.settle(sorted(changed), at=now)
+            await look(tx, sorted(changed), now=now)
+        return frozenset(doubted)
 
-    async def _round(self, alerts: Sequence[Alert], tx: Unit, now: datetime) -> set[str]:
-        """Alerts that are all different ones; ids of the groups that they changed."""
+    async def _round(self, alerts: Sequence[Alert], tx: Unit, now: datetime, doubted: set[tuple[str, str]]) -> set[str]:
+        """Alerts that are all different ones; ids of the groups that they changed, and into `doubted` what is so."""
         known = await tx.alerts.latest(alerts)
-        added, renewed, homeless = [], [], []
+        added, renewed, homeless, retold = [], [], [], []
         for alert in alerts:
-            row = known.get((alert.source, alert.fingerprint))
-            if row and alert.told_at and row.told_at >= alert.told_at:
-                continue  # a double, or an older word that came late
+            row = known.get(alert.identity)
+            if row and _is_older(alert, row):
+                continue
             if row and row.ended_at is None:
                 renewed.append(_renewed(row, alert, now))
+            elif row and _is_over(alert, row) and (row.told_at == row.ended_at or now - row.told_at < ONCE):
+                doubted.add(alert.identity)
+                retold += [replace(row, told_at=now)] if row.told_at == row.ended_at else []
             elif alert.firing:
                 homeless.append(alert)
         if homeless:
             groups = await self._groups(homeless, tx, now)
             added = [_row(alert, group, now) for alert, group in zip(homeless, groups, strict=True)]
-        await tx.alerts.renew(renewed)
+        await tx.alerts.renew([*renewed, *retold])
         await tx.alerts.add(added)
         return {row.group_id for row in (*added, *renewed)}
 
@@ -96,13 +105,29 @@ def _rounds(alerts: Iterator[Alert]) -> Iterator[list[Alert]]:
     """The alerts in order, cut so that no round has one alert twice."""
     held: dict[tuple[str, str], Alert] = {}
     for alert in alerts:
-        identity = (alert.source, alert.fingerprint)
-        if identity in held:
+        if alert.identity in held:
             yield list(held.values())
             held = {}
-        held[identity] = alert
+        held[alert.identity] = alert
     if held:
         yield list(held.values())
+
+
+def _is_older(alert: Alert, row: AlertRow) -> bool:
+    """Whether it is a double, or an older word that came late: for one the end of a time before this one."""
+    if alert.told_at:
+        return row.told_at >= alert.told_at
+    return bool(alert.ended_at and alert.started_at < row.started_at and alert.ended_at <= row.started_at)
+
+
+def _is_over(alert: Alert, row: AlertRow) -> bool:
+    """Whether it says that what has ended fires.
+
+    Either it came late, from a replica that slept, or its source was wrong about the end: Alertmanager says *resolved*
+    of what it was not told of for a while, and then goes on with the same start. Only the source knows. Whoever came
+    late does not come again.
+    """
+    return alert.firing and alert.dated and alert.started_at <= row.started_at
 
 
 def _row(alert: Alert, group_id: str, now: datetime) -> AlertRow:
@@ -130,6 +155,7 @@ def _renewed(row: AlertRow, alert: Alert, now: datetime) -> AlertRow:
         row,
         title=alert.title,
         level=alert.level,
+        started_at=max(row.started_at, alert.started_at) if alert.dated and alert.firing else row.started_at,
         told_at=told_at,
         ended_at=None if alert.firing else told_at,
         times=row.times + alert.firing,

@@ -19,6 +19,7 @@ class _Alert(Part):
     labels: Labels
     annotations: Labels = Field({})
     startsAt: Moment  # noqa: N815 - the vendor's word
+    endsAt: Moment | None = None  # noqa: N815 - the vendor's word; of the year 1 while it fires
     generatorURL: str = ""  # noqa: N815 - the vendor's word
     panelURL: str = ""  # noqa: N815 - the vendor's word
     dashboardURL: str = ""  # noqa: N815 - the vendor's word
@@ -104,7 +105,8 @@ def _batch(source: str, payload: Mapping[str, object], *, now: datetime) -> Told
     found, faults = each(payload.get("alerts"), _Alert.model_validate)
     title = _title(batch.groupLabels) or _title(found[0].labels if found else {}) or "Alerts"
     alerts = [_alert(source, alert, batch, title) for alert in found]
-    return Told(tuple(alerts), faults, besides=(_cut_off(source, batch, title, now),))
+    last = max((alert.startsAt for alert in found), default=now)
+    return Told(tuple(alerts), faults, besides=(_cut_off(source, batch, title, last),))
 
 
 def _alert(source: str, alert: _Alert, batch: _Batch, group_title: str) -> Alert:
@@ -123,11 +125,16 @@ def _alert(source: str, alert: _Alert, batch: _Batch, group_title: str) -> Alert
         text=str(said.get("description") or said.get("message") or ""),
         url=next((url for url in (alert.panelURL, alert.dashboardURL, alert.generatorURL) if url), ""),
         labels=alert.labels,
+        dated=True,
+        ended_at=alert.endsAt if alert.status == "resolved" else None,
     )
 
 
-def _cut_off(source: str, batch: _Batch, title: str, now: datetime) -> Alert:
-    """An alert of its own for those that the source left out (`max_alerts`), so that nobody takes the rest for all."""
+def _cut_off(source: str, batch: _Batch, title: str, last: datetime) -> Alert:
+    """An alert of its own for those that the source left out (`max_alerts`), so that nobody takes the rest for all.
+
+    It begins when the `last` of the rest began: nobody knows more.
+    """
     return make(
         source,
         fingerprint=f"cut off {batch.groupKey}",
@@ -136,8 +143,9 @@ def _cut_off(source: str, batch: _Batch, title: str, now: datetime) -> Alert:
         title=f"{batch.truncatedAlerts} more alerts that {source} did not send",
         level=Level.WARNING,
         firing=batch.truncatedAlerts > 0 and batch.status == "firing",
-        started_at=now,
+        started_at=last,
         url=batch.externalURL,
+        dated=True,
     )
 
 

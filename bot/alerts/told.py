@@ -92,6 +92,8 @@ def make(
     url: str = "",
     labels: Labels | None = None,
     acknowledged_by: str | None = None,
+    dated: bool = False,
+    ended_at: datetime | None = None,
 ) -> Alert:
     """An alert as its source tells it, with as many labels as are kept; `cleaned` brings it within our bounds."""
     kept = [(name, value) for name, value in (labels or {}).items() if value is not None]
@@ -109,6 +111,8 @@ def make(
         url=url,
         labels={name: str(value) for name, value in kept[:_LABELS]},
         acknowledged_by=acknowledged_by,
+        dated=dated,
+        ended_at=ended_at,
     )
 
 

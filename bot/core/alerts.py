@@ -34,8 +34,9 @@ class Alert:
     """What a source says of one of its alerts; `fingerprint` tells it from the others of that source.
 
     `group` is the key by which the source groups, `group_title` that for people. `told_at` orders what is said of one
-    alert, None where the source does not say: then what comes later counts. `acknowledged_by` is None where the source
-    says nothing of it, empty for nobody.
+    alert. It is None where the source does not say: then what comes later counts, save where each time that the alert
+    fires is `dated`, from its own `started_at` to its `ended_at`. `acknowledged_by` is None where the source says
+    nothing of it, empty for nobody.
     """
 
     source: str
@@ -51,11 +52,21 @@ class Alert:
     url: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     acknowledged_by: str | None = None
+    dated: bool = False
+    ended_at: datetime | None = None
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What tells it from all others."""
+        return self.source, self.fingerprint
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One time that an alert fired: until `ended_at`, which is None while it does; told of `times` times."""
+    """One time that an alert fired: until `ended_at`, which is None while it does; told of `times` times.
+
+    `told_at` is later than `ended_at` where the source told of it after its end.
+    """
 
     id: str
     group_id: str

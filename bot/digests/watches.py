@@ -41,7 +41,7 @@ _TOLD_AGAIN = timedelta(minutes=1)
 _LOOKED_BACK = timedelta(days=2)
 _SHORTEST = timedelta(seconds=1)
 
-Take = Callable[[Unit, Sequence[Sequence[Alert]]], Awaitable[None]]
+Take = Callable[[Unit, Sequence[Sequence[Alert]]], Awaitable[object]]
 """Takes alerts in, in the transaction that is given."""
 
 

@@ -34,7 +34,7 @@ class Ledger:
     def __init__(self, store: Store, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._batches: Batcher[_Claim | _Row] = Batcher(store, self._write)
+        self._batches: Batcher[_Claim | _Row, None] = Batcher(store, self._write)
 
     async def claim(self, key: str) -> bool:
         """False when the key was claimed before, by this replica or another."""

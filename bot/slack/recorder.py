@@ -41,7 +41,7 @@ class Recorder:
         self._clock = clock
         self._redact = redact
         self._spills = spills
-        self._batches: Batcher[Captured] = Batcher(store, self._write)
+        self._batches: Batcher[Captured, None] = Batcher(store, self._write)
         self._watched: set[str] = set()
 
     async def record(self, event: Recordable) -> None:

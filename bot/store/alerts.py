@@ -94,11 +94,11 @@ class Alerts:
         """Write what may change of rows that are there."""
         async with self._connection.cursor() as cursor:
             await cursor.executemany(
-                """update alerts set title = %s, level = %s, told_at = %s, ended_at = %s, times = %s, text = %s,
-                       url = %s, labels = %s, acknowledged_by = %s where id = %s""",
+                """update alerts set title = %s, level = %s, started_at = %s, told_at = %s, ended_at = %s, times = %s,
+                       text = %s, url = %s, labels = %s, acknowledged_by = %s where id = %s""",
                 [
                     [
-                        *(row.title, row.level.value, row.told_at, row.ended_at, row.times, row.text),
+                        *(row.title, row.level.value, row.started_at, row.told_at, row.ended_at, row.times, row.text),
                         *(row.url, dump(Mapping[str, str], row.labels), row.acknowledged_by, row.id),
                     ]
                     for row in rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -22,8 +22,11 @@ from bot.core.clock import Clock
 from bot.core.errors import IntegrationError
 from bot.core.signing import equal, is_one_of, is_signed, sign
 
-Take = Callable[[Sequence[Alert]], Awaitable[None]]
-"""Stores alerts; returns when they are committed, raises `IntegrationError` when they are not."""
+Take = Callable[[Sequence[Alert]], Awaitable[Collection[tuple[str, str]]]]
+"""Stores alerts; returns when they are committed, raises `IntegrationError` when they are not.
+
+Returned are the identities of those that count only when they are told again.
+"""
 
 LARGEST = 8 * 1024**2
 """Bytes of a body: Alertmanager sends a whole group in one request."""
@@ -80,7 +83,8 @@ class Webhooks:
     """The routes of those sources that have a secret in `secrets`.
 
     Whoever cannot prove to be the source gets 401 and no other word. A source that is right is told what was stored
-    and what was wrong with the rest. 503 asks it to come again, which they all do: it means that nothing was stored.
+    and what was wrong with the rest. 503 asks it to come again, which they all do: nothing was stored, or an alert was
+    told whose end is known, which counts when it is told again.
     """
 
     def __init__(
@@ -116,8 +120,7 @@ class Webhooks:
         answer: dict[str, object]
         try:
             told = await self._told(source, request)
-            if alerts := (*told.alerts, *told.besides):
-                await self._take(alerts)
+            await self._store(source, told)
             status, answer = HTTPStatus.OK, {"stored": len(told.alerts)}
             if told.faults:
                 status, answer = HTTPStatus.UNPROCESSABLE_ENTITY, {**answer, "faults": list(told.faults)}
@@ -154,6 +157,13 @@ class Webhooks:
             return await asyncio.to_thread(self._read, source, payload, now)
         except Malformed as error:
             raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+
+    async def _store(self, source: str, told: Told) -> None:
+        alerts = (*told.alerts, *told.besides)
+        doubted = await self._take(alerts) if alerts else ()
+        if any(alert.identity in doubted for alert in alerts):
+            log.warning("alerts told after their end", source=source)
+            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "You have told the end of one of these: send it again.")
 
     def _read(self, source: str, payload: dict[str, object], now: datetime) -> Told:
         told = SOURCES[source].read(payload, now=now)

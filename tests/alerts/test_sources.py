@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,8 +91,9 @@ async def sent(source: str, payloads: Sequence[object]) -> tuple[list[Alert], li
     """What is stored of some requests, and how they are answered."""
     taken: list[Alert] = []
 
-    async def take(alerts: Sequence[Alert]) -> None:
+    async def take(alerts: Sequence[Alert]) -> Collection[tuple[str, str]]:
         taken.extend(alerts)
+        return ()
 
     webhooks = Webhooks(
         take,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -35,11 +36,18 @@ def redact(text: str) -> str:
     return text.replace("hunter22", "[masked]")
 
 
+@dataclass(slots=True)
+class Ahead:
+    """How far the intake's clock is ahead."""
+
+    time: timedelta = timedelta()
+
+
 class Hooks:
     """The bot's server, with what it stored."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, store: Postgres) -> None:
-        self.session, self.url, self.store = session, url, store
+    def __init__(self, session: aiohttp.ClientSession, url: str, store: Postgres, ahead: Ahead) -> None:
+        self.session, self.url, self.store, self.ahead = session, url, store, ahead
 
     async def send(
         self, source: str, payload: object, *, headers: Mapping[str, str] | None = None, kind: str = "application/json"
@@ -58,8 +66,8 @@ class Hooks:
 
 @pytest.fixture
 async def hooks(store: Postgres) -> AsyncIterator[Hooks]:
-    intake = Intake(AlertRules("C0OPS"), now)
-    take: Batcher[Sequence[Alert]] = Batcher(store, intake.take)
+    ahead = Ahead()
+    take = Batcher(store, Intake(AlertRules("C0OPS"), lambda: now() + ahead.time).take)
     async with (
         serve(
             Webhooks(
@@ -68,7 +76,7 @@ async def hooks(store: Postgres) -> AsyncIterator[Hooks]:
         ) as url,
         aiohttp.ClientSession() as session,
     ):
-        yield Hooks(session, url, store)
+        yield Hooks(session, url, store, ahead)
 
 
 @asynccontextmanager
@@ -127,7 +135,7 @@ async def test_an_old_signature_is_worth_nothing_and_the_secret_as_a_token_will_
 
 
 async def test_a_source_without_a_secret_has_no_route() -> None:
-    async def take(_: Sequence[Alert]) -> None:
+    async def take(_: Sequence[Alert]) -> Collection[tuple[str, str]]:
         raise AssertionError
 
     webhooks = Webhooks(take, secrets={"jira": SECRET}, clock=now, redact=redact, metrics=CollectorRegistry())
@@ -206,6 +214,92 @@ async def test_an_alert_is_one_row_however_often_it_is_told_until_its_source_res
         after = await tx.alerts.view(view.group.id, now=now())
     assert (after.firing, after.ended) == (0, 1)
     assert after.group.resolved_at
+
+
+def at(minute: int) -> str:
+    return f"2026-03-02T09:{minute:02}:00.123Z"
+
+
+def notified(source: str, *, began: int, ended: int | None = None, cut_off: int = 0) -> dict[str, Any]:
+    """A notification of all alerts of a group: since which minute they fire, or until which they did."""
+    payload = copy.deepcopy(PAYLOADS[source])
+    payload["status"] = "firing" if ended is None else "resolved"
+    payload["truncatedAlerts"] = cut_off
+    for alert in payload["alerts"]:
+        alert |= {"status": payload["status"], "startsAt": at(began)}
+        alert["endsAt"] = "0001-01-01T00:00:00Z" if ended is None else at(ended)
+    return payload
+
+
+AGAIN = {"error": "You have told the end of one of these: send it again."}
+DATED = pytest.mark.parametrize("source", ["alertmanager", "grafana"])
+
+
+@DATED
+@pytest.mark.parametrize("cut_off", [0, 3])
+async def test_a_late_word_of_what_has_ended_sets_nothing_firing_however_many_waited_together(
+    hooks: Hooks, source: str, cut_off: int
+) -> None:
+    firing = notified(source, began=1, cut_off=cut_off)
+    await hooks.send(source, firing)
+    await hooks.send(source, notified(source, began=1, ended=5))
+    hooks.ahead.time += timedelta(minutes=10)
+    late = [await hooks.send(source, firing) for _ in range(3)]
+
+    assert late == [(503, AGAIN)] * 3
+    assert await hooks.firing() == ()
+
+
+@DATED
+async def test_what_its_source_goes_on_to_say_after_its_end_fires(hooks: Hooks, source: str) -> None:
+    firing = notified(source, began=1)
+    await hooks.send(source, firing)
+    await hooks.send(source, notified(source, began=1, ended=5))
+    first = await hooks.send(source, firing)
+    hooks.ahead.time += timedelta(seconds=1)
+    again = await hooks.send(source, firing)
+    [view] = await hooks.firing()
+    await hooks.send(source, notified(source, began=1, ended=9))
+
+    assert (first, again[0]) == ((503, AGAIN), 200)
+    assert view.firing == len(firing["alerts"])
+    assert await hooks.firing() == ()
+
+
+@DATED
+async def test_what_fires_anew_after_its_end_fires_at_once(hooks: Hooks, source: str) -> None:
+    await hooks.send(source, notified(source, began=1))
+    await hooks.send(source, notified(source, began=1, ended=5))
+    anew = await hooks.send(source, notified(source, began=6))
+    late = await hooks.send(source, notified(source, began=1))
+    [view] = await hooks.firing()
+
+    assert (anew[0], late[0]) == (200, 200)
+    assert view.firing == len(PAYLOADS[source]["alerts"])
+    assert {f"{row.started_at:%H:%M}" for row in view.worst} == {"09:06"}
+
+
+@DATED
+async def test_a_late_end_of_the_time_before_ends_nothing_that_fires(hooks: Hooks, source: str) -> None:
+    await hooks.send(source, notified(source, began=1))
+    await hooks.send(source, notified(source, began=6))
+    await hooks.send(source, notified(source, began=1, ended=5))
+    still = await hooks.firing()
+    await hooks.send(source, notified(source, began=6, ended=9))
+
+    assert len(still) == 1
+    assert await hooks.firing() == ()
+
+
+@DATED
+async def test_an_end_that_has_no_date_counts(hooks: Hooks, source: str) -> None:
+    await hooks.send(source, notified(source, began=1))
+    undated = notified(source, began=0, ended=1)
+    for alert in undated["alerts"]:
+        del alert["endsAt"]
+    await hooks.send(source, undated)
+
+    assert await hooks.firing() == ()
 
 
 async def test_two_requests_at_once_make_one_group(hooks: Hooks) -> None:
@@ -326,9 +420,10 @@ async def test_characters_that_no_store_holds_do_not_make_two_of_one_alert_or_of
 async def test_a_store_that_is_away_and_a_flood_ask_the_source_to_come_again() -> None:
     away = True
 
-    async def take(_: Sequence[Alert]) -> None:
+    async def take(_: Sequence[Alert]) -> Collection[tuple[str, str]]:
         if away:
             raise IntegrationError("The database does not answer.")
+        return ()
 
     webhooks = Webhooks(
         take, secrets={"grafana": SECRET}, clock=now, redact=redact, metrics=CollectorRegistry(), rate=2
