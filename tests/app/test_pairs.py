@@ -97,10 +97,10 @@ KINDS: Mapping[str, Kind] = {
         typed='maintenance plan "tomorrow 22:00" for 1h Update', does={"mail": 1}, once=True, always={"told planned": 1}
     ),
     "maintenance window cancel": Kind(
-        typed="maintenance window cancel w1 moved", does={"mail": 1}, once=True, always={"told cancelled": 1}
+        typed="maintenance window cancel {window} moved", does={"mail": 1}, once=True, always={"told cancelled": 1}
     ),
     "maintenance window close": Kind(
-        typed="maintenance window close w1", does={"mail": 1}, once=True, always={"told over": 1}
+        typed="maintenance window close {window}", does={"mail": 1}, once=True, always={"told over": 1}
     ),
     "migrate": Kind(typed="migrate new table", does={"migrate": 1}, once=True, takes=1.2),
     "pm2 kill": Kind(typed="pm2 kill it starts what nobody asked for", does={"save": 1, "kill": 1}, takes=1.5),
@@ -157,12 +157,12 @@ async def test_the_other_bot_finishes_what_one_was_hit_in(
     how, random = KINDS[kind], drawing(request, f"{kind} {example}")
     if kind in {"block-ip", "unblock-ip"} and not pair.stage.helper:
         pytest.skip("no packet filter on this machine")
-    await prepare(pair, kind, demo)
+    window = await prepare(pair, kind, demo)
     for line in how.before:
         await pair.settle(line)
     client = (await pair.stage.connect()).pid if "{client}" in how.typed else 0
     before = pair.stage.effects() + told_of_windows(pair)
-    operation = await pair.ask(how.typed.format(client=client))
+    operation = await pair.ask(how.typed.format(client=client, window=window))
     steps = len(operation.plan.actions)
     blow = Blow.drawn(random, ways=how.ways, places=3 + 2 * steps, begun=steps, takes=how.takes)
 
@@ -229,8 +229,8 @@ async def test_the_other_bot_reminds_of_a_lease_that_ends_soon(
         assert len(pair.posts(f"{REMIND}:{lease.id}")) == 1
 
 
-async def prepare(pair: Pair, kind: str, demo: Gateway) -> None:
-    """What has to be there for a kind that nobody types."""
+async def prepare(pair: Pair, kind: str, demo: Gateway) -> str:
+    """What has to be there for a kind that nobody types; the id of a window that is there."""
     if kind == "cache warm":
         with demo.env_file.open("a") as file:
             port = pair.stage.redis.connection_pool.connection_kwargs["port"]
@@ -238,13 +238,17 @@ async def prepare(pair: Pair, kind: str, demo: Gateway) -> None:
         assert pm2_cli(demo, "restart", "all").returncode == 0
     if kind == "rate-limits clear":
         pair.stage.redis.set("rate_limit:203.0.113.77", 4812)
-    if stands := STANDS.get(kind):
-        start = datetime.now(UTC) + timedelta(hours=-24 if stands is WindowState.ENDED else 24)
-        ends, [service] = start + timedelta(hours=1), pair.installation.settings["services"]
-        channel = pair.installation.channel.id
-        window = Window("w1", service, channel, "U1", "Update", start, ends, WINDOWS_LIST, stands, "", start, ends)
-        async with pair.store.transaction() as tx:
-            await tx.windows.book(window)
+    if not (stands := STANDS.get(kind)):
+        return ""
+    start = datetime.now(UTC) + timedelta(hours=-24 if stands is WindowState.ENDED else 24)
+    ends, [service] = start + timedelta(hours=1), pair.installation.settings["services"]
+    channel = pair.installation.channel.id
+    async with pair.store.transaction() as tx:
+        name = f"w{len(await tx.windows.of_service(service, limit=500))}"
+        await tx.windows.book(
+            Window(name, service, channel, "U1", "Update", start, ends, WINDOWS_LIST, stands, "", start, ends)
+        )
+    return name
 
 
 def told_of_windows(pair: Pair) -> Counter[str]:

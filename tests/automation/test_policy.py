@@ -25,7 +25,7 @@ async def test_what_nobody_allowed_is_only_a_button_with_the_plan(attended: Atte
     await attended.look(3)
 
     card = attended.message("Worker restarts")
-    button = next(each for each in card.buttons if each.label == "Plan: reset")
+    button = next(each for each in card.buttons if each.label == "Next: reset")
     assert await attended.operations() == []
     await attended.click(button.verb, button.row_id)
     await attended.work()
