@@ -17,6 +17,7 @@ from bot.core.errors import Conflict, NotFound, UsageError
 from bot.core.fleet import Fleet
 from bot.core.incidents import tellable
 from bot.core.parse import option, words
+from bot.core.parts import Button
 from bot.core.people import AUTOMATIC, Role
 from bot.core.prose import Bold, Inline, Line, Person, When
 from bot.core.records import Store, Unit
@@ -65,6 +66,11 @@ async def automation(ctx: Context, args: Some, *, store: Store, policies: Polici
         tuple(row for policy in shown for row in _rows(policy, offs, cases, ctx)),
         empty="Nothing is watched, so nothing is done by itself: set services.<name>.watches.channel in opsbot.yaml.",
         notes=tuple(notes),
+        buttons=tuple(
+            Button(f"Plan: {case.does}", "automation.plan", case.id)
+            for case in cases[:_SHOWN]
+            if not case.operation_id and not case.over_at
+        ),
     )
 
 

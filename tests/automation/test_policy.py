@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.automation.rule import RuleSettings
+from bot.automation.rules.scale import ScaleSettings
 from bot.core.errors import Conflict
 from bot.core.people import Actor, Role
 from bot.core.plan import Call
+from bot.core.ports import Processes
 from bot.core.records import Lease
-from bot.core.results import OperationState
+from bot.core.results import OperationState, Table
 from tests.automation.conftest import CHIEF, Attended
 from tests.commands.bench import ANA, CHANNEL
+from tests.fakes import FakeProcesses, worker
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.row("W")]
 BOSS = Actor(CHIEF, "Chief", Role.COMMANDER)
@@ -32,6 +36,21 @@ async def test_what_nobody_allowed_is_only_a_button_with_the_plan(attended: Atte
     ((_, who, _),) = attended.bench.chat.whispers
     assert who == ANA.user_id
     assert (await attended.bench.newest()).call.path == ("reset",)
+
+
+async def test_what_is_proposed_where_nothing_fails_has_a_button_under_automation(attended: Attended) -> None:
+    attended.allow(scale=ScaleSettings(above=12, below=6, bad=2, of=3))
+    busy = FakeProcesses(tuple(replace(worker(number), cpu=50.0) for number in range(2)))
+    attended.bench.ports |= {Processes: busy}
+    await attended.look(12)
+
+    shown = await attended.bench.type("automation")
+    assert isinstance(shown, Table)
+    (button,) = shown.buttons
+    assert button.label == "Plan: scale 3"
+    assert await attended.operations() == []
+    await attended.click(button.verb, button.row_id)
+    assert (await attended.bench.newest()).call == Call(("scale",), {"count": 3})
 
 
 async def test_the_switch_keeps_everything_from_being_done_and_only_a_commander_turns_it_on(attended: Attended) -> None:
