@@ -37,7 +37,8 @@ _OPENS = re.compile(
 _STANDS = "declared|investigating|identified|monitoring|mitigated|reopened|resolved|closed"
 _STATUS = re.compile(
     rf"\b(?:status|incident|inc-?\d+)\b[^\n]{{0,40}}?\b(?P<after>{_STANDS})\b"
-    rf"|\[(?:\w+: )?(?P<before>{_STANDS})\][^\n]{{0,20}}\b(?:incident|inc-?\d+)\b",
+    rf"|\[(?:\w+: )?(?P<before>{_STANDS})\][^\n]{{0,20}}\b(?:incident|inc-?\d+)\b"
+    rf"|^(?:\W|:\w+:)*#\d+\W{{1,4}}(?P<by>{_STANDS})\W{{1,4}}by\b",
     re.IGNORECASE,
 )
 _STATES = re.compile(r"\[[^\]]{0,40}\]|\b\d[\w.%:]*\b")
@@ -78,7 +79,7 @@ def kind_of(name: str, text: str, *, commanded: bool) -> Kind:
 def status_in(text: str) -> str:
     """How a bot that keeps an incident says that it stands, in small letters: `mitigated`, `reopened`; else empty."""
     found = _STATUS.search(text.split("\n", 1)[0])
-    return (found["after"] or found["before"]).lower() if found else ""
+    return (found["after"] or found["before"] or found["by"]).lower() if found else ""
 
 
 def alert_key(text: str) -> tuple[str, ...]:

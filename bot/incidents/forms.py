@@ -66,6 +66,11 @@ _ENDED = re.compile(
     r"\b(?:P[0-4]|(?i:sev ?-?[0-4]|inc-?\d+|incident))\b (?i:(?:is|are|ist|est|está) )?(?i:(?:now|hereby) )?"
     r"(?i:closed|resolved|over|geschlossen|gelöst|fermé|clos|résolu|cerrado|resuelto)\b"
 )
+_ENDS_NOW = re.compile(
+    r"(?:^|[,:\N{EN DASH}\N{EM DASH}-]\s*)(?:(?:so|ok|now|and|then|i'?m|we'?re)\s+)*resolving"
+    r"(?:\s+(?:it|this|that|now|(?:the |this )?(?:incident|one)|#?[a-z]*-?\d+))*\W*$",
+    re.IGNORECASE,
+)
 _TICKET_SIGNS = ("-", "#", "ticket", "case", "request")
 _TICKET = re.compile(r"\b[A-Z]{2,10}-\d{2,}\b|(?<!\w)#\d{3,}\b|\b(?:ticket|case|request)\b \W?\d{3,}", re.ASCII)
 
@@ -116,8 +121,8 @@ def names_a_ticket(text: str) -> bool:
 
 
 def ends_the_incident(text: str) -> bool:
-    """`P1 is closed`, `INC-17 resolved`."""
-    return bool(_ENDED.search(text))
+    """`P1 is closed`, `INC-17 resolved`, `stable for 50 min, resolving`."""
+    return bool(_ENDED.search(text) or ("esolving" in text and _ENDS_NOW.search(text)))
 
 
 def asks(text: str) -> bool:

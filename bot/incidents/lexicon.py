@@ -134,9 +134,10 @@ _TABLE: Mapping[Cue, str] = {
         incident_is_resolved issue_closed issue_resolved all_clear stand_down standing_down wrap_up wrapping_up
         wrap_this_up thats_a_wrap end_of_incident call_it_done calling_it part_is_closed case_is_closed
         matter_is_closed issue_is_closed erledigt gelöst entwarnung schliesse schließe
-        schließen résolu* clôtur* on_ferme terminé resuelt* cerramos solucionad* resolvid* encerr*
+        schließen résolu* clôtur* on_ferme je_ferme on_clôt je_clos terminé resuelt* cerramos
+        cierro solucionad* resolvid* encerr* fechamos fecho
     """,
-    Cue.OVER: "closed resolved geschlossen gelöst fermé clos résolu cerrado resuelto fechado resolvido",
+    Cue.OVER: "closed resolved resolving geschlossen gelöst fermé clos résolu cerrado resuelto fechado resolvido",
     Cue.NOT_YET: """
         not_yet not_resolved not_closed not_closing not_over before until til till if when once can_i can_we then_i
         later dont nobody not will gonna going_to premature* too_early leaving noch_nicht erst wenn pas_encore quand

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,9 @@ from bot.incidents.units import Unit
 
 _DAY = timedelta(days=1)
 _JUST_NOW = timedelta(minutes=90)
+_HABIT = 2
+"""Times of just now, if they are of the evening, that show how people write."""
+
 _ENDS = re.compile(r"[;!?\n]|[.,](?=\s|$)")
 _CLOCK = re.compile(r"\d(?:[:h]\d\d|\s?[ap]\.?m\b|\d{3} ?(?:z|utc|hrs)\b|\.\d\d uhr)", re.IGNORECASE)
 _UTC = re.compile(r"\d ?(?:utc|gmt|z)\b", re.IGNORECASE)
@@ -37,29 +40,43 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How people tell times here: `home` is the zone of those who say most, `utc` whether they may mean UTC."""
+    """How people tell times here.
+
+    `home` is the zone of those who say most, `utc` whether they may mean UTC, `halves` whether `7:20` may be of the
+    evening; `walls` are those who mean their own clock or that of `home` though others may mean UTC.
+    """
 
     home: str
     utc: bool
+    halves: bool = False
+    walls: frozenset[str] = frozenset()
 
 
-def habits_of(units: Iterable[Unit], conversation: Conversation) -> Habits:
+def habits_of(units: Sequence[Unit], conversation: Conversation) -> Habits:
     """The habits of a channel."""
-    said: Counter[str] = Counter()
-    balance = 0
-    utc = False
-    for unit in units:
-        if unit.kind is None:
-            said[unit.author] += 1
-            if _CLOCK.search(unit.text):
-                utc = utc or bool(_UTC.search(unit.text))
-                balance += _recent(unit, "") - _recent(unit, _zone_of(unit, conversation))
+    said = Counter(unit.author for unit in units if unit.kind is None)
     zones: Counter[str] = Counter()
     for user, count in said.items():
         person = conversation.people.get(user)
         if person and person.zone:
             zones[person.zone] += count
-    return Habits(max(zones, key=lambda zone: (zones[zone], zone), default=""), utc or balance >= 0)
+    home = max(zones, key=lambda zone: (zones[zone], zone), default="")
+    balance: Counter[str] = Counter()
+    evenings = 0
+    utc = False
+    for unit in units:
+        if unit.kind is None and _CLOCK.search(unit.text):
+            zone = _zone_of(unit, conversation)
+            here, there = _recent(unit, zone, home), _recent(unit, "")
+            utc = utc or bool(_UTC.search(unit.text))
+            balance[unit.author] += there - here
+            evenings += not here and not there and _recent(unit, zone, home, halves=True)
+    return Habits(
+        home,
+        utc or balance.total() >= 0,
+        halves=evenings >= _HABIT,
+        walls=frozenset(who for who, points in balance.items() if points < 0),
+    )
 
 
 def _zone_of(unit: Unit, conversation: Conversation) -> str:
@@ -67,9 +84,9 @@ def _zone_of(unit: Unit, conversation: Conversation) -> str:
     return (person.zone if person else "") or conversation.zone
 
 
-def _recent(unit: Unit, zone: str) -> bool:
+def _recent(unit: Unit, zone: str, home: str = "", *, halves: bool = False) -> bool:
     """Whether it tells what was just now, if its times are of `zone`, or of UTC where that is empty."""
-    found = told(outside_code(unit.text), at=unit.at, zone=zone, utc=False)
+    found = told(outside_code(unit.text), at=unit.at, zone=zone, home=home, utc=False, halves=halves)
     return any(unit.at - each.at <= _JUST_NOW for each in found)
 
 
@@ -82,7 +99,15 @@ def times_in(unit: Unit, conversation: Conversation, habits: Habits, *, over: bo
         return ()
     text = outside_code(unit.text)
     zone = _zone_of(unit, conversation)
-    found = told(text, at=unit.at, zone=zone, home=habits.home, utc=habits.utc, plans=not over)
+    found = told(
+        text,
+        at=unit.at,
+        zone=zone,
+        home=habits.home,
+        utc=habits.utc and unit.author not in habits.walls,
+        plans=not over,
+        halves=habits.halves,
+    )
     times: list[Time] = []
     for number, each in enumerate(found):
         begin = max((end.end() for end in _ENDS.finditer(text, 0, each.begin)), default=0)

@@ -18,6 +18,10 @@ _AHEAD = timedelta(minutes=2)
 _COMING = timedelta(hours=6)
 """A clock time that comes within this is not of yesterday: `next update at 16:40`."""
 
+_NOON = 12
+_PLANNED = timedelta(hours=1)
+"""By halves of a day `7:20` may be of this evening; within this it is of a plan rather than of this morning."""
+
 _REGIONS = {
     "America/New_York": "et est edt",
     "America/Chicago": "ct cst cdt",
@@ -120,19 +124,26 @@ class Told:
 
 
 def told(
-    text: str, *, at: datetime, zone: str, home: str = "", utc: bool = True, plans: bool = True
+    text: str,
+    *,
+    at: datetime,
+    zone: str,
+    home: str = "",
+    utc: bool = True,
+    plans: bool = True,
+    halves: bool = False,
 ) -> tuple[Told, ...]:
     """The past times that `text`, written `at` by somebody in `zone` (may be empty), tells; those taken back are not.
 
     A clock time that comes within hours is of a plan, if somebody may have `plans`; else it is of today or yesterday.
     Without zone it is in the author's zone or, where people write `utc`, in UTC, whichever is the later that has come:
     teams write UTC in their channels, and people what their wall shows. Where both were many hours ago, `home` counts
-    too, the zone of most of the others: who is far away may write what their team's wall shows.
+    too, the zone of most of the others: who is far away may write what their team's wall shows. Where people write by
+    `halves` of a day, `7:20` may be of the evening, whichever is nearer.
     """
-    found = sorted(
-        [*_clocks(text, at, zone, home, utc=utc, coming=_COMING if plans else _AHEAD), *_ago(text, at)],
-        key=lambda each: each.begin,
-    )
+    coming = _COMING if plans else _AHEAD
+    clocks = _clocks(text, at, zone, home, utc=utc, coming=coming, halves=halves)
+    found = sorted([*clocks, *_ago(text, at)], key=lambda each: each.begin)
     kept: list[Told] = []
     for each in found:
         between = text[kept[-1].end : each.begin] if kept else ""
@@ -144,7 +155,9 @@ def told(
     return tuple(kept)
 
 
-def _clocks(text: str, at: datetime, zone: str, home: str, *, utc: bool, coming: timedelta) -> Iterator[Told]:
+def _clocks(
+    text: str, at: datetime, zone: str, home: str, *, utc: bool, coming: timedelta, halves: bool
+) -> Iterator[Told]:
     if not has_digits(text):
         return
     last: Told | None = None
@@ -162,9 +175,11 @@ def _clocks(text: str, at: datetime, zone: str, home: str, *, utc: bool, coming:
         zones = _zones(named or ("utc" if iso or match.re is _COMPACT else ""), parts.get("offset"), zone)
         bare = not zones
         zones = zones or _walls(zone, utc=utc and day is None)
-        moment = _moment(clock, zones, at, day=day, around=around, coming=coming)
+        half = halves and not day and not parts.get("half") and 0 < clock[0] <= _NOON and text[begin] != "0"
+        moment = _moment(clock, zones, at, day=day, around=around, coming=coming, half=half)
         if bare and moment and home and at - moment > _COMING:
-            moment = _moment(clock, (*zones, ZoneInfo(home)), at, day=day, around=around, coming=coming)
+            zones = (*zones, ZoneInfo(home))
+            moment = _moment(clock, zones, at, day=day, around=around, coming=coming, half=half)
         if moment and last and day and not beside and moment < last.at <= at - _DAY:
             moment += _DAY  # `29 June 23:50 to 00:40`
         if moment:
@@ -178,9 +193,9 @@ def _shown(parts: Mapping[str, str | None]) -> tuple[int, int, int] | None:
     if not (parts["minute"] or half) or (parts.get("sep") == "h" and not parts["minute"]):
         return None
     if half:
-        if not 1 <= hour <= 12:  # noqa: PLR2004 - a twelve-hour clock
+        if not 1 <= hour <= _NOON:
             return None
-        hour = hour % 12 + (12 if half[0] in "pP" else 0)
+        hour = hour % _NOON + (_NOON if half[0] in "pP" else 0)
     return (hour, int(parts["minute"] or 0), int(parts.get("second") or 0))
 
 
@@ -231,8 +246,18 @@ def _moment(
     day: date | None,
     around: str,
     coming: timedelta,
+    half: bool = False,
 ) -> datetime | None:
-    """The latest moment not after `at` at which a clock of `zones` showed `clock` on the day that is told."""
+    """The latest moment not after `at` at which a clock of `zones` showed `clock` on the day that is told.
+
+    Also twelve hours later where it is of a `half` of the day: None where that is soon to come, since it is of a plan.
+    """
+    if half:
+        later = ((clock[0] + _NOON) % 24, *clock[1:])
+        soon = _moment(later, zones, at + _PLANNED, day=day, around=around, coming=coming)
+        first = _moment(clock, zones, at, day=day, around=around, coming=coming)
+        last = max((each for each in (first, soon) if each), default=None)
+        return last if last and last <= at + _AHEAD else None
     hour, minute, second = clock
     candidates = []
     for zone in zones:
