@@ -74,6 +74,7 @@ def _report(title: str, selection: Selection, names: Mapping[str, str], *, at: d
         names=names,
         people=tuple(dict.fromkeys(entry.author for entry in selection.entries if entry.author)),
         tasks=tasks_of(0, selection, at=at),
+        attended=False,
     )
     return IncidentReport(0, title, tuple(SectionText(section, text) for section, text in write(facts)))
 

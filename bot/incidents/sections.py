@@ -53,7 +53,7 @@ class Facts:
     """All that a report is written from; `names` are those of people by their Slack ids.
 
     `severity` and `impact` are what was recorded, resting on `declared`; where they are empty the conversation has its
-    say. `figures` are lines on what was measured.
+    say. `figures` are lines on what was measured. Of one that the bot `attended` it knows whether it is over.
     """
 
     selection: Selection
@@ -69,6 +69,7 @@ class Facts:
     figures: tuple[str, ...] = ()
     reopened: tuple[Reopened, ...] = ()
     tasks: tuple[Task, ...] = ()
+    attended: bool = True
 
 
 def write(facts: Facts) -> tuple[tuple[Section, str], ...]:
@@ -126,7 +127,8 @@ class _Writer:
         return str(first) if first == last else f"{first} to {last}"
 
     def time(self) -> str:
-        start, end = self._edge(self._start, "start time"), self._edge(self._end, "end time, it is not resolved yet")
+        ends = "end time, it is not resolved yet" if self._facts.attended else "end time"
+        start, end = self._edge(self._start, "start time"), self._edge(self._end, ends)
         hows = [
             f"{name}: {said(moment.how, longest=_SHORT)}{self._where(moment.source[:_WITNESSES])}"
             for name, moment in (("start", self._start), ("end", self._end))
@@ -188,7 +190,7 @@ class _Writer:
     def _lasted(self) -> str:
         start, end = self._start.at, self._end.at
         if end is None:
-            return "It is not resolved yet."
+            return "It is not resolved yet." if self._facts.attended else "When it ended is not known."
         if start is None:
             return f"It was resolved at {self._clock(end)}; when it began is not known."
         if end < start:

@@ -115,6 +115,15 @@ def test_without_json_the_report_is_printed(tmp_path: Path) -> None:
     assert draft(path).stdout == drafted(path)["report"] + "\n"
 
 
+def test_of_a_talk_in_which_nobody_says_that_it_is_over_nothing_says_that_it_goes_on(tmp_path: Path) -> None:
+    found = drafted(written(tmp_path, message(0, "checkout fails with 503 for all customers")))
+
+    assert found["resolved"]["time"] is None
+    assert "10:00 UTC - TODO: end time (" in found["report"]
+    assert "When it ended is not known." in found["report"]
+    assert "not resolved yet" not in found["report"]
+
+
 def test_a_message_counts_as_it_was_last_edited_whatever_comes_first(tmp_path: Path) -> None:
     events = [message(0, "72 rows are wrong"), changed(90, 0, "27 rows are wrong"), changed(60, 0, "72 rows are bad")]
 
