@@ -209,8 +209,9 @@ def _row(found: Blocked, lease: Lease | None) -> tuple[Line, ...]:
     return ((Code(found.network),), left, (Person(lease.by),), lease.reason or "no reason given")
 
 
-BLOCK = Step("firewall.block", Entry, observe=see_blocked, do=add_entry, settle=timedelta(seconds=2))
-UNBLOCK = Step("firewall.unblock", Entry, observe=see_unblocked, do=remove_entry, settle=timedelta(seconds=2))
+_SETTLE = timedelta(seconds=5)  # the helper of a replica that died may still be on its way, on a busy host for seconds
+BLOCK = Step("firewall.block", Entry, observe=see_blocked, do=add_entry, settle=_SETTLE)
+UNBLOCK = Step("firewall.unblock", Entry, observe=see_unblocked, do=remove_entry, settle=_SETTLE)
 COMMANDS = (
     Command(
         ("block-ip",),
