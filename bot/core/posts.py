@@ -14,7 +14,7 @@ _CLOCKS_APART = timedelta(minutes=1)
 """How far Slack's clock, which dates messages, may be behind ours."""
 
 _SLOW = 2.0
-"""Seconds; a replica that is not heard of for three may find that another one did its work meanwhile."""
+"""Seconds; a replica that is not heard of for three will find that another one did its work meanwhile."""
 
 
 async def post_once(
@@ -30,8 +30,8 @@ async def post_once(
 
     Whoever is told that they are the first (`is_first`) need not look before.
 
-    One that comes late, from a replica that was paused between its look and its post, is taken back when another stands
-    there. `OutcomeUnknown` when it is not known whether it stands there now: ask again.
+    A second one, of two replicas that looked at the same time or of one that was paused between look and post, is taken
+    back. `OutcomeUnknown` when it is not known whether it stands there now: ask again.
     """
     began, since = time.monotonic(), since - _CLOCKS_APART
     if (is_first is None or not await is_first()) and (there := await _there(channel, key, since, chat)):
@@ -44,12 +44,16 @@ async def post_alone(
 ) -> MessageRef:
     """Post what did not stand there when it was looked for, at or after `began` on the monotonic clock.
 
-    Where that is so long ago that somebody else may have posted it meanwhile, the first one stays.
+    Of what others posted meanwhile and this the first one stays. Where Slack does not say in time whether there is any,
+    that is told only where `began` is so long ago that there may well be.
     """
     posted = await chat.post(channel, result, key=key)
-    if time.monotonic() - began < _SLOW:
-        return posted
-    there = await _there(posted.channel, key, since, chat)
+    try:
+        there = await _there(posted.channel, key, since, chat)
+    except OutcomeUnknown:
+        if time.monotonic() - began < _SLOW:
+            return posted
+        raise
     first, *others = sorted({posted, *there}, key=lambda message: message.ts)  # two who look keep the same one
     for other in others:
         await _delete(other, chat)

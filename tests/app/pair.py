@@ -165,13 +165,13 @@ class Pair(Bots):
         ended = await self.end_of(operation.id)
         assert ended.state is OperationState.DONE, (ended.why, await self.steps(ended.id))
 
-    async def end_of(self, operation_id: str) -> Operation:
+    async def end_of(self, operation_id: str, *, within: float = SLOWLY) -> Operation:
         """The operation when it has ended, and nothing is to be done about it any more."""
 
         async def is_final() -> bool:
             return (await self.get(operation_id)).state.is_final
 
-        await until(is_final, within=SLOWLY)
+        await until(is_final, within=within)
         await self.quiet()
         return await self.get(operation_id)
 

@@ -19,6 +19,7 @@ async def test_the_next_step_of_a_digest_leads_to_the_change_that_was_seen_done(
     script.write_text(f"#!/bin/sh\necho '{{}}' | gzip >{folder}/payments-1.jsonl.gz\n")
     script.chmod(0o755)
     (service,) = installation.settings["services"].values()
+    service.clear()  # nothing else is there that could be worse
     service["backups"] = {"folder": str(folder), "script": str(script)}
     ana, ops = installation.ana, installation.channel
     await installation.start()

@@ -22,7 +22,7 @@ from bot.demo.gateway import Gateway
 from bot.demo.outside import Outside, look
 from bot.operations.tasks import END_LEASE, REMIND
 from bot.settings import Settings
-from tests.app.pair import Pair
+from tests.app.pair import SLOWLY, Pair
 from tests.app.soak import EXAMPLES, drawing, explained
 from tests.app.stage import ADDRESS, WINDOWS_LIST
 from tests.app.trap import Blow, Way
@@ -41,8 +41,8 @@ class Kind:
     """What is typed, what has to be there before, and what it does to the systems, counted there.
 
     What is never begun again (`once`) may end without having been done, or without anybody knowing, by where it was
-    hit; `always` is what it does then too. A step of it `takes` about so many seconds. `outside` is asked of the
-    gateway when it is done.
+    hit; `always` is what it does then too. A step of it `takes` about so many seconds, and its end is waited for with
+    `patience`. `outside` is asked of the gateway when it is done.
     """
 
     typed: str
@@ -52,6 +52,7 @@ class Kind:
     always: Mapping[str, int] = field(default_factory=dict)
     ways: tuple[Way, ...] = ANYWHERE
     takes: float = 0.3
+    patience: float = SLOWLY
     outside: Callable[[Outside], bool] = lambda _: True
 
     def allowed(self, state: OperationState) -> list[Mapping[str, int]]:
@@ -81,8 +82,11 @@ KINDS: Mapping[str, Kind] = {
     "deploy": Kind(typed="deploy v1.1.0 fees", does=RELOADED, outside=lambda seen: seen.serves_customers, takes=2),
     "freeze": Kind(typed="freeze --for 2h audit"),
     "freeze off": Kind(typed="freeze off", before=("freeze --for 2h audit",)),
-    # One that is hit before it has asked waits for three minutes: tests/commands shows that with less patience.
-    "heap-snapshot": Kind(typed="heap-snapshot 0 memory grows", does={"heap": 1}, once=True, ways=("before",)),
+    # One that is hit before it has asked waits for three minutes: tests/commands shows that with less patience, and
+    # here it is rare.
+    "heap-snapshot": Kind(
+        typed="heap-snapshot 0 memory grows", does={"heap": 1}, once=True, ways=("before",), patience=240
+    ),
     "maintenance off": Kind(
         typed="maintenance off",
         before=(MAINTENANCE,),
@@ -170,7 +174,7 @@ async def test_the_other_bot_finishes_what_one_was_hit_in(
         await pair.trap.set(blow)
         await pair.agree(operation)
         await pair.strike(blow)
-        operation = await pair.end_of(operation.id)
+        operation = await pair.end_of(operation.id, within=how.patience)
 
         await pair.assert_told_once(operation)
         counted = pair.stage.effects() + told_of_windows(pair) - before
