@@ -52,8 +52,10 @@ class LeaseEnds:
             automatic="Its time was over: ended by itself.",
         )
         async with self._store.transaction() as tx:
-            # This job may come twice: a lease that is on its way to its end needs no second operation.
-            if not any(other.automatic and lease.id in other.plan.ends for other in await tx.operations.running()):
+            # This job may come twice, also at once: a lease that is on its way to its end needs no second operation.
+            lease = await tx.leases.lock(lease_id)
+            coming = any(other.automatic and lease.id in other.plan.ends for other in await tx.operations.running())
+            if not lease.ended_at and not coming:
                 await self._proposals.record(tx, operation)
                 await queue_run(tx, operation)
 

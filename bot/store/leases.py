@@ -62,6 +62,11 @@ class Leases:
             raise NotFound(f"There is no lease {lease_id}.", hint="`active` lists the open ones.")
         return leases[0]
 
+    async def lock(self, lease_id: str) -> Lease:
+        """The same, which nobody else locks or ends before this transaction does."""
+        await self._connection.execute("select from leases where id = %s for update", [lease_id])
+        return await self.get(lease_id)
+
     async def active(self, *, service: str = "", kind: str = "") -> tuple[Lease, ...]:
         """The open ones, oldest first, of one service or kind or of all.
 
