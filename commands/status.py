@@ -20,8 +20,8 @@ from bot.core.ports import Gateway, Processes, Voice, Worker
 from bot.core.prose import Bold, Channel, Inline, Line, Person, When
 from bot.core.records import Lease, Operation, Store
 from bot.core.results import Field, ServiceStatus, Status
-from bot.digests.checks.payments import NO_PAYMENTS, find_success
-from bot.digests.checks.workers import starts_without_end
+from bot.digests.checks.payments import NO_PAYMENTS, success_of
+from bot.digests.checks.workers import starts_without_end, those_online
 from bot.digests.declaration import Terms
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ async def _service(service: Service, leases: Sequence[Lease], now: datetime, sto
         workers if isinstance(workers, _Unknown) else await _online(service, workers, now, store),
         *await asyncio.gather(
             _part("Health", _health(service, voices)),
-            _part("Rates", _rates(service, voices, now, store)),
+            _part("Rates", _rates(service, known, voices, now, store)),
             _part("Maintenance", _maintenance(service, voices, holders)),
         ),
     ]
@@ -120,14 +120,16 @@ async def _health(service: Service, voices: Sequence[Voice]) -> Field:
     return Field("Health", ", ".join(words), state)
 
 
-async def _rates(service: Service, voices: Sequence[Voice], now: datetime, store: Store) -> Field:
+async def _rates(
+    service: Service, workers: Sequence[Worker], voices: Sequence[Voice], now: datetime, store: Store
+) -> Field:
     gateway = _gateway(service, voices)
     metrics = await gateway.metrics(voices)
     errors = f"error rate {metrics[ERROR_RATE]:.4g} as the service gives it" if ERROR_RATE in metrics else ""
     if SUCCESS_RATE not in metrics:
         return Field("Rates", errors or "none yet")
     terms = Terms(now, service.limits, service.name)
-    found = await find_success(terms, gateway=gateway, processes=service.port(Processes), store=store)
+    found = await success_of(those_online(workers), terms, gateway=gateway, store=store)
     state = None if found.value == NO_PAYMENTS else found.state
     words = f"success {found.value}, {found.limit}. {found.evidence}"
     return Field("Rates", f"{words} {errors}".strip(), state)

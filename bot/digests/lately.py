@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from bot.core.errors import IntegrationError
 from bot.core.parts import State
-from bot.core.ports import Gateway, Mean, Processes, Voice
+from bot.core.ports import Gateway, Mean, Voice, Worker
 from bot.core.records import Store
 from bot.core.tallies import Counted, Tally
 from bot.digests.declaration import Terms
@@ -73,11 +73,8 @@ Measure = Callable[[Sequence[Mean]], Callable[[Mean], Amount]]
 """From every average that was seen, which together tell its scale and how it is rounded, to what each comes to."""
 
 
-async def counted_now(terms: Terms, gateway: Gateway, processes: Processes) -> Tally:
-    """A look at every worker that is online; `IntegrationError` when there is none, or one does not answer."""
-    workers = [worker for worker in await processes.workers() if worker.status == "online"]
-    if not workers:
-        raise IntegrationError("No worker is online that could be asked.")
+async def counted_now(workers: Sequence[Worker], terms: Terms, gateway: Gateway) -> Tally:
+    """A look at workers that are online; `IntegrationError` when one of them does not answer."""
     started: Mapping[Voice, datetime | None] = {worker.voice: worker.started_at for worker in workers}
     counters = await gateway.counters([worker.voice for worker in workers])
     found = (Counted(voice, started.get(voice), each.means, _of_day(each.sums)) for voice, each in counters.items())

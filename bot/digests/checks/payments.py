@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 from bot.core.duration import format_duration
 from bot.core.errors import IntegrationError, NotConfigured
 from bot.core.parts import State
-from bot.core.ports import Gateway, Processes
+from bot.core.ports import Gateway, Processes, Worker
 from bot.core.records import Store
 from bot.core.rehearsal import Rehearsal
 from bot.digests.checks.workers import online_of
@@ -38,7 +38,7 @@ AS_GIVEN = "As the service gives it, which does not say of how many payments"
 
 async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes, store: Store) -> Finding:
     """How many payments there were today, at workers that have ended too."""
-    tally = await counted_now(terms, gateway, processes)
+    tally = await counted_now(await online_of(processes), terms, gateway)
     if not any(DAILY in worker.sums for worker in tally.workers):
         raise IntegrationError(_missing(DAILY))
     seen = await today(tally, DAILY, store=store)
@@ -54,14 +54,19 @@ async def find_volume(terms: Terms, *, gateway: Gateway, processes: Processes, s
 
 async def find_success(terms: Terms, *, gateway: Gateway, processes: Processes, store: Store) -> Finding:
     """Which part of the payments succeeded since a look before: services say 0.987 or 98.7 and mean the same."""
-    tally = await counted_now(terms, gateway, processes)
+    return await success_of(await online_of(processes), terms, gateway=gateway, store=store)
+
+
+async def success_of(workers: Sequence[Worker], terms: Terms, *, gateway: Gateway, store: Store) -> Finding:
+    """The same of workers that are known to be online."""
+    tally = await counted_now(workers, terms, gateway)
     limit = f"at least {terms[SUCCESS_WARN]:g} %"
 
     def judge(percent: float) -> State:
         return at_least(percent, terms, warn=SUCCESS_WARN, fail=SUCCESS_FAIL)
 
     if not is_counted(tally, "success_rate"):
-        percent, note = as_percent(await metric_of("success_rate", gateway, processes))
+        percent, note = as_percent(await metric_of("success_rate", gateway, workers))
         return Finding(judge(percent), f"{percent:.4g} %", limit, f"{AS_GIVEN}{note}.", percent)
 
     def tell(seen: Lately) -> Finding:
@@ -117,9 +122,9 @@ def as_percent(rate: float) -> tuple[float, str]:
     return (100 * rate, f"; success_rate is {rate:g}, read as a fraction") if rate <= 1 else (rate, "")
 
 
-async def metric_of(name: str, gateway: Gateway, processes: Processes) -> float:
+async def metric_of(name: str, gateway: Gateway, workers: Sequence[Worker]) -> float:
     """One metric over all workers; an error when it is not there or is no number, for that is no zero."""
-    metrics = await gateway.metrics([worker.voice for worker in await online_of(processes)])
+    metrics = await gateway.metrics([worker.voice for worker in workers])
     if name not in metrics:
         raise IntegrationError(_missing(name))
     if not math.isfinite(metrics[name]):
@@ -147,9 +152,10 @@ async def find_response(terms: Terms, *, gateway: Gateway, processes: Processes,
     def judge(took: float) -> State:
         return at_most(took, terms, warn=RESPONSE_WARN, fail=RESPONSE_FAIL)
 
-    tally = await counted_now(terms, gateway, processes)
+    workers = await online_of(processes)
+    tally = await counted_now(workers, terms, gateway)
     if not is_counted(tally, "avg_response_time"):
-        took = await metric_of("avg_response_time", gateway, processes)
+        took = await metric_of("avg_response_time", gateway, workers)
         return Finding(judge(took), f"{took:.0f} ms", limit, f"{AS_GIVEN}.", took)
 
     def tell(seen: Lately) -> Finding:

@@ -166,7 +166,12 @@ async def find_monitor(_terms: Terms, *, monitor: Monitor) -> Finding:
 
 async def online_of(processes: Processes) -> tuple[Worker, ...]:
     """The workers that can be asked; `IntegrationError` when there is none."""
-    online = tuple(worker for worker in await processes.workers() if worker.status == "online")
+    return those_online(await processes.workers())
+
+
+def those_online(workers: Sequence[Worker]) -> tuple[Worker, ...]:
+    """The same of workers that are known already."""
+    online = tuple(worker for worker in workers if worker.status == "online")
     if not online:
         raise IntegrationError("No worker is online that could be asked.")
     return online
