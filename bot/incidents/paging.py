@@ -93,7 +93,7 @@ class Reach:
             first = ()
         elif whom[:1] in {"U", "W"} and whom.isupper():
             first = (whom,)
-            whom = (await names_of(first, self.chat))[whom]
+            whom = (await names_of(first, self.chat)).get(whom, whom)  # `UX` is spelt like an id and is none
         else:
             there = [
                 *duties,

@@ -142,6 +142,12 @@ async def test_people_duties_and_contacts_can_be_called(called: Desk, whom: str,
     assert "U0" not in told.partition("incident 1")[0]  # a notification shows no mention
 
 
+async def test_a_word_that_is_spelt_like_an_id_and_is_none_is_called_by_that_word(called: Desk) -> None:
+    answer = await called.type("page UX", channel=OWN)
+
+    assert "UX" in shown(answer)
+
+
 async def test_whom_nobody_knows_and_whom_slack_does_not_reach_is_said(called: Desk) -> None:
     with pytest.raises(NotFound, match="do not know whom") as unknown:
         await called.type("page plumber", channel=OWN)
