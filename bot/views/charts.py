@@ -102,8 +102,9 @@ def _panel(axes: Axes, panel: Panel) -> None:
 
 def _mark(axes: Axes, chart: Chart) -> None:
     """Below the figures, so that what is short and happened with it is not hidden; fainter without a number."""
+    named = chart.named
     for mark in chart.marks:
-        alpha = 1 if mark in chart.named else 0.4
+        alpha = 1 if mark in named else 0.4
         axes.axvline(_days(mark.at), color=_MARK, linewidth=1.6, linestyle=":", alpha=alpha, zorder=1)
         if mark.until:
             axes.axvspan(_days(mark.at), _days(mark.until), color=_MARK, alpha=0.25, linewidth=0, zorder=1)
